@@ -1,0 +1,130 @@
+/**
+ * Element types and PyTorch's promotion rules.
+ */
+import { DTypeError } from "./errors.ts";
+
+/** Short name of a dtype, the key by which kernels are chosen. `c64` and `c128` keep the place of the complex types. */
+export type DTypeKey = "f32" | "f64" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+
+/** The typed array that holds elements of a dtype; float16 and bfloat16 are raw 16-bit words. */
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array
+  | Uint16Array;
+
+export interface TypedArrayConstructor {
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray;
+  new (length: number): TypedArray;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
+/** Categories in promotion order: bool < integer < floating. */
+export type Category = 0 | 1 | 2;
+
+/** An element type. `torch.float32` and the others are the only instances: compare by identity. */
+export class DType {
+  readonly name: string;
+  readonly key: DTypeKey;
+  /** Bytes of one element. */
+  readonly itemsize: number;
+  readonly isFloatingPoint: boolean;
+  readonly isComplex: boolean = false;
+  readonly isSigned: boolean;
+  readonly category: Category;
+  /** Position in `dtypes`, for tables. */
+  readonly index: number;
+  readonly Array: TypedArrayConstructor;
+
+  constructor(
+    name: string,
+    key: DTypeKey,
+    itemsize: number,
+    category: Category,
+    isSigned: boolean,
+    index: number,
+    Array: TypedArrayConstructor,
+  ) {
+    this.name = name;
+    this.key = key;
+    this.itemsize = itemsize;
+    this.category = category;
+    this.isFloatingPoint = category === 2;
+    this.isSigned = isSigned;
+    this.index = index;
+    this.Array = Array;
+  }
+  toString(): string {
+    return `torch.${this.name}`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+export const uint8 = new DType("uint8", "u8", 1, 1, false, 0, Uint8Array as TypedArrayConstructor);
+export const int8 = new DType("int8", "i8", 1, 1, true, 1, Int8Array as TypedArrayConstructor);
+export const int16 = new DType("int16", "i16", 2, 1, true, 2, Int16Array as TypedArrayConstructor);
+export const int32 = new DType("int32", "i32", 4, 1, true, 3, Int32Array as TypedArrayConstructor);
+export const int64 = new DType("int64", "i64", 8, 1, true, 4, BigInt64Array as TypedArrayConstructor);
+export const float16 = new DType("float16", "f16", 2, 2, true, 5, Uint16Array as TypedArrayConstructor);
+export const float32 = new DType("float32", "f32", 4, 2, true, 6, Float32Array as TypedArrayConstructor);
+export const float64 = new DType("float64", "f64", 8, 2, true, 7, Float64Array as TypedArrayConstructor);
+export const bool = new DType("bool", "bool", 1, 0, false, 8, Uint8Array as TypedArrayConstructor);
+export const bfloat16 = new DType("bfloat16", "bf16", 2, 2, true, 9, Uint16Array as TypedArrayConstructor);
+export { float16 as half, float32 as float, float64 as double, int16 as short, int32 as int, int64 as long };
+
+/** Every dtype, by its `index`. */
+export const dtypes: readonly DType[] = [uint8, int8, int16, int32, int64, float16, float32, float64, bool, bfloat16];
+
+export const dtypeOfKey: Readonly<Record<DTypeKey, DType>> = Object.fromEntries(dtypes.map((d) => [d.key, d])) as Record<
+  DTypeKey,
+  DType
+>;
+
+const table: DType[] = [];
+for (const a of dtypes) {
+  for (const b of dtypes) table.push(promotePair(a, b));
+}
+
+function promotePair(a: DType, b: DType): DType {
+  if (a === b) return a;
+  if (a.category !== b.category) return a.category > b.category ? a : b;
+  if (a.category === 2) {
+    if (a.itemsize === b.itemsize) return float32; // float16 with bfloat16
+    return a.itemsize > b.itemsize ? a : b;
+  }
+  if (a.isSigned === b.isSigned) return a.itemsize > b.itemsize ? a : b;
+  const [unsigned, signed] = a.isSigned ? [b, a] : [a, b]; // uint8 with a signed type
+  return signed.itemsize > unsigned.itemsize ? signed : int16;
+}
+
+/** The smallest dtype that both can be converted to, as `torch.promote_types`. */
+export function promoteTypes(a: DType, b: DType): DType {
+  return table[a.index * 10 + b.index]!;
+}
+
+/** Whether a value of `from` may be written to `to` by an in-place op or `out`, as `torch.can_cast`: no step down in category. */
+export function canCast(from: DType, to: DType): boolean {
+  if (from.category > to.category && !(from.category === 1 && to.category === 2)) return false;
+  if (from.category === 1 && from.isSigned && to === uint8) return true;
+  return !(to === bool && from !== bool);
+}
+
+let defaultDType: DType = float32;
+
+/** The dtype of new floating tensors, as `torch.get_default_dtype`. */
+export function getDefaultDtype(): DType {
+  return defaultDType;
+}
+
+/** Sets the dtype of new floating tensors, as `torch.set_default_dtype`. Throws {@link DTypeError} unless it is floating. */
+export function setDefaultDtype(dtype: DType): void {
+  if (!dtype.isFloatingPoint)
+    throw new DTypeError(`only floating-point types are supported as the default type, but got ${dtype}`);
+  defaultDType = dtype;
+}

@@ -1,0 +1,32 @@
+/**
+ * Errors that name the operation, PyTorch's own phrase (so that a web search works), the values seen and, on a `help:` line, the cure.
+ */
+
+/** What every error of TypeTorch is. `help` is the advice printed after the message. */
+export class TorchError extends Error {
+  readonly help: string | undefined;
+  constructor(message: string, help?: string) {
+    super(help === undefined ? message : `${message}\n  help: ${help}`);
+    this.name = new.target.name;
+    this.help = help;
+  }
+}
+
+/** Shapes do not fit together (PyTorch: RuntimeError). */
+export class ShapeError extends TorchError {}
+/** A dtype is not accepted, or dtypes do not fit together (PyTorch: RuntimeError or TypeError). */
+export class DTypeError extends TorchError {}
+/** Tensors are on different or missing devices (PyTorch: RuntimeError). */
+export class DeviceError extends TorchError {}
+/** An index or a dimension is out of range (PyTorch: IndexError). */
+export class IndexError extends TorchError {}
+/** An argument has a value that the operation cannot take (PyTorch: ValueError or RuntimeError). */
+export class ValueError extends TorchError {}
+/** An argument has the wrong kind (PyTorch: TypeError). */
+export class ArgumentTypeError extends TorchError {}
+/** Something is asked of the autograd graph that it cannot do (PyTorch: RuntimeError). */
+export class AutogradError extends TorchError {}
+/** A state_dict does not fit its module or optimizer. */
+export class StateDictError extends TorchError {}
+/** The operation is not there for these arguments yet (PyTorch: NotImplementedError). */
+export class NotSupportedError extends TorchError {}

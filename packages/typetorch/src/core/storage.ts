@@ -1,0 +1,51 @@
+/**
+ * Storage: the bytes that tensors are views of, and where they lie.
+ */
+
+/** Where tensors live. `index` tells devices of one type apart (`cuda:1`). */
+export class Device {
+  readonly type: string;
+  readonly index: number | null;
+  constructor(type: string, index: number | null = null) {
+    this.type = type;
+    this.index = index;
+  }
+  toString(): string {
+    return this.index === null ? this.type : `${this.type}:${this.index}`;
+  }
+}
+
+export const cpu = new Device("cpu");
+
+/**
+ * A run of bytes. The kinds: `buffer` (JavaScript memory, the only one on the CPU now), `external` (an address that something else owns: shared memory, a
+ * mapped file, a guard page), `wasm` (an offset in a wasm memory) and `handle` (device memory).
+ */
+export class Storage {
+  readonly device: Device;
+  readonly kind: "buffer" | "external" | "wasm" | "handle";
+  /** The memory that holds the bytes. Several small storages share one buffer. */
+  buffer: ArrayBuffer;
+  /** Where this storage's bytes begin in `buffer`. */
+  byteOffset: number;
+  nbytes: number;
+  /** Machine address of the first byte, as an integer below 2^53; 0 where the platform has no addresses. */
+  address: number;
+  /** Counts in-place changes; all views of the storage see it. */
+  version = 0;
+  /** Size class to which the memory returns when it is released early; -1 for memory that only the garbage collector frees. */
+  sizeClass = -1;
+  /** True once `release` gave the memory back: it must not be used any more. */
+  released = false;
+  /** A typed array over the whole storage for each element kind that was asked for, made on demand by `backends/cpu/memory.ts`. */
+  views: unknown[] | null = null;
+
+  constructor(device: Device, kind: Storage["kind"], buffer: ArrayBuffer, byteOffset: number, nbytes: number, address: number) {
+    this.device = device;
+    this.kind = kind;
+    this.buffer = buffer;
+    this.byteOffset = byteOffset;
+    this.nbytes = nbytes;
+    this.address = address;
+  }
+}
