@@ -1,0 +1,117 @@
+/**
+ * The platform layer on Node.
+ */
+import { existsSync, openSync, readFileSync, writeSync, closeSync } from "node:fs";
+import { readFile as readFilePromise } from "node:fs/promises";
+import { availableParallelism, totalmem } from "node:os";
+import { emitWarning, env, stdout } from "node:process";
+import { Worker, isMainThread, workerData } from "node:worker_threads";
+import { openNative as openNativeLayer } from "./native.ts";
+import type { Native, WorkerHandle } from "./types.ts";
+
+export const platformName = "node";
+export { isMainThread, workerData };
+
+export function environment(name: string): string | undefined {
+  return env[name];
+}
+
+/** The file of this process's control group: its own (unified hierarchy), then the root's as seen in a container. Null when there is none. */
+function readCgroup(file: string): string | null {
+  let own = "";
+  try {
+    own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "";
+  } catch {
+    return null;
+  }
+  for (const folder of own === "" || own === "/" ? [""] : [own, ""]) {
+    try {
+      return readFileSync(`/sys/fs/cgroup${folder}/${file}`, "utf8").trim();
+    } catch {
+      // not mounted here
+    }
+  }
+  return null;
+}
+
+export function hardwareThreads(): number {
+  const allowed = availableParallelism();
+  let share = Number.POSITIVE_INFINITY; // processors' worth of time
+  const [quota, period] = readCgroup("cpu.max")?.split(" ") ?? [
+    readCgroup("cpu/cpu.cfs_quota_us"),
+    readCgroup("cpu/cpu.cfs_period_us"),
+  ];
+  if (Number(quota) > 0 && Number(period) > 0) share = Number(quota) / Number(period);
+  return Math.max(1, Math.min(allowed, Math.round(share)));
+}
+
+export function memoryLimit(): number {
+  const limit = Number(readCgroup("memory.max") ?? readCgroup("memory/memory.limit_in_bytes") ?? Number.NaN);
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem(); // "max" is NaN
+}
+
+export function now(): number {
+  return performance.now();
+}
+
+export function createWorker(url: URL, options: { data?: unknown; name?: string } = {}): WorkerHandle {
+  const worker = new Worker(url, { workerData: options.data, name: options.name, execArgv: [] });
+  return {
+    postMessage: (message) => worker.postMessage(message),
+    onMessage: (listener) => void worker.on("message", listener),
+    onError: (listener) => void worker.on("error", listener),
+    onExit: (listener) => void worker.on("exit", listener),
+    unref: () => worker.unref(),
+    terminate: () => void worker.terminate(),
+  };
+}
+
+export function threadAlive(threadNumber: number): boolean {
+  return threadNumber === 0 || !existsSync("/proc/self/task") || existsSync(`/proc/self/task/${threadNumber}`);
+}
+
+let native: Native | null | undefined;
+
+export function openNative(): Native | null {
+  if (native === undefined) native = openNativeLayer();
+  return native;
+}
+
+export function allocateUninitialized(nbytes: number): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(nbytes).buffer as ArrayBuffer;
+}
+
+export function writeStdout(text: string): void {
+  stdout.write(text);
+}
+
+const warned = new Set<string>();
+
+export function warn(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  emitWarning(message, "TypeTorchWarning");
+}
+
+export function readFile(path: string): Uint8Array {
+  return readFileSync(path);
+}
+
+export function readFileAsync(path: string | URL): Promise<Uint8Array> {
+  return readFilePromise(path);
+}
+
+export function writeFile(path: string, parts: readonly Uint8Array[]): void {
+  const fd = openSync(path, "w");
+  try {
+    for (const part of parts) {
+      for (let done = 0; done < part.length; ) done += writeSync(fd, part, done, Math.min(part.length - done, 1 << 30));
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function fileExists(path: string): boolean {
+  return existsSync(path);
+}
