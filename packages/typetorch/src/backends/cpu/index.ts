@@ -1,0 +1,34 @@
+/**
+ * The CPU backend.
+ */
+import type { LoopSpec } from "../../ir/spec.ts";
+import type { Backend, Operand } from "../backend.ts";
+import { convBackwardInput, convBackwardWeight, convForward, gemm } from "./js/contract.ts";
+import { block, Compiled } from "./launch.ts";
+import { runMap } from "./map.ts";
+import { allocate, release } from "./memory.ts";
+import { runRow } from "./row.ts";
+
+function runLoops(spec: LoopSpec, buffers: readonly Operand[], ints: readonly number[], params: readonly number[]): void {
+  const compiled = (spec.compiled ??= new Compiled(spec.kernel)) as Compiled;
+  for (let k = 0; k < buffers.length; k++) compiled.setBuffer(k, buffers[k]!.storage, buffers[k]!.storageOffset);
+  for (let k = 0; k < ints.length; k++) block[compiled.ints + k] = ints[k]!;
+  compiled.setParams(params);
+  compiled.run();
+}
+
+/** The backend that runs on this machine's processors. */
+export function createCpuBackend(): Backend {
+  return {
+    name: "cpu",
+    allocate,
+    release,
+    map: runMap,
+    row: runRow,
+    loops: runLoops,
+    gemm,
+    convForward,
+    convBackwardInput,
+    convBackwardWeight,
+  };
+}

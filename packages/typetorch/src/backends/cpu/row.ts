@@ -1,0 +1,225 @@
+/**
+ * Runs `row` specifications.
+ */
+import type { DType } from "../../core/dtype.ts";
+import type { Storage } from "../../core/storage.ts";
+import type { RowSpec } from "../../ir/spec.ts";
+import type { Operand } from "../backend.ts";
+import { block, Compiled } from "./launch.ts";
+import { Dims, type StrideClass, strideClass } from "./layout.ts";
+import { lowerRow, rowHeaderInts, type RowStyle } from "./lowerRow.ts";
+import { allocate, release } from "./memory.ts";
+import { type SplitRow, splitRow } from "./splitRow.ts";
+
+/** Kernels of one specification by number of dimensions, style and stride classes; and its two halves once they were needed. */
+class RowKernels {
+  readonly byKey = new Map<string, Compiled>();
+  split: SplitRow | null | undefined = undefined;
+  readonly orderMatters: boolean;
+  constructor(spec: RowSpec) {
+    this.orderMatters = usesOrder(spec);
+  }
+}
+
+/** Elements of a block of a split reduction. */
+const blockElements = 32768;
+
+const rows = new Dims();
+const columns = new Dims();
+/** Where each operand of the call being packed begins. */
+const storages: Storage[] = [];
+const offsets: number[] = [];
+
+function usesOrder(spec: RowSpec): boolean {
+  const uses = (e: { op: string; args: readonly { op: string }[] }): boolean =>
+    e.op === "column" || e.op === "at" || e.args.some((a) => uses(a as never));
+  return (
+    spec.passes.some((pass) => pass.some((r) => r.op === "argmax" || r.op === "argmin" || uses(r.value))) ||
+    spec.outputs.some((o) => uses(o.value))
+  );
+}
+
+function kernelsOf(spec: RowSpec): RowKernels {
+  return (spec.compiled ??= new RowKernels(spec)) as RowKernels;
+}
+
+/** See `Backend.row`. */
+export function runRow(
+  spec: RowSpec,
+  shape: readonly number[],
+  columnDims: readonly number[],
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  params: readonly number[],
+): void {
+  const operands = inputs.length + outputs.length;
+  const kernels = kernelsOf(spec);
+  rows.clear();
+  columns.clear();
+  for (let d = 0, next = 0; d < shape.length; d++) {
+    if (next < columnDims.length && columnDims[next] === d) {
+      columns.push(shape[d]!, d, inputs, outputs);
+      next++;
+    } else rows.push(shape[d]!, d, inputs, outputs);
+  }
+  rows.sort(0, operands);
+  rows.collapse(operands);
+  if (!kernels.orderMatters) columns.sort(0, operands);
+  columns.collapse(operands);
+  const rowTotal = rows.total();
+  const columnTotal = columns.total();
+  if (rowTotal === 0) return;
+  for (let p = 0; p < operands; p++) {
+    const x = p < inputs.length ? inputs[p]! : outputs[p - inputs.length]!;
+    storages[p] = x.storage;
+    offsets[p] = x.storageOffset;
+  }
+  const style = styleFor(spec, rowTotal, columnTotal);
+  const perBlock = style === "columns" ? blockElements : Math.min(Math.max(Math.ceil(blockElements / rowTotal), 256), 1024);
+  if (columnTotal >= 4 * perBlock && (style === "rows" || rowTotal < 16)) {
+    if (kernels.split === undefined) kernels.split = splitRow(spec);
+    if (kernels.split !== null) {
+      runSplit(kernels.split, style, perBlock, columnTotal, rowTotal, inputs.length, outputs.length, params);
+      return;
+    }
+  }
+  launch(kernels, spec, style, columnTotal, operands, params);
+}
+
+/** Which loop runs in the vector lanes. */
+function styleFor(spec: RowSpec, rowTotal: number, columnTotal: number): RowStyle {
+  if (columnTotal === 1) return "rows";
+  if (columnTotal <= 8 && rowTotal >= 64) return "rows";
+  for (let p = 0; p < spec.inputs.length; p++) {
+    if (spec.inputs[p]!.along === "row") continue;
+    if (columns.stride(p, columns.count - 1) === 1) return "columns";
+    if (rows.stride(p, rows.count - 1) === 1 && rowTotal > 1) return "rows";
+  }
+  return "columns";
+}
+
+/** Packs the arguments that `rows`, `columns`, `storages` and `offsets` describe, and runs the kernel. */
+function launch(
+  kernels: RowKernels,
+  spec: RowSpec,
+  style: RowStyle,
+  columnTotal: number,
+  operands: number,
+  params: readonly number[],
+): void {
+  const vector = style === "rows" ? rows : columns;
+  let key = `${rows.count},${columns.count},${style},`;
+  for (let p = 0; p < operands; p++) key += strideClass(vector.stride(p, vector.count - 1));
+  let compiled = kernels.byKey.get(key);
+  if (compiled === undefined) {
+    const classes: StrideClass[] = [];
+    for (let p = 0; p < operands; p++) classes.push(strideClass(vector.stride(p, vector.count - 1)));
+    compiled = new Compiled(lowerRow(spec, rows.count, columns.count, style, classes));
+    kernels.byKey.set(key, compiled);
+  }
+  for (let p = 0; p < operands; p++) compiled.setBuffer(p, storages[p]!, offsets[p]!);
+  let slot = compiled.ints;
+  for (let d = 0; d < rows.count; d++) block[slot++] = rows.sizes[d]!;
+  for (let d = 0; d < columns.count; d++) block[slot++] = columns.sizes[d]!;
+  block[slot++] = columnTotal;
+  if (slot !== compiled.ints + rowHeaderInts(rows.count, columns.count)) throw new Error("row: header does not fit");
+  for (let p = 0; p < operands; p++) {
+    for (let d = 0; d < rows.count; d++) block[slot++] = rows.stride(p, d);
+    for (let d = 0; d < columns.count; d++) block[slot++] = columns.stride(p, d);
+  }
+  compiled.setParams(params);
+  compiled.run();
+}
+
+/** The two halves, one after the other: see splitRow.ts. */
+function runSplit(
+  split: SplitRow,
+  style: RowStyle,
+  perBlock: number,
+  columnTotal: number,
+  rowTotal: number,
+  inputCount: number,
+  outputCount: number,
+  params: readonly number[],
+): void {
+  const { partial, combine, rowInputs } = split;
+  const partials = partial.outputs.length;
+  // Blocks are cut from the outermost column dimension, so that they follow each other in the order of columns.
+  const cutSize = columns.sizes[0]!;
+  const innerColumns = columnTotal / cutSize;
+  const cut = Math.min(cutSize, Math.max(1, Math.ceil(perBlock / innerColumns)));
+  const whole = Math.floor(cutSize / cut);
+  const rest = cutSize - whole * cut;
+  const blocks = whole + (rest > 0 ? 1 : 0);
+
+  const finalStorages = storages.slice(inputCount, inputCount + outputCount);
+  const finalOffsets = offsets.slice(inputCount, inputCount + outputCount);
+  const rowStrides: number[][] = [];
+  for (let p = 0; p < inputCount + outputCount; p++)
+    rowStrides.push(Array.from({ length: rows.count }, (_, d) => rows.stride(p, d)));
+
+  const scratch = partial.outputs.map((o: { dtype: DType }) => allocate(blocks * rowTotal * o.dtype.itemsize));
+  const operands = inputCount + partials;
+  // Partial results are laid out (blocks, rows…), row-major.
+  for (let k = 0; k < partials; k++) {
+    storages[inputCount + k] = scratch[k]!;
+    offsets[inputCount + k] = 0;
+    for (let d = rows.count - 1, step = 1; d >= 0; d--) {
+      rows.setStride(inputCount + k, d, step);
+      step *= rows.sizes[d]!;
+    }
+    for (let d = 0; d < columns.count; d++) columns.setStride(inputCount + k, d, 0);
+  }
+  rows.unshift(whole, operands);
+  for (let p = 0; p < inputCount; p++) rows.setStride(p, 0, columns.stride(p, 0) * cut);
+  for (let k = 0; k < partials; k++) rows.setStride(inputCount + k, 0, rowTotal);
+  columns.sizes[0] = cut;
+  launch(kernelsOf(partial), partial, style, columnTotal, operands, params);
+  if (rest > 0) {
+    rows.sizes[0] = 1;
+    columns.sizes[0] = rest;
+    for (let p = 0; p < inputCount; p++) offsets[p]! += whole * cut * columns.stride(p, 0);
+    for (let k = 0; k < partials; k++) offsets[inputCount + k] = whole * rowTotal;
+    launch(kernelsOf(partial), partial, style, columnTotal, operands, params);
+    for (let p = 0; p < inputCount; p++) offsets[p]! -= whole * cut * columns.stride(p, 0);
+  }
+
+  // Now the blocks are the columns.
+  const rowInputStorages = rowInputs.map((p) => storages[p]!);
+  const rowInputOffsets = rowInputs.map((p) => offsets[p]!);
+  const rowCount = rows.count - 1;
+  for (let d = 0; d < rowCount; d++) rows.sizes[d] = rows.sizes[d + 1]!;
+  rows.count = rowCount;
+  columns.count = 1;
+  columns.sizes[0] = blocks;
+  const total = partials + rowInputs.length + outputCount;
+  for (let p = 0; p < total; p++) {
+    const source =
+      p < partials
+        ? -1
+        : p < partials + rowInputs.length
+          ? rowInputs[p - partials]!
+          : inputCount + p - partials - rowInputs.length;
+    for (let d = rowCount - 1, step = 1; d >= 0; d--) {
+      rows.setStride(p, d, source < 0 ? step : rowStrides[source]![d]!);
+      step *= rows.sizes[d]!;
+    }
+    columns.setStride(p, 0, source < 0 ? rowTotal : 0);
+    if (p < partials) {
+      storages[p] = scratch[p]!;
+      offsets[p] = 0;
+    } else if (p < partials + rowInputs.length) {
+      storages[p] = rowInputStorages[p - partials]!;
+      offsets[p] = rowInputOffsets[p - partials]!;
+    } else {
+      storages[p] = finalStorages[p - partials - rowInputs.length]!;
+      offsets[p] = finalOffsets[p - partials - rowInputs.length]!;
+    }
+  }
+  launch(kernelsOf(combine), combine, rowTotal > 1 ? "rows" : "columns", blocks, total, [
+    ...params,
+    cut * innerColumns,
+    columnTotal,
+  ]);
+  for (const s of scratch) release(s);
+}
