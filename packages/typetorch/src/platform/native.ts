@@ -73,8 +73,12 @@ function createNative(koffi: Koffi, lib: Library): Native {
   const call = koffi.decode(BigInt(stub), koffi.proto("void (int64_t)")) as (block: number) => void;
   const trim = optionalFunction<(pad: number) => number>(lib, "int malloc_trim(size_t)");
   const gettid = platform === "linux" ? optionalFunction<() => number>(lib, "int gettid(void)") : null;
+  let features: CpuFeatures | null = null;
   return {
-    features: readFeatures(installCode, addressOf, call),
+    get features() {
+      features ??= readFeatures(installCode, addressOf, call); // not in every worker: a virtual machine traps each CPUID
+      return features;
+    },
     addressOf,
     installCode,
     call,

@@ -34,7 +34,14 @@ function readCgroup(file: string): string | null {
   return null;
 }
 
+let processors = 0;
+
 export function hardwareThreads(): number {
+  if (processors === 0) processors = countProcessors();
+  return processors;
+}
+
+function countProcessors(): number {
   const allowed = availableParallelism();
   let share = Number.POSITIVE_INFINITY; // processors' worth of time
   const [quota, period] = readCgroup("cpu.max")?.split(" ") ?? [

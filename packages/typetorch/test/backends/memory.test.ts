@@ -54,7 +54,7 @@ test("allocate(nbytes) gives that many bytes, aligned to 64 from 64 bytes on, at
 test("storages do not overlap", () => {
   const kept: Storage[] = [];
   for (let k = 0; k < 500; k++) kept.push(allocate(sizes[k % (sizes.length - 3)]!));
-  kept.forEach((storage, k) => new Uint8Array(storage.buffer, storage.byteOffset, storage.nbytes).fill(k));
+  for (const [k, storage] of kept.entries()) new Uint8Array(storage.buffer, storage.byteOffset, storage.nbytes).fill(k);
   kept.forEach((storage, k) => {
     const bytes = new Uint8Array(storage.buffer, storage.byteOffset, storage.nbytes);
     assert.ok(bytes.every((byte) => byte === (k & 255)));

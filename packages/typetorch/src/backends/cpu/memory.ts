@@ -154,10 +154,11 @@ export function emptyCache(): void {
 
 /** A typed array over the whole storage, made once for each dtype. */
 export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
-  const views = (storage.views ??= [null, null, null, null, null, null, null, null, null, null]);
-  return (views[dtype.index] ??= new dtype.Array(
-    storage.buffer,
-    storage.byteOffset,
-    Math.floor(storage.nbytes / dtype.itemsize),
-  )) as TypedArray;
+  storage.views ??= [null, null, null, null, null, null, null, null, null, null];
+  let view = storage.views[dtype.index] as TypedArray | null;
+  if (view === null) {
+    view = new dtype.Array(storage.buffer, storage.byteOffset, Math.floor(storage.nbytes / dtype.itemsize));
+    storage.views[dtype.index] = view;
+  }
+  return view;
 }

@@ -1,0 +1,407 @@
+/**
+ * The thread team: runs a kernel over a grid of items on all processors.
+ *
+ * Items are claimed one by one from an atomic counter, by the calling thread and by worker threads that start at the first job with more than one item. How the
+ * work is cut is the caller's choice and does not depend on the number of threads; so do results not.
+ *
+ * Workers are started from the file `teamWorker.js` beside this one: a bundler must keep it as an entry of its own (or leave `typetorch` external). Where the
+ * file is missing, a warning says so and the calling thread does all the work.
+ */
+import { ValueError } from "../../core/errors.ts";
+import {
+  type Native,
+  createWorker,
+  environment,
+  hardwareThreads,
+  isMainThread,
+  now,
+  openNative,
+  threadAlive,
+  warn,
+} from "../../platform/index.ts";
+import { description } from "./teamCode.ts";
+import {
+  TeamThread,
+  descriptionSlots,
+  header,
+  installTeamCode,
+  maxPhases,
+  maxSlots,
+  maxWorkers,
+  sharedBytes,
+  status,
+  words,
+} from "./teamThread.ts";
+import type { TeamWorkerData } from "./teamWorker.ts";
+
+/**
+ * How a job is cut into `countI * countJ` items. In the block of item (i, j) slot `slots[k]` is `block[slots[k]] + i * stepI[k] + j * stepJ[k]`; then slot
+ * `sizeSlotI` is `min(blockI, totalI - i * blockI)`, likewise `sizeSlotJ`; then `scratchSlot` is the address of memory that the running thread owns, at least
+ * `scratchBytes` long and aligned to 64 bytes. A slot number of -1 means none. A kernel must leave the slots that do not move as they are.
+ */
+export interface Grid {
+  countI: number;
+  countJ: number;
+  slots: number[];
+  stepI: number[];
+  stepJ: number[];
+  sizeSlotI: number;
+  totalI: number;
+  blockI: number;
+  sizeSlotJ: number;
+  totalJ: number;
+  blockJ: number;
+  scratchSlot: number;
+  scratchBytes: number;
+  /** About how many nanoseconds one thread needs for all items; without it the job counts as large. Small jobs are not worth the help of others. */
+  work?: number;
+}
+
+/** One kernel over one grid: all its items are finished before those of the next phase begin. A null grid is a single item. */
+export interface Phase {
+  block: Float64Array;
+  slots: number;
+  grid: Grid | null;
+}
+
+const single: Grid = {
+  ...{
+    countI: 1,
+    countJ: 1,
+    slots: [],
+    stepI: [],
+    stepJ: [],
+    sizeSlotI: -1,
+    totalI: 1,
+    blockI: 1,
+    sizeSlotJ: -1,
+    totalJ: 1,
+    blockJ: 1,
+  },
+  ...{ scratchSlot: -1, scratchBytes: 0 },
+};
+
+/**
+ * How long a thread that waits stays awake, in milliseconds. Going to sleep costs the next job 30 to 70 us, and in a training step the gaps between two large
+ * jobs are often some 100 us. With more threads than processors whoever spins keeps another from working.
+ */
+const spinTime = 0.2;
+const spinTimeCrowded = 0.005;
+/** Nanoseconds of work below which handing items to a worker that is awake costs more than it saves. */
+const leastWork = 4_000;
+/** Nanoseconds of work that are worth waking a worker: the call alone takes the caller about 15 us. */
+const wakingWork = 60_000;
+
+let threads = defaultThreads();
+
+/** All processors in the main thread (or `OMP_NUM_THREADS` of them), one thread in workers: whoever starts workers already uses the processors. */
+function defaultThreads(): number {
+  if (!isMainThread) return 1;
+  const asked = Number.parseInt(environment("OMP_NUM_THREADS") ?? "", 10);
+  return Math.min(maxWorkers + 1, asked >= 1 ? asked : hardwareThreads());
+}
+
+/** Number of threads that work on large CPU operations, as `torch.get_num_threads`. */
+export function getNumThreads(): number {
+  return threads;
+}
+
+/** Sets the number of threads that work on large CPU operations, as `torch.set_num_threads`. Throws {@link ValueError} unless it is a positive integer. */
+export function setNumThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) throw new ValueError(`set_num_threads expects a positive integer, but got ${count}`);
+  threads = Math.min(count, maxWorkers + 1);
+  team?.setWorkers(threads - 1, false);
+}
+
+/** Runs the kernel in slot 0 of the block: once on the calling thread when `grid` is null, else once for each item, on all threads. Only with a native layer. */
+export function run(block: Float64Array, slots: number, grid: Grid | null): void {
+  const local = openLocal();
+  if (grid === null) {
+    local.native.call(local.addressOfBlock(block));
+    return;
+  }
+  const items = grid.countI * grid.countJ;
+  if (items === 0) return;
+  const crew = items > 1 ? crewFor(grid.work, local) : null;
+  if (crew === null) {
+    local.runPhase(block, slots, grid);
+    return;
+  }
+  crew.begin();
+  crew.add(block, slots, grid);
+  crew.finish();
+}
+
+/** Runs phases one after the other, cheaper than as many calls of `run`: the threads stay together in between. */
+export function runPhases(phases: readonly Phase[]): void {
+  const local = openLocal();
+  let work = 0;
+  for (const { grid } of phases) if (grid !== null && grid.countI * grid.countJ > 1) work += grid.work ?? wakingWork;
+  const crew = crewFor(work, local);
+  if (crew === null) {
+    for (const { block, slots, grid } of phases)
+      if (grid === null || grid.countI * grid.countJ > 0) local.runPhase(block, slots, grid ?? single);
+    return;
+  }
+  crew.begin();
+  for (const { block, slots, grid } of phases) {
+    if (grid !== null && grid.countI * grid.countJ === 0) continue;
+    if (!crew.hasRoom(slots, grid ?? single)) {
+      crew.finish();
+      crew.begin();
+    }
+    crew.add(block, slots, grid ?? single);
+  }
+  crew.finish();
+}
+
+/** The team, if a job of so many nanoseconds is worth its help now. */
+function crewFor(work: number | undefined, local: Local): Team | null {
+  if (threads === 1 || (work !== undefined && work < leastWork)) return null;
+  if (team === null) team = new Team(local);
+  team.setWorkers(threads - 1, true);
+  return team.summon(work ?? wakingWork) ? team : null;
+}
+
+/** Writes a description; returns where it ends. */
+function describe(target: Float64Array, at: number, block: Float64Array, slots: number, grid: Grid): number {
+  const items = grid.countI * grid.countJ;
+  if (slots > maxSlots || slots > block.length) throw new RangeError(`a kernel's block of ${slots} slots`);
+  if (!(items < 2 ** 30)) throw new RangeError(`a grid of ${grid.countI} x ${grid.countJ} items`);
+  target[at + description.slots] = slots;
+  target[at + description.items] = items;
+  target[at + description.countJ] = grid.countJ;
+  const moving = grid.slots.length;
+  target[at + description.moving] = moving;
+  target[at + description.sizeSlotI] = grid.sizeSlotI;
+  target[at + description.totalI] = grid.totalI;
+  target[at + description.blockI] = grid.blockI;
+  target[at + description.sizeSlotJ] = grid.sizeSlotJ;
+  target[at + description.totalJ] = grid.totalJ;
+  target[at + description.blockJ] = grid.blockJ;
+  target[at + description.scratchSlot] = grid.scratchSlot;
+  let end = at + description.base;
+  for (let k = 0; k < slots; k++) target[end++] = block[k]!;
+  for (let k = 0; k < moving; k++) {
+    target[end] = grid.slots[k]!;
+    target[end + 1] = grid.stepI[k]!;
+    target[end + 2] = grid.stepJ[k]!;
+    end += 3;
+  }
+  return end;
+}
+
+/** The calling thread on its own. */
+class Local {
+  readonly native: Native;
+  readonly code: { runItems: number; spin: number };
+  readonly #thread: TeamThread;
+  readonly #addresses = new WeakMap<Float64Array, number>();
+  #block: Float64Array | null = null;
+  #address = 0;
+
+  constructor(native: Native) {
+    this.native = native;
+    this.code = installTeamCode(native);
+    this.#thread = new TeamThread(native, new ArrayBuffer(sharedBytes), this.code);
+    this.#thread.jobs[header.offsetOf] = header.slots;
+  }
+
+  /** Callers use few blocks and use them for ever. */
+  addressOfBlock(block: Float64Array): number {
+    if (block === this.#block) return this.#address;
+    let address = this.#addresses.get(block);
+    if (address === undefined) {
+      address = this.native.addressOf(block.buffer) + block.byteOffset;
+      this.#addresses.set(block, address);
+    }
+    this.#block = block;
+    this.#address = address;
+    return address;
+  }
+
+  runPhase(block: Float64Array, slots: number, grid: Grid): void {
+    const thread = this.#thread;
+    thread.needScratch(grid.scratchBytes);
+    describe(thread.jobs, header.slots, block, slots, grid);
+    thread.control[words.claimedOf(0)] = 0;
+    thread.control[words.finishedOf(0)] = 0;
+    thread.runItems(0);
+  }
+}
+
+let openedLocal: Local | null = null;
+
+function openLocal(): Local {
+  if (openedLocal === null) {
+    const native = openNative();
+    if (native === null) throw new Error("machine code cannot run here: there is no native layer");
+    openedLocal = new Local(native);
+  }
+  return openedLocal;
+}
+
+/** The calling thread and its workers. */
+class Team {
+  readonly #local: Local;
+  readonly #shared = new SharedArrayBuffer(sharedBytes);
+  readonly #thread: TeamThread;
+  readonly #pausesPerMillisecond: number;
+  readonly #goOn: () => boolean;
+  /** Whether worker k was started and, as far as is known, lives. */
+  readonly #alive: boolean[] = [];
+  #workers = 0;
+  /** Nanoseconds of work that the caller did alone since the workers fell asleep. */
+  #aloneWork = 0;
+  #wake = false;
+  #phases = 0;
+  #end = 0;
+  #items = 0;
+  #scratchBytes = 0;
+  #milliseconds = 0;
+
+  constructor(local: Local) {
+    this.#local = local;
+    this.#thread = new TeamThread(local.native, this.#shared, local.code);
+    this.#pausesPerMillisecond = measurePauses(this.#thread);
+    this.#goOn = () => this.#checkWorkers();
+  }
+
+  /** How many workers shall help; starts those that are missing if asked to. */
+  setWorkers(workers: number, start: boolean): void {
+    const { control } = this.#thread;
+    if (workers !== this.#workers) {
+      this.#workers = workers;
+      const time = workers < hardwareThreads() ? spinTime : spinTimeCrowded;
+      control[words.pauses] = Math.max(10, Math.round(time * this.#pausesPerMillisecond));
+      Atomics.store(control, words.limit, workers);
+      Atomics.notify(control, words.limit);
+    }
+    if (start) for (let worker = this.#alive.length; worker < workers; worker++) this.#startWorker(worker);
+  }
+
+  #startWorker(worker: number): void {
+    const { control } = this.#thread;
+    this.#alive[worker] = true;
+    const lost = (reason: string): void => {
+      if (!this.#alive[worker]) return;
+      this.#alive[worker] = false;
+      Atomics.store(control, words.statusOf(worker), status.absent);
+      warn(`a CPU worker thread ended (${reason}); the others do its work`);
+    };
+    try {
+      const data: TeamWorkerData = { shared: this.#shared, code: this.#local.code, worker };
+      const handle = createWorker(new URL("./teamWorker.js", import.meta.url), { data, name: `typetorch-cpu-${worker}` });
+      handle.onError((error) => lost(error.message));
+      handle.onExit(() => lost("it exited"));
+      handle.unref();
+    } catch (error) {
+      lost(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #statusOf(worker: number): number {
+    return Atomics.load(this.#thread.control, words.statusOf(worker));
+  }
+
+  /**
+   * Whether this much work shall be shared. With all workers asleep small jobs are done alone, until their sum would have been worth waking somebody: so a
+   * rare small job wakes nobody, and a dense sequence of them soon has help.
+   */
+  summon(work: number): boolean {
+    this.#wake = work >= wakingWork;
+    if (this.#wake) return true;
+    for (let worker = 0; worker < this.#workers; worker++) {
+      const state = this.#statusOf(worker);
+      if (state === status.spinning || state === status.active) return true;
+    }
+    this.#aloneWork += work;
+    this.#wake = this.#aloneWork >= wakingWork;
+    return this.#wake;
+  }
+
+  /** Starts the description of a job. No worker may be reading the one before: those that came late are waited for. */
+  begin(): void {
+    for (let worker = 0; worker < this.#alive.length; worker++) {
+      if (this.#statusOf(worker) !== status.active) continue;
+      const word = words.statusOf(worker);
+      this.#thread.spinWhile(word, status.active);
+      while (this.#statusOf(worker) === status.active) {
+        if (Atomics.wait(this.#thread.control, word, status.active, 1) === "timed-out") this.#checkWorkers();
+      }
+    }
+    this.#phases = 0;
+    this.#end = header.slots;
+    this.#items = 0;
+    this.#scratchBytes = 0;
+  }
+
+  hasRoom(slots: number, grid: Grid): boolean {
+    const needed = description.base + slots + 3 * grid.slots.length;
+    return this.#phases < maxPhases && this.#end + needed <= header.slots + descriptionSlots;
+  }
+
+  /** Adds a phase to the job. */
+  add(block: Float64Array, slots: number, grid: Grid): void {
+    const { jobs, control } = this.#thread;
+    const phase = this.#phases++;
+    jobs[header.offsetOf + phase] = this.#end;
+    control[words.claimedOf(phase)] = 0;
+    control[words.finishedOf(phase)] = 0;
+    this.#end = describe(jobs, this.#end, block, slots, grid);
+    this.#items = Math.max(this.#items, grid.countI * grid.countJ);
+    this.#scratchBytes = Math.max(this.#scratchBytes, grid.scratchBytes);
+  }
+
+  /** Opens the job, works with the others until it is done, and closes it. */
+  finish(): void {
+    const { control, jobs } = this.#thread;
+    if (this.#phases === 0) return;
+    jobs[header.phases] = this.#phases;
+    jobs[header.scratchBytes] = this.#scratchBytes;
+    this.#thread.needScratch(this.#scratchBytes);
+    Atomics.add(control, words.generation, 1);
+    if (this.#wake) this.#wakeSleepers();
+    this.#milliseconds = 0;
+    this.#thread.runPhases(true, this.#goOn);
+    Atomics.add(control, words.generation, 1);
+  }
+
+  #wakeSleepers(): void {
+    this.#aloneWork = 0;
+    for (let worker = 0; worker < this.#workers; worker++) {
+      if (this.#statusOf(worker) !== status.sleeping) continue;
+      Atomics.notify(this.#thread.control, words.generation, this.#items - 1);
+      return;
+    }
+  }
+
+  /** Called for each millisecond of waiting; once in a second it looks for workers that died and will never finish their item. */
+  #checkWorkers(): boolean {
+    if (++this.#milliseconds % 1000 !== 0) return true;
+    const { control } = this.#thread;
+    for (let worker = 0; worker < this.#alive.length; worker++) {
+      if (this.#statusOf(worker) !== status.active || threadAlive(Atomics.load(control, words.threadOf(worker)))) continue;
+      Atomics.store(control, words.statusOf(worker), status.absent);
+      if ((Atomics.load(control, words.generation) & 1) === 0) continue; // it had finished
+      Atomics.add(control, words.generation, 1);
+      throw new Error("a CPU worker thread died in the middle of an operation, whose result is lost");
+    }
+    return true;
+  }
+}
+
+let team: Team | null = null;
+
+/** How many pause instructions take a millisecond: they differ tenfold between processors. */
+function measurePauses(thread: TeamThread): number {
+  const sample = 200;
+  thread.control[words.pauses] = sample;
+  let best = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < 5; k++) {
+    const start = now();
+    thread.spinWhile(words.generation, 0);
+    best = Math.min(best, now() - start);
+  }
+  return sample / best;
+}
