@@ -4,6 +4,7 @@
 import type { DType, DTypeKey, TypedArray } from "../dtype.ts";
 import { NotSupportedError, ShapeError, ValueError } from "../errors.ts";
 import { numberToBfloat, numberToHalf } from "../float16.ts";
+import { int64ToFloat32 } from "../special.ts";
 import { CHUNK, cName, digitsOf, kernelName, raw } from "./fill.ts";
 import type { Generator } from "./generator.ts";
 
@@ -169,7 +170,7 @@ function fillRange(array: TypedArray, dtype: DType, range: bigint, base: bigint,
       const value = BigInt.asIntN(64, (output % range) + base);
       if (long !== null) long[i] = value;
       else if (dtype.key === "f64") array[i] = Number(value);
-      else array[i] = dtype.key === "f32" ? longToFloat(value) : numberToBfloat(longToFloat(value));
+      else array[i] = dtype.key === "f32" ? int64ToFloat32(value) : numberToBfloat(int64ToFloat32(value));
     });
   } else if (Number.isSafeInteger(Number(base))) fillModulo(array, dtype, Number(range), Number(base), generator);
   else {
@@ -177,16 +178,9 @@ function fillRange(array: TypedArray, dtype: DType, range: bigint, base: bigint,
     for (let i = 0; i < array.length; i++) {
       const value = BigInt(generator.random() % wide) + base;
       if (dtype.key === "i64") (array as BigInt64Array)[i] = value;
-      else array[i] = dtype.key === "bf16" ? numberToBfloat(longToFloat(value)) : longToFloat(value);
+      else array[i] = dtype.key === "bf16" ? numberToBfloat(int64ToFloat32(value)) : int64ToFloat32(value);
     }
   }
-}
-
-/** An int64 rounded once to float32. */
-function longToFloat(x: bigint): number {
-  if (x >= -9007199254740992n && x <= 9007199254740992n) return Math.fround(Number(x));
-  const lost = (x & 2047n) === 0n ? 0n : 1n;
-  return Math.fround(Number((x >> 11n) | lost) * 2048);
 }
 
 /** Values `output % range + base` with outputs of 32 bits, a range of at most 2^32 and a base that a number holds exactly. */

@@ -2,6 +2,7 @@
  * What each primitive means in JavaScript: as a function (closures, under a strict content security policy) and as text (generated code). Values: f32 and f64
  * are numbers (f32 rounded after each operation), i32 numbers, i64 bigints, bool booleans.
  */
+import { fma32, fma64 } from "../../../core/fma.ts";
 import * as special from "../../../core/special.ts";
 import type {
   BinaryPrimitive,
@@ -25,7 +26,21 @@ export interface Meaning {
 const fround = Math.fround;
 
 /** Names that generated code refers to. */
-export const helpers = { ...special, fround, asIntN: BigInt.asIntN, shl64, shr64, div64, rem64, remInt, divInt, shlInt, shrInt };
+export const helpers = {
+  ...special,
+  fma32,
+  fma64,
+  fround,
+  asIntN: BigInt.asIntN,
+  shl64,
+  shr64,
+  div64,
+  rem64,
+  remInt,
+  divInt,
+  shlInt,
+  shrInt,
+};
 
 function div64(a: bigint, b: bigint): bigint {
   return b === 0n ? 0n : BigInt.asIntN(64, a / b);
@@ -236,8 +251,8 @@ const table = {
   ...compare,
   select: { f32: choose, f64: choose, i32: choose, i64: choose, bool: choose },
   fma: {
-    f32: { text: (a, b, c) => `fma32(${a}, ${b}, ${c})`, run: special.fma32 },
-    f64: { text: (a, b, c) => `fma64(${a}, ${b}, ${c})`, run: special.fma64 },
+    f32: { text: (a, b, c) => `fma32(${a}, ${b}, ${c})`, run: fma32 },
+    f64: { text: (a, b, c) => `fma64(${a}, ${b}, ${c})`, run: fma64 },
     i32: {
       text: (a, b, c) => `(Math.imul(${a}, ${b}) + ${c} | 0)`,
       run: (a: number, b: number, c: number) => (Math.imul(a, b) + c) | 0,
