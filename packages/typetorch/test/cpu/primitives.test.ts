@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { compileJs } from "../../src/backends/cpu/js/kernel.ts";
 import { type DTypeKey, dtypeOfKey } from "../../src/core/dtype.ts";
 import { bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf } from "../../src/core/float16.ts";
-import { fma32, fma64, int64ToFloat32 } from "../../src/core/special.ts";
+import { fma32, fma64 } from "../../src/core/fma.ts";
+import { int64ToFloat32 } from "../../src/core/special.ts";
 import {
   type BinaryPrimitive,
   type ComparePrimitive,
