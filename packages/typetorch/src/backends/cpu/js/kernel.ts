@@ -2,7 +2,7 @@
  * The `js` target: the slow, obviously right reference. A kernel becomes generated JavaScript, or closures where a content security policy forbids that.
  */
 import type { TypedArray } from "../../../core/dtype.ts";
-import { type LoopKernel, type Int } from "../../../ir/loops.ts";
+import type { LoopKernel, Int } from "../../../ir/loops.ts";
 import { normalize } from "../../../ir/simplify.ts";
 import { compileClosures } from "./closures.ts";
 import { compileText } from "./render.ts";

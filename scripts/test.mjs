@@ -1,0 +1,167 @@
+// npm test: runs every lane and prints one line for each, then `N passed, N failed`. A lane in which no test ran has failed.
+// npm test -- NAME... runs only the lanes whose name contains one of the words; `--list` names them.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const tests = join(root, "packages/typetorch/dist/test");
+const words = process.argv.slice(2).filter((a) => !a.startsWith("--"));
+const avx2 = process.arch === "x64" && (process.platform !== "linux" || /\bavx2\b/.test(readFileSync("/proc/cpuinfo", "utf8")));
+
+function run(command, args, { env = {}, timeout = 300_000 } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, timeout, killSignal: "SIGKILL" });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+    child.on("error", (error) => resolve({ status: 1, output: String(error) }));
+    child.on("close", (status, signal) =>
+      resolve({
+        status: status ?? 1,
+        output: signal ? `${output}\nended by ${signal} (the limit is ${timeout / 1000} s)` : output,
+      }),
+    );
+  });
+}
+
+function count(output, pattern) {
+  return Number(pattern.exec(output)?.[1] ?? 0);
+}
+
+/** Compiled test files whose source still exists, below the given folders (all of them without any). */
+function testFiles(folders, except = []) {
+  const out = [];
+  const walk = (folder) => {
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      const path = join(folder, name);
+      if (statSync(path).isDirectory()) walk(path);
+      else if (name.endsWith(".test.js") && existsSync(path.replace(`${join("dist", "test")}`, "test").replace(/\.js$/, ".ts")))
+        out.push(path);
+    }
+  };
+  walk(tests);
+  return out.filter((path) => {
+    const name = relative(tests, path).replaceAll("\\", "/");
+    return !except.includes(name) && (folders === null || folders.some((f) => name === f || name.startsWith(`${f}/`)));
+  });
+}
+
+/** A lane of node:test files. */
+async function nodeTest(files, env) {
+  if (files.length === 0) return { passed: 0, failed: 0, output: "there are no test files" };
+  const { status, output } = await run(process.execPath, ["--test", "--test-reporter=tap", ...files], { env });
+  const passed = count(output, /^# pass (\d+)/m);
+  const failed = count(output, /^# fail (\d+)/m) + count(output, /^# cancelled (\d+)/m);
+  const skipped = count(output, /^# skipped (\d+)/m) + count(output, /^# todo (\d+)/m);
+  return { passed, failed: status !== 0 ? Math.max(failed, 1) : failed, skipped, output: failures(output) };
+}
+
+/** Of a TAP stream, only what failed. */
+function failures(tap) {
+  const lines = tap.split("\n");
+  const out = [];
+  let keep = false;
+  for (const line of lines) {
+    if (/^\s*(not )?ok \d/.test(line)) keep = /^\s*not ok/.test(line);
+    else if (/^\s*# Subtest/.test(line)) keep = false;
+    if (keep || /^Bail out|^# (fail|cancelled) [1-9]/.test(line)) out.push(line);
+  }
+  return out.slice(0, 200).join("\n");
+}
+
+async function conformance(args, env) {
+  const { status, output } = await run(process.execPath, [join(root, "conformance/dist/src/main.js"), ...args], { env });
+  const last = /(\d+) passed, (\d+) failed, (\d+) missing\s*$/.exec(output);
+  if (last === null) return { passed: 0, failed: 1, output };
+  const [passed, failed, missing] = last.slice(1).map(Number);
+  return { passed, failed: failed + missing, output: status === 0 && missing === 0 ? "" : output };
+}
+
+// what every target must give alike
+const KERNELS = ["cpu", "ops", "tensor", "autograd", "nn", "optim"];
+const ALONE = ["architecture.test.js", "docs.test.js"];
+
+function python() {
+  for (const command of [process.env.PYTHON, "/usr/bin/python3", "python3"].filter(Boolean)) {
+    if (spawnSync(command, ["-c", "import torch"], { stdio: "ignore" }).status === 0) return command;
+  }
+  return null;
+}
+
+const lanes = {
+  async "format and lint"() {
+    const { status, output } = await run(process.execPath, [
+      join(root, "node_modules/@biomejs/biome/bin/biome"),
+      "check",
+      "--error-on-warnings",
+      ".",
+    ]);
+    const passed = count(output, /Checked (\d+) files/);
+    return { passed: status === 0 ? passed : 0, failed: status === 0 ? 0 : 1, output };
+  },
+  async types() {
+    const { status, output } = await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "--verbose"]);
+    const projects = new Set([...output.matchAll(/Project '([^']+)'/g)].map((m) => m[1]));
+    return { passed: status === 0 ? projects.size : 0, failed: status === 0 ? 0 : 1, output };
+  },
+  architecture: () => nodeTest(testFiles(["architecture.test.js"])),
+  "unit tests": () => nodeTest(testFiles(null, ALONE)),
+  "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
+  ...(avx2 && { "unit tests, target avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "avx2" }) }),
+  "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
+  conformance: () => conformance([]),
+  "conformance, target js": () => conformance(["--target", "js"]),
+  ...(avx2 && { "conformance, target avx2": () => conformance(["--target", "avx2"]) }),
+  async "PyTorch live"() {
+    const command = python();
+    if (command === null) {
+      if (process.env.CI === "true")
+        return { passed: 0, failed: 1, output: "python3-torch is not installed (apt-get install python3-torch)" };
+      return { notRun: "no python3-torch here" };
+    }
+    const folder = mkdtempSync(join(tmpdir(), "typetorch-live-"));
+    const seed = process.env.SEED ?? String(Date.now() % 1_000_000);
+    try {
+      const recorded = await run(command, [join(root, "conformance/record.py"), "--seed", seed, "--out", folder]);
+      if (recorded.status !== 0) return { passed: 0, failed: 1, output: recorded.output };
+      const result = await conformance([folder]);
+      return { ...result, output: result.output && `seed ${seed} (SEED=${seed} npm test -- live)\n${result.output}` };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+};
+
+if (process.argv.includes("--list")) {
+  console.log(Object.keys(lanes).join("\n"));
+  process.exit(0);
+}
+
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+for (const [name, lane] of Object.entries(lanes)) {
+  if (words.length > 0 && !words.some((w) => name.includes(w))) continue;
+  const started = performance.now();
+  const result = await lane();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (result.notRun !== undefined) {
+    console.log(`${name}: not run (${result.notRun})`);
+    continue;
+  }
+  const empty = result.passed + result.failed === 0;
+  passed += result.passed;
+  failed += empty ? 1 : result.failed;
+  skipped += result.skipped ?? 0;
+  const parts = [`${result.passed} passed`];
+  if (result.failed > 0) parts.push(`${result.failed} FAILED`);
+  if (result.skipped > 0) parts.push(`${result.skipped} skipped`);
+  if (empty) parts.push("FAILED: no test ran");
+  console.log(`${name}: ${parts.join(", ")} (${seconds} s)`);
+  if ((empty || result.failed > 0) && result.output) console.log(result.output.replace(/^/gm, "    ").slice(0, 20_000));
+}
+if (passed + failed === 0) failed = 1;
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exitCode = failed > 0 ? 1 : 0;
