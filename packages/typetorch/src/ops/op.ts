@@ -1,0 +1,73 @@
+/**
+ * What an op is: how it is run on raw memory and how gradients flow back. Ops only describe; the dispatcher (tensor/dispatch.ts) runs them.
+ */
+import type { DType } from '../core/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** What a derivative may ask for: the graph node keeps it from the forward. Reading a tensor that was changed in place since throws. */
+export interface Saved<A = unknown> {
+  readonly attributes: A;
+  input(i: number): Tensor;
+  output(i: number): Tensor;
+  /** What `run` put aside in `extra`. */
+  extra(i: number): Tensor;
+  inputShape(i: number): readonly number[];
+  inputDtype(i: number): DType;
+  /** Whether input i needs a gradient: others may be null in the result. */
+  needs(i: number): boolean;
+}
+
+/** Which inputs and outputs the derivative reads. */
+export interface Saves {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+export type Gradients = readonly (Tensor | null)[];
+
+export interface Op<A = unknown> {
+  readonly name: string;
+  /** What `grad_fn` prints: `MulBackward0`. */
+  readonly gradName: string;
+  /** The result shares memory with input 0. */
+  readonly view: boolean;
+  /** Computes the result. No gradients are recorded inside. `extra` takes what only the derivative needs; it is null when there will be none. */
+  run(inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): Tensor | Tensor[];
+  /** Computes the result into `out`, whose shape and dtype are right; `out` may be inputs[0] itself (in-place). Without it the result of `run` is copied. */
+  readonly into: ((out: Tensor, inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null) => void) | null;
+  /** Null for an op that has no derivative. Gradients come one per input; they may be null where `saved.needs(i)` is false or where they are zero. */
+  readonly backward: ((grads: Gradients, saved: Saved<A>) => Gradients) | null;
+  /** Which inputs and outputs `backward` reads; bit i of `needs` tells whether input i needs a gradient (bit 30: all from there on). */
+  saves(needs: number): Saves;
+}
+
+/** How an op whose derivative is written by hand is declared. */
+export interface OpDeclaration<A> {
+  readonly name: string;
+  /** Default: the capitalised camel-case name with `Backward0`. */
+  readonly gradName?: string;
+  readonly view?: boolean;
+  readonly saves?: { readonly inputs?: readonly number[]; readonly outputs?: readonly number[] };
+  run(inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): Tensor | Tensor[];
+  into?(out: Tensor, inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): void;
+  backward?(grads: Gradients, saved: Saved<A>): Gradients;
+}
+
+export function gradNameOf(name: string): string {
+  const words = name.split('_').filter((part) => part.length > 0);
+  return `${words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join('')}Backward0`;
+}
+
+/** Declares an op by hand: kernels, views and everything that is not pointwise. */
+export function defineOp<A>(declaration: OpDeclaration<A>): Op<A> {
+  const saves: Saves = { inputs: declaration.saves?.inputs ?? [], outputs: declaration.saves?.outputs ?? [] };
+  return {
+    name: declaration.name,
+    gradName: declaration.gradName ?? gradNameOf(declaration.name),
+    view: declaration.view ?? false,
+    run: declaration.run,
+    into: declaration.into ?? null,
+    backward: declaration.backward ?? null,
+    saves: () => saves,
+  };
+}

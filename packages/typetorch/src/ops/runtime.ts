@@ -1,0 +1,45 @@
+/**
+ * What op files use of the floors above: bound once by tensor/, so that an op imports nothing that imports ops.
+ */
+import type { Backend } from '../backends/backend.ts';
+import type { DType } from '../core/dtype.ts';
+import type { NumberLike } from '../core/promotion.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Op } from './op.ts';
+
+export interface Runtime {
+  /** Runs an op: the only way that ops are run. */
+  call<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor;
+  /** The same for an op with several results. */
+  callMany<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor[];
+  /** inputs[0] becomes the op's result, and is returned. */
+  callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor;
+  /** The op's result is written to `out`, which is resized when its shape differs, and returned. */
+  callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, out: Tensor): Tensor;
+  /** A new row-major tensor, contents undefined. */
+  empty(shape: readonly number[], dtype: DType): Tensor;
+  /** A new tensor with the given strides, which cover its memory without gaps. */
+  emptyStrided(shape: readonly number[], strides: readonly number[], dtype: DType): Tensor;
+  /** A tensor over the memory of another, without history: what view ops return from `run`. */
+  alias(source: Tensor, shape: readonly number[], strides: readonly number[], storageOffset: number): Tensor;
+  /** The same bytes seen as another dtype. */
+  aliasDtype(source: Tensor, shape: readonly number[], strides: readonly number[], storageOffset: number, dtype: DType): Tensor;
+  /** A new tensor filled with a number. */
+  full(shape: readonly number[], value: NumberLike, dtype: DType): Tensor;
+  isTensor(x: unknown): x is Tensor;
+  backendOf(x: Tensor): Backend;
+  /** Whether gradients are being recorded and one of the tensors takes part. */
+  recording(inputs: readonly (Tensor | null)[]): boolean;
+  /** Gives a tensor's memory back early: the caller knows that nobody else holds it. */
+  release(x: Tensor): void;
+  /** Runs `body` without recording gradients. */
+  withoutGrad<R>(body: () => R): R;
+}
+
+/** The runtime; its fields are filled by `bindRuntime`. */
+export const runtime = {} as Runtime;
+
+/** Called once by tensor/. */
+export function bindRuntime(implementation: Runtime): void {
+  Object.assign(runtime, implementation);
+}

@@ -1,0 +1,310 @@
+/**
+ * The backward pass: nodes run when all gradients of their results have arrived, latest first. Iterative throughout, so that a graph of any depth works.
+ */
+import { AutogradError, ShapeError } from '../../core/errors.ts';
+import { sameShape } from '../../core/shape.ts';
+import type { Gradients } from '../../ops/op.ts';
+import { runtime } from '../../ops/runtime.ts';
+import type { Tensor } from '../tensor.ts';
+import { AccumulateGrad, gradEdge, soleOwner } from './edges.ts';
+import { assignGradEnabled, gradEnabled } from './gradMode.ts';
+import { isAnomalyEnabled, type Node, OpNode } from './node.ts';
+
+/** Where a gradient is asked for: result `nr` of `node`. */
+interface Capture {
+  node: Node;
+  nr: number;
+  slot: number;
+}
+
+/** Nodes that are ready, largest sequence number first (a binary heap). */
+class ReadyQueue {
+  private readonly heap: Node[] = [];
+  get size(): number {
+    return this.heap.length;
+  }
+  push(node: Node): void {
+    const heap = this.heap;
+    let i = heap.length;
+    heap.push(node);
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (heap[parent]!.sequence >= node.sequence) break;
+      heap[i] = heap[parent]!;
+      i = parent;
+    }
+    heap[i] = node;
+  }
+  pop(): Node {
+    const heap = this.heap;
+    const top = heap[0]!;
+    const last = heap.pop()!;
+    const n = heap.length;
+    if (n > 0) {
+      let i = 0;
+      for (;;) {
+        let child = 2 * i + 1;
+        if (child >= n) break;
+        if (child + 1 < n && heap[child + 1]!.sequence > heap[child]!.sequence) child++;
+        if (heap[child]!.sequence <= last.sequence) break;
+        heap[i] = heap[child]!;
+        i = child;
+      }
+      heap[i] = last;
+    }
+    return top;
+  }
+}
+
+/** What a backward pass knows of a node: how many gradients are still to come, and the sums so far. */
+class Pending {
+  waiting = 0;
+  readonly grads: (Tensor | null)[] = [];
+  /** Bit k: the engine made grads[k] by itself and may add into it. */
+  owned = 0;
+  /** False when nothing that is asked for lies behind the node. */
+  wanted = true;
+}
+
+export interface BackwardOptions {
+  retainGraph: boolean;
+  createGraph: boolean;
+}
+
+/** Runs the graph from `roots`. With `inputs`, gives their gradients and accumulates nothing; without, adds into the leaves' `grad`. */
+export function runBackward(roots: readonly Tensor[], rootGrads: readonly (Tensor | null)[], inputs: readonly Tensor[] | null, options: BackwardOptions): (Tensor | null)[] {
+  const captures = new Map<Node, Capture[]>();
+  const results: (Tensor | null)[] = [];
+  if (inputs) {
+    inputs.forEach((x, slot) => {
+      results.push(null);
+      const node = gradEdge(x);
+      if (node === null) {
+        throw new AutogradError('One of the differentiated Tensors does not require grad', `input ${slot} does not: call requiresGrad_() on it before the forward`);
+      }
+      const list = captures.get(node) ?? [];
+      list.push({ node, nr: x.node === null ? 0 : x.outputNr, slot });
+      captures.set(node, list);
+    });
+  }
+
+  const pending = new Map<Node, Pending>();
+  const starts: Node[] = [];
+  roots.forEach((root, i) => {
+    const node = gradEdge(root);
+    if (node === null) {
+      throw new AutogradError(
+        `element ${i} of tensors does not require grad and does not have a grad_fn`,
+        'no tensor that it was computed from requires a gradient, or it was computed inside noGrad',
+      );
+    }
+    let p = pending.get(node);
+    if (!p) {
+      p = new Pending();
+      pending.set(node, p);
+      starts.push(node);
+    }
+    const grad = rootGrads[i] ?? null;
+    addGradient(p, root.node === null ? 0 : root.outputNr, checkedRootGrad(root, grad, i), grad === null, options.createGraph);
+  });
+
+  countDependencies(starts, pending);
+  if (inputs) markWanted(starts, pending, captures);
+
+  const queue = new ReadyQueue();
+  for (const node of starts) if (pending.get(node)!.waiting === 0) queue.push(node);
+
+  const previous = gradEnabled;
+  assignGradEnabled(options.createGraph);
+  try {
+    while (queue.size > 0) runNode(queue.pop(), pending, queue, captures, results, inputs !== null, options);
+  } finally {
+    assignGradEnabled(previous);
+  }
+  return results;
+}
+
+function checkedRootGrad(root: Tensor, grad: Tensor | null, i: number): Tensor {
+  if (grad === null) {
+    if (root.numel() !== 1) {
+      throw new AutogradError('grad can be implicitly created only for scalar outputs', `this tensor has the shape [${root.shape.join(', ')}]: reduce it (x.sum()) or give a gradient of its shape`);
+    }
+    return runtime.full(root.shape, 1, root.dtype);
+  }
+  if (!sameShape(grad.shape, root.shape)) {
+    throw new ShapeError(`Mismatch in shape: grad_output[${i}] has a shape of torch.Size([${grad.shape.join(', ')}]) and output[${i}] has a shape of torch.Size([${root.shape.join(', ')}]).`);
+  }
+  return grad;
+}
+
+function countDependencies(starts: readonly Node[], pending: Map<Node, Pending>): void {
+  const seen = new Set<Node>(starts);
+  const stack = [...starts];
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    const next = node.next;
+    for (let i = 0; i < next.length; i++) {
+      const to = next[i];
+      if (!to) continue;
+      let p = pending.get(to);
+      if (!p) {
+        p = new Pending();
+        pending.set(to, p);
+      }
+      p.waiting++;
+      if (!seen.has(to)) {
+        seen.add(to);
+        stack.push(to);
+      }
+    }
+  }
+}
+
+/** Marks the nodes that lead to a capture; the others are not run. */
+function markWanted(starts: readonly Node[], pending: Map<Node, Pending>, captures: Map<Node, Capture[]>): void {
+  const done = new Set<Node>();
+  const stack: { node: Node; at: number }[] = starts.map((node) => ({ node, at: 0 }));
+  for (const p of pending.values()) p.wanted = false;
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1]!;
+    const { node } = top;
+    if (top.at < node.next.length) {
+      const to = node.next[top.at++];
+      if (to && !done.has(to)) {
+        done.add(to);
+        stack.push({ node: to, at: 0 });
+      }
+      continue;
+    }
+    const p = pending.get(node)!;
+    p.wanted = captures.has(node) || node.next.some((to) => to !== null && to !== undefined && pending.get(to)!.wanted);
+    stack.pop();
+  }
+}
+
+/** `owned`: nobody but the engine holds the memory of `grad`. */
+function addGradient(p: Pending, nr: number, grad: Tensor, owned: boolean, createGraph: boolean): void {
+  const have = p.grads[nr] ?? null;
+  const bit = nr < 31 ? 1 << nr : 0;
+  if (have === null) {
+    p.grads[nr] = grad;
+    if (owned) p.owned |= bit;
+  } else if (!createGraph && (p.owned & bit) !== 0 && have.isContiguous()) {
+    have.add_(grad);
+    if (owned) runtime.release(grad);
+  } else {
+    p.grads[nr] = have.add(grad);
+    if ((p.owned & bit) !== 0 && !createGraph) runtime.release(have);
+    p.owned |= bit;
+  }
+}
+
+/** Calls the hooks on the gradients that arrived; what they saw belongs to the user too. */
+function runPreHooks(node: Node, p: Pending): (Tensor | null)[] {
+  let grads: (Tensor | null)[] = p.grads;
+  if (node.tensorHooks === null && node.preHooks === null && node.retained === null) return grads;
+  p.owned = 0;
+  if (node.tensorHooks) {
+    for (const [nr, hooks] of node.tensorHooks) {
+      for (const hook of hooks.values()) if (grads[nr]) grads[nr] = hook(grads[nr]!) || grads[nr]!;
+    }
+  }
+  if (node.preHooks) for (const hook of node.preHooks.values()) grads = hook(grads) || grads;
+  if (node.retained) {
+    for (const [nr, x] of node.retained) {
+      const g = grads[nr] ?? null;
+      if (g) x.grad = x.grad === null ? g.clone() : x.grad.add(g);
+    }
+  }
+  return grads;
+}
+
+function runNode(
+  node: Node,
+  pending: Map<Node, Pending>,
+  queue: ReadyQueue,
+  captures: Map<Node, Capture[]>,
+  results: (Tensor | null)[],
+  capturing: boolean,
+  options: BackwardOptions,
+): void {
+  const p = pending.get(node)!;
+  for (let k = 0; k < node.shapes.length; k++) p.grads[k] ??= null;
+  if (node instanceof AccumulateGrad) {
+    if (capturing) {
+      let g = p.grads[0] ?? null;
+      const hooks = node.variable.extras?.hooks;
+      if (hooks && g) for (const hook of hooks.values()) g = hook(g) || g;
+      for (const { slot } of captures.get(node) ?? []) results[slot] = g;
+      return;
+    }
+    soleOwner.current = (p.owned & 1) !== 0 ? (p.grads[0] ?? null) : null;
+    node.apply(p.grads);
+    soleOwner.current = null;
+    return;
+  }
+  const grads = runPreHooks(node, p);
+  const captured = captures.get(node);
+  if (captured) {
+    p.owned = 0;
+    for (const { nr, slot } of captured) results[slot] = grads[nr] ?? null;
+  }
+  const leadsOn = !capturing || node.next.some((to) => to !== null && pending.get(to)!.wanted);
+  let out: Gradients = [];
+  if (p.wanted && leadsOn && grads.some((g) => g !== null)) {
+    try {
+      out = node.apply(grads);
+    } catch (error) {
+      if (node.stack && error instanceof Error) error.message += `\nThe forward call that made ${node.name()}:\n${node.stack}`;
+      throw error;
+    }
+    if (isAnomalyEnabled()) checkForNaN(node, out);
+    if (node.hooks) {
+      p.owned = 0;
+      for (const hook of node.hooks.values()) out = hook([...out], grads) || out;
+    }
+    if (!options.retainGraph) node.release();
+  }
+  passOn(node, p, out, pending, queue, options.createGraph);
+}
+
+/**
+ * Hands the gradients on. What an op's own derivative computed is held by nobody else: the engine may add into it, and gives its memory back once it was used.
+ */
+function passOn(node: Node, p: Pending, out: Gradients, pending: Map<Node, Pending>, queue: ReadyQueue, createGraph: boolean): void {
+  const next = node.next;
+  const exclusive = !createGraph && node instanceof OpNode && node.hooks === null;
+  for (let i = 0; i < next.length; i++) {
+    const to = next[i];
+    if (!to) continue;
+    const q = pending.get(to)!;
+    const g = out[i] ?? null;
+    if (g !== null && q.wanted) addGradient(q, node.nextNr[i]!, g, exclusive && isOnlyHolder(g, i, out, p), createGraph);
+    if (--q.waiting === 0) queue.push(to);
+  }
+  if (!exclusive) return;
+  for (let k = 0; k < p.grads.length; k++) {
+    const g = p.grads[k];
+    if (g && k < 31 && (p.owned & (1 << k)) !== 0 && !out.some((o) => o !== null && o.storage === g.storage)) runtime.release(g);
+  }
+}
+
+/** Whether the memory of out[i] is shared with no other result and not with an incoming gradient that somebody else holds. */
+function isOnlyHolder(g: Tensor, i: number, out: Gradients, p: Pending): boolean {
+  for (let k = 0; k < out.length; k++) if (k !== i && out[k] && out[k]!.storage === g.storage) return false;
+  for (let k = 0; k < p.grads.length; k++) {
+    if (p.grads[k] && p.grads[k]!.storage === g.storage) return k < 31 && (p.owned & (1 << k)) !== 0;
+  }
+  return g.base === null;
+}
+
+function checkForNaN(node: Node, out: readonly (Tensor | null)[]): void {
+  out.forEach((g, i) => {
+    if (g?.dtype.isFloatingPoint && runtime.withoutGrad(() => g.ne(g).any().item())) {
+      throw new AutogradError(
+        `Function '${node.name()}' returned nan values in its ${i}th output.`,
+        node.stack ? `the forward call that made it:\n${node.stack}` : undefined,
+      );
+    }
+  });
+}

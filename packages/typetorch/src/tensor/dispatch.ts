@@ -1,0 +1,194 @@
+/**
+ * The dispatcher: the one way in which ops are run. It records the graph, keeps views and in-place changes in order, and has a stack of modes (profiler, capture,
+ * …) that may look at or replace a call; at the bottom the op runs on its backend.
+ */
+import { canCast } from '../core/dtype.ts';
+import { AutogradError, DTypeError } from '../core/errors.ts';
+import { sameShape } from '../core/shape.ts';
+import type { Op } from '../ops/op.ts';
+import { runtime } from '../ops/runtime.ts';
+import { checkInPlace, gradEdge, rebaseHistory } from './autograd/edges.ts';
+import { gradEnabled } from './autograd/gradMode.ts';
+import { OpNode } from './autograd/node.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Sees each call of an op; `proceed` runs it in the modes below. */
+export interface Mode {
+  call(op: Op<never>, inputs: readonly Tensor[], proceed: () => Tensor | Tensor[]): Tensor | Tensor[];
+}
+
+const modes: Mode[] = [];
+
+/** Puts a mode on top of the stack; returns a function that takes it off. */
+export function pushMode(mode: Mode): () => void {
+  modes.push(mode);
+  return () => {
+    modes.splice(modes.lastIndexOf(mode), 1);
+  };
+}
+
+/** Bit i: input i takes part in the graph (bit 30 stands for all from there on). */
+function gradMask(inputs: readonly Tensor[]): number {
+  let mask = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    if (x.requiresGrad && x.dtype.isFloatingPoint) mask |= 1 << (i < 30 ? i : 30);
+  }
+  return mask;
+}
+
+function isNeeded(mask: number, i: number): boolean {
+  return (mask & (1 << (i < 30 ? i : 30))) !== 0;
+}
+
+/** Runs an op. */
+export function call<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor | Tensor[] {
+  if (modes.length > 0) return throughModes(op, inputs, () => perform(op, inputs, attributes));
+  return perform(op, inputs, attributes);
+}
+
+function throughModes<A>(op: Op<A>, inputs: readonly Tensor[], bottom: () => Tensor | Tensor[]): Tensor | Tensor[] {
+  let depth = modes.length;
+  const proceed = (): Tensor | Tensor[] => {
+    if (depth === 0) return bottom();
+    depth--;
+    return modes[depth]!.call(op as unknown as Op<never>, inputs, proceed);
+  };
+  return proceed();
+}
+
+function perform<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor | Tensor[] {
+  if (gradEnabled && op.backward !== null) {
+    const mask = gradMask(inputs);
+    if (mask !== 0) return record(op, inputs, attributes, mask);
+  }
+  const result = op.run(inputs, attributes, null);
+  if (op.view && !gradEnabled) {
+    for (const x of Array.isArray(result) ? result : [result]) if (x.base !== null) x.extrasOrNew().viewMadeInNoGrad = true;
+  }
+  return result;
+}
+
+function connect(node: OpNode<never>, inputs: readonly Tensor[], mask: number): void {
+  const n = inputs.length;
+  for (let i = 0; i < n; i++) {
+    const x = inputs[i]!;
+    if (isNeeded(mask, i)) {
+      node.next.push(gradEdge(x));
+      node.nextNr.push(x.outputNr);
+    } else {
+      node.next.push(null);
+      node.nextNr.push(0);
+    }
+  }
+}
+
+function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, mask: number): Tensor | Tensor[] {
+  const saves = op.saves(mask);
+  const node = new OpNode(op, inputs, attributes, mask, saves.inputs);
+  connect(node as unknown as OpNode<never>, inputs, mask);
+  const extra: Tensor[] = [];
+  const result = op.run(inputs, attributes, extra);
+  if (Array.isArray(result)) {
+    for (let i = 0; i < result.length; i++) attach(node, result[i]!, i);
+    node.saveOutputs(result, saves.outputs, extra);
+    if (op.view) for (const x of result) x.extrasOrNew().multiView = true;
+  } else {
+    attach(node, result, 0);
+    if (saves.outputs.length > 0 || extra.length > 0) node.saveOutputs([result], saves.outputs, extra);
+  }
+  return result;
+}
+
+function attach<A>(node: OpNode<A>, result: Tensor, nr: number): void {
+  node.shapes.push(result.shape);
+  node.dtypes.push(result.dtype);
+  if (!result.dtype.isFloatingPoint) return;
+  result.node = node;
+  result.outputNr = nr;
+}
+
+/** Runs an op whose result takes the place of inputs[0]. */
+export function callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  const self = inputs[0]!;
+  const mask = gradEnabled ? gradMask(inputs) : 0;
+  if (mask === 0) {
+    writeInto(op, self, inputs, attributes, null);
+    self.storage.version++;
+    return self;
+  }
+  checkInPlace(self);
+  if (op.backward === null) {
+    writeInto(op, self, inputs, attributes, null);
+    self.storage.version++;
+    if (self.base === null) self.node = null;
+    return self;
+  }
+  const saves = op.saves(mask);
+  let recorded = inputs;
+  if (saves.inputs.includes(0)) {
+    // The derivative reads what is about to be overwritten: keep a copy that has the old place in the graph.
+    const old = runtime.withoutGrad(() => self.clone());
+    old.node = self.gradFn;
+    old.outputNr = self.outputNr;
+    recorded = [old, ...inputs.slice(1).map((x) => (x === self ? old : x))];
+  }
+  const node = new OpNode(op, recorded, attributes, mask, saves.inputs);
+  connect(node as unknown as OpNode<never>, inputs, mask);
+  const extra: Tensor[] = [];
+  writeInto(op, self, recorded, attributes, extra);
+  self.storage.version++;
+  node.shapes.push(self.shape);
+  node.dtypes.push(self.dtype);
+  rebaseHistory(self, node);
+  if (self.base === null) {
+    if (saves.outputs.length > 0 || extra.length > 0) node.saveOutputs([self], saves.outputs, extra);
+  } else {
+    // A view's own node is made anew later; the derivative gets an alias that stands for the result.
+    const result = runtime.alias(self, self.shape, self.strides, self.storageOffset);
+    result.base = null;
+    result.node = node;
+    if (saves.outputs.length > 0 || extra.length > 0) node.saveOutputs([result], saves.outputs, extra);
+  }
+  return self;
+}
+
+function writeInto<A>(op: Op<A>, out: Tensor, inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): void {
+  if (op.into !== null) {
+    op.into(out, inputs, attributes, extra);
+    return;
+  }
+  const result = op.run(inputs, attributes, extra) as Tensor;
+  runtime.withoutGrad(() => copyElements(out, result));
+}
+
+/** Set by copy.ts. @internal */
+export let copyElements: (out: Tensor, from: Tensor) => void;
+export function setCopyElements(fn: (out: Tensor, from: Tensor) => void): void {
+  copyElements = fn;
+}
+
+/** Runs an op and writes its result to `out`, as `out=` does in PyTorch. */
+export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, out: Tensor): Tensor {
+  if (gradEnabled && (gradMask(inputs) !== 0 || out.requiresGrad)) {
+    throw new AutogradError(
+      `${op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
+      'leave `out` away, or work inside torch.noGrad(() => …)',
+    );
+  }
+  const result = op.run(inputs, attributes, null) as Tensor;
+  if (!canCast(result.dtype, out.dtype)) {
+    throw new DTypeError(`result type ${typeLabel(result)} can't be cast to the desired output type ${typeLabel(out)}`);
+  }
+  if (!sameShape(out.shape, result.shape)) out.resize_(result.shape);
+  copyElements(out, result);
+  out.storage.version++;
+  return out;
+}
+
+const labels: Record<string, string> = { f32: 'Float', f64: 'Double', f16: 'Half', bf16: 'BFloat16', i64: 'Long', i32: 'Int', i16: 'Short', i8: 'Char', u8: 'Byte', bool: 'Bool' };
+
+/** How PyTorch's messages name a dtype: `Float`. */
+export function typeLabel(x: { dtype: { key: string } }): string {
+  return labels[x.dtype.key]!;
+}

@@ -1,0 +1,77 @@
+/**
+ * Reading elements of a CPU tensor one by one or as arrays.
+ */
+import { typedArrayOf } from '../backends/cpu/memory.ts';
+import type { TypedArray } from '../core/dtype.ts';
+import { bfloatToNumber, halfToNumber } from '../core/float16.ts';
+import { isContiguous, numelOf } from '../core/shape.ts';
+import type { Nested, Tensor } from './tensor.ts';
+
+/** A JavaScript value for an element: boolean, number, or a bigint outside the safe integers. */
+export type Element = number | bigint | boolean;
+
+function decoder(x: Tensor): (k: number) => Element {
+  const array = typedArrayOf(x.storage, x.dtype);
+  switch (x.dtype.key) {
+    case 'bool':
+      return (k) => array[k] !== 0;
+    case 'f16':
+      return (k) => halfToNumber(array[k] as number);
+    case 'bf16':
+      return (k) => bfloatToNumber(array[k] as number);
+    case 'i64':
+      return (k) => {
+        const big = array[k] as bigint;
+        const n = Number(big);
+        return Number.isSafeInteger(n) ? n : big;
+      };
+    default:
+      return (k) => array[k] as number;
+  }
+}
+
+/** The element at a position of the storage. */
+export function readElement(x: Tensor, position: number): Element {
+  return decoder(x)(position);
+}
+
+export function readNested(x: Tensor): Nested<Element> {
+  const read = decoder(x);
+  const visit = (dim: number, position: number): Nested<Element> => {
+    if (dim === x.shape.length) return read(position);
+    const out = new Array<Nested<Element>>(x.shape[dim]!);
+    for (let i = 0; i < out.length; i++) out[i] = visit(dim + 1, position + i * x.strides[dim]!);
+    return out;
+  };
+  return visit(0, x.storageOffset);
+}
+
+/** Storage positions of the elements in row-major order, given one at a time to `visit`. */
+export function forEachPosition(x: { shape: readonly number[]; strides: readonly number[]; storageOffset: number }, visit: (position: number, k: number) => void): void {
+  const n = numelOf(x.shape);
+  if (n === 0) return;
+  const rank = x.shape.length;
+  const at = new Array<number>(rank).fill(0);
+  let position = x.storageOffset;
+  for (let k = 0; ; k++) {
+    visit(position, k);
+    if (k === n - 1) return;
+    for (let d = rank - 1; ; d--) {
+      position += x.strides[d]!;
+      if (++at[d]! < x.shape[d]!) break;
+      position -= x.strides[d]! * x.shape[d]!;
+      at[d] = 0;
+    }
+  }
+}
+
+export function typedArrayOfTensor(x: Tensor): TypedArray {
+  const array = typedArrayOf(x.storage, x.dtype);
+  const n = numelOf(x.shape);
+  if (isContiguous(x.shape, x.strides)) return array.subarray(x.storageOffset, x.storageOffset + n) as TypedArray;
+  const out = new x.dtype.Array(n);
+  forEachPosition(x, (position, k) => {
+    out[k] = array[position]!;
+  });
+  return out;
+}
