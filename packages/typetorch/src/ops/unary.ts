@@ -1,9 +1,12 @@
 /**
  * How ops of one operand are declared: one expression gives the function, `x.name()`, `x.name_()` and `out`.
  */
+import type { DType } from '../core/dtype.ts';
+import type { Expr, ScalarType } from '../ir/expr.ts';
+import type { Num } from '../ir/num.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { method } from './methods.ts';
-import { type Pointwise, type PointwiseDefinition, definePointwise } from './pointwise.ts';
+import { type ComputeRule, type Pointwise, definePointwise } from './pointwise.ts';
 
 export interface OutOption {
   readonly out?: Tensor;
@@ -11,9 +14,35 @@ export interface OutOption {
 
 export type Unary = (input: Tensor, options?: OutOption) => Tensor;
 
-/** Declares `name(x)` with its methods; `methodName` is camel-cased by the caller. */
-export function unary(methodName: string, definition: PointwiseDefinition): Unary {
-  const op: Pointwise = definePointwise(definition, 1);
+export interface UnaryDefinition {
+  /** PyTorch's name. */
+  readonly name: string;
+  readonly gradName?: string;
+  readonly compute: ComputeRule;
+  /** The dtype of the result, when it is not the computed one. */
+  readonly result?: DType;
+  /** Throws for dtypes that the op does not take. */
+  check?(compute: DType): void;
+  forward(x: Expr, type: ScalarType): Expr;
+  /** The gradient, given that of the result; null is zero. Omitted: the result is not differentiable. */
+  backward?<T extends Num<T>>(g: T, x: T, out: T): T | null;
+}
+
+/** Declares `name(x)` and its methods `x.methodName()` and `x.methodName_()`. */
+export function unary(methodName: string, definition: UnaryDefinition): Unary {
+  const { backward, forward, check } = definition;
+  const op: Pointwise = definePointwise(
+    {
+      name: definition.name,
+      gradName: definition.gradName,
+      compute: definition.compute,
+      result: definition.result,
+      check: check ? (compute) => check(compute) : undefined,
+      forward: ([x], _p, type) => forward(x!, type),
+      backward: backward ? <T extends Num<T>>(g: T, [x]: readonly (T | number)[], out: T) => [backward(g, x as T, out)] : undefined,
+    },
+    1,
+  );
   const fn: Unary = (input, options) => op([input], undefined, options?.out);
   method(methodName, fn);
   method(`${methodName}_`, (input: Tensor) => op.inPlace([input]));

@@ -109,7 +109,7 @@ export function encoderFor(dtype: DType): (value: number | bigint | boolean) => 
     case 'f16':
       return (v) => numberToHalf(Number(v));
     case 'bf16':
-      return (v) => bnumberToHalf(Number(v));
+      return (v) => numberToBfloat(Number(v));
     default:
       return (v) => Number(v);
   }

@@ -5,7 +5,7 @@ import { DTypeError, ShapeError } from '../../core/errors.ts';
 import { broadcastShapes, formatShape, sameShape } from '../../core/shape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
+import { type Op, defineOp } from '../op.ts';
 import { runtime } from '../runtime.ts';
 import type { OutOption } from '../unary.ts';
 
@@ -161,7 +161,7 @@ function multiply(a: Tensor, b: Tensor): Tensor {
 }
 
 /** As bmm, with any number of batch dimensions and strides. */
-const batchedOp = defineOp<null>({
+const batchedOp: Op<null> = defineOp<null>({
   name: 'bmm',
   gradName: 'BmmBackward0',
   saves: { inputs: [0, 1] },

@@ -1,0 +1,2 @@
+export { indexAdd } from './indexAdd.ts';
+export { indexSelect } from './indexSelect.ts';

@@ -1,0 +1,1 @@
+export { bmm, dot, matmul, mm, mv } from './matmul.ts';

@@ -1,0 +1,2 @@
+export * from './cat.ts';
+export { clone } from './copy.ts';

@@ -1,0 +1,39 @@
+/**
+ * Whether some or all elements are true.
+ */
+import { bool, uint8 } from '../../core/dtype.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { method } from '../methods.ts';
+import { defineOp } from '../op.ts';
+import { runtime } from '../runtime.ts';
+import { type Dims, type ReductionOptions, reductionArguments, runReduction, simpleReduction, specCache } from './reduce.ts';
+
+declare module '../../tensor/tensor.ts' {
+  interface Tensor {
+    /** See {@link any}. */
+    any(dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor;
+    /** See {@link all}. */
+    all(dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor;
+  }
+}
+
+function quantifier(name: 'any' | 'all', combine: 'or' | 'and') {
+  const spec = specCache((from, to) => simpleReduction(name, combine, from, to, bool));
+  const op = defineOp<{ dims: readonly number[]; keepdim: boolean }>({
+    name,
+    // uint8 gives uint8, as in PyTorch.
+    run: ([x], { dims, keepdim }) => runReduction(spec(x!.dtype, x!.dtype === uint8 ? uint8 : bool), x!, dims, keepdim)[0]!,
+  });
+  const fn = (input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor => {
+    const { dims, options: o } = reductionArguments(input, dim, options);
+    const attributes = { dims, keepdim: o.keepdim ?? false };
+    return o.out ? runtime.callOut(op, [input], attributes, o.out) : runtime.call(op, [input], attributes);
+  };
+  method(name, fn);
+  return fn;
+}
+
+/** True when any element is (along `dim`), as `torch.any`. */
+export const any = quantifier('any', 'or');
+/** True when all elements are (along `dim`), as `torch.all`. */
+export const all = quantifier('all', 'and');

@@ -1,0 +1,2 @@
+export * from './any.ts';
+export * from './sum.ts';

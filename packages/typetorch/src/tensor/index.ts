@@ -1,0 +1,22 @@
+/**
+ * Tensors and the functions of the torch namespace that work on them. Importing this module binds the ops to the dispatcher and puts the methods on `Tensor`.
+ */
+import { dtypeOfKey } from '../core/dtype.ts';
+import './runtime.ts';
+import '../ops/index.ts';
+import { installMethods } from './methods.ts';
+
+installMethods(dtypeOfKey);
+
+export * from '../ops/index.ts';
+export {
+  type GradModeGuard,
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from './autograd/gradMode.ts';
+export { type Hook, type Nested, Tensor } from './tensor.ts';
+export { type Mode, pushMode } from './dispatch.ts';

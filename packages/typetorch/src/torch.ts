@@ -1,0 +1,31 @@
+/**
+ * The torch namespace: re-exports only.
+ */
+export * as autograd from './autograd/index.ts';
+export {
+  DType,
+  bfloat16,
+  bool,
+  canCast,
+  double,
+  float,
+  float16,
+  float32,
+  float64,
+  getDefaultDtype,
+  half,
+  int,
+  int16,
+  int32,
+  int64,
+  int8,
+  long,
+  promoteTypes,
+  setDefaultDtype,
+  short,
+  uint8,
+} from './core/dtype.ts';
+export * from './core/errors.ts';
+export { Scalar, resultType } from './core/promotion.ts';
+export { Device } from './core/storage.ts';
+export * from './tensor/index.ts';
