@@ -1,7 +1,7 @@
 /**
  * The torch namespace: re-exports only.
  */
-export * as autograd from './autograd/index.ts';
+export * as autograd from "./autograd/index.ts";
 export {
   DType,
   bfloat16,
@@ -24,8 +24,8 @@ export {
   setDefaultDtype,
   short,
   uint8,
-} from './core/dtype.ts';
-export * from './core/errors.ts';
-export { Scalar, resultType } from './core/promotion.ts';
-export { Device } from './core/storage.ts';
-export * from './tensor/index.ts';
+} from "./core/dtype.ts";
+export * from "./core/errors.ts";
+export { Scalar, resultType } from "./core/promotion.ts";
+export { Device } from "./core/storage.ts";
+export * from "./tensor/index.ts";

@@ -2,8 +2,8 @@
  * The dtype of a result: PyTorch's three priorities. Tensors with dimensions decide; 0-d tensors count only where they are of a higher category; plain numbers
  * only where they are of a higher category still.
  */
-import { type Category, type DType, bool, getDefaultDtype, int64, promoteTypes } from './dtype.ts';
-import { ValueError } from './errors.ts';
+import { type Category, type DType, bool, getDefaultDtype, int64, promoteTypes } from "./dtype.ts";
+import { ValueError } from "./errors.ts";
 
 /** A number that says which kind it is: `scalar(2, float32)` is Python's `2.0`, where a plain `2` counts as an int. */
 export class Scalar {
@@ -19,13 +19,13 @@ export class Scalar {
 export type NumberLike = number | bigint | boolean | Scalar;
 
 export function isNumberLike(x: unknown): x is NumberLike {
-  return typeof x === 'number' || typeof x === 'bigint' || typeof x === 'boolean' || x instanceof Scalar;
+  return typeof x === "number" || typeof x === "bigint" || typeof x === "boolean" || x instanceof Scalar;
 }
 
 export function categoryOfNumber(x: NumberLike): Category {
-  if (typeof x === 'number') return Number.isInteger(x) ? 1 : 2;
-  if (typeof x === 'bigint') return 1;
-  if (typeof x === 'boolean') return 0;
+  if (typeof x === "number") return Number.isInteger(x) ? 1 : 2;
+  if (typeof x === "bigint") return 1;
+  if (typeof x === "boolean") return 0;
   return x.dtype.category;
 }
 
@@ -38,11 +38,14 @@ export function dtypeOfNumber(x: NumberLike): DType {
 
 /** The number as float64. Throws {@link ValueError} for a bigint that float64 cannot hold exactly. */
 export function numberOf(x: NumberLike): number {
-  if (typeof x === 'number') return x;
+  if (typeof x === "number") return x;
   const value = x instanceof Scalar ? x.value : x;
   const n = Number(value);
-  if (typeof value === 'bigint' && BigInt(n) !== value) {
-    throw new ValueError(`the integer ${value} cannot be represented as a number`, 'pass it as a tensor: torch.tensor([…]) with bigints keeps 64 bits');
+  if (typeof value === "bigint" && BigInt(n) !== value) {
+    throw new ValueError(
+      `the integer ${value} cannot be represented as a number`,
+      "pass it as a tensor: torch.tensor([…]) with bigints keeps 64 bits",
+    );
   }
   return n;
 }

@@ -1,12 +1,12 @@
 /**
  * Every op that is a function of the torch namespace. Each folder lists its own.
  */
-export * from './arithmetic/index.ts';
-export * from './comparison/index.ts';
-export * from './factory/index.ts';
-export * from './linalg/index.ts';
-export * from './indexing/index.ts';
-export * from './math/index.ts';
-export * from './memory/index.ts';
-export * from './reduction/index.ts';
-export * from './views/index.ts';
+export * from "./arithmetic/index.ts";
+export * from "./comparison/index.ts";
+export * from "./factory/index.ts";
+export * from "./linalg/index.ts";
+export * from "./indexing/index.ts";
+export * from "./math/index.ts";
+export * from "./memory/index.ts";
+export * from "./reduction/index.ts";
+export * from "./views/index.ts";

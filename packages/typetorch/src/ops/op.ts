@@ -1,8 +1,8 @@
 /**
  * What an op is: how it is run on raw memory and how gradients flow back. Ops only describe; the dispatcher (tensor/dispatch.ts) runs them.
  */
-import type { DType } from '../core/dtype.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import type { DType } from "../core/dtype.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a derivative may ask for: the graph node keeps it from the forward. Reading a tensor that was changed in place since throws. */
 export interface Saved<A = unknown> {
@@ -54,8 +54,8 @@ export interface OpDeclaration<A> {
 }
 
 export function gradNameOf(name: string): string {
-  const words = name.split('_').filter((part) => part.length > 0);
-  return `${words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join('')}Backward0`;
+  const words = name.split("_").filter((part) => part.length > 0);
+  return `${words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join("")}Backward0`;
 }
 
 /** Declares an op by hand: kernels, views and everything that is not pointwise. */

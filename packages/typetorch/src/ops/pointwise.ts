@@ -2,24 +2,24 @@
  * Pointwise ops: an expression over one element of each operand. The forward becomes one kernel; the derivative, written once over the algebra `Num<T>`, becomes
  * one kernel too, and with tensors in place of expressions it is the differentiable derivative of higher orders.
  */
-import { type DType, bool, canCast, getDefaultDtype } from '../core/dtype.ts';
-import { DeviceError, DTypeError, ShapeError } from '../core/errors.ts';
-import { type NumberLike, isNumberLike, numberOf, resultType } from '../core/promotion.ts';
-import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from '../core/shape.ts';
-import { Expr, type ScalarType, computeType, input, param } from '../ir/expr.ts';
-import type { Num } from '../ir/num.ts';
-import type { MapSpec } from '../ir/spec.ts';
-import type { Operand } from '../backends/backend.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { type Gradients, type Op, type Saved, type Saves, gradNameOf } from './op.ts';
-import { runtime } from './runtime.ts';
+import { type DType, bool, canCast, getDefaultDtype } from "../core/dtype.ts";
+import { DeviceError, DTypeError, ShapeError } from "../core/errors.ts";
+import { type NumberLike, isNumberLike, numberOf, resultType } from "../core/promotion.ts";
+import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from "../core/shape.ts";
+import { Expr, type ScalarType, computeType, input, param } from "../ir/expr.ts";
+import type { Num } from "../ir/num.ts";
+import type { MapSpec } from "../ir/spec.ts";
+import type { Operand } from "../backends/backend.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Gradients, type Op, type Saved, type Saves, gradNameOf } from "./op.ts";
+import { runtime } from "./runtime.ts";
 
 export type Input = Tensor | NumberLike;
 
 /**
  * `promote`: the operands' common dtype. `float`: the same, integers become the default floating dtype. `first`: the dtype of the first operand.
  */
-export type ComputeRule = 'promote' | 'float' | 'first';
+export type ComputeRule = "promote" | "float" | "first";
 
 export interface PointwiseDefinition {
   readonly name: string;
@@ -53,7 +53,7 @@ class Variant implements Op<Attributes> {
   readonly name: string;
   readonly gradName: string;
   readonly view = false;
-  readonly backward: Op<Attributes>['backward'];
+  readonly backward: Op<Attributes>["backward"];
   private readonly definition: PointwiseDefinition;
   /** Bit i: operand i is a number. */
   private readonly numbers: number;
@@ -107,7 +107,7 @@ class Variant implements Op<Attributes> {
       const { operands, own } = this.arrange(tensors, params);
       const value = this.definition.forward(operands, own, type);
       spec = {
-        kind: 'map',
+        kind: "map",
         name: this.name,
         inputs: inputs.map((x) => x.dtype),
         outputs: [{ dtype: result, value: value.cast(computeType(result)) }],
@@ -157,7 +157,7 @@ class Variant implements Op<Attributes> {
 
   private usedBy(needs: number): { inputs: number[]; output: boolean } {
     const used = new Set<number>();
-    const gradients = this.expressions('f32');
+    const gradients = this.expressions("f32");
     gradients.forEach((e, i) => {
       if (e && (needs & (1 << i)) !== 0) collectInputs(e, used);
     });
@@ -185,8 +185,8 @@ class Variant implements Op<Attributes> {
     const outs: Tensor[] = [];
     for (let i = 0; i < count; i++) {
       const plan = kernel.plan[i];
-      if (plan === 'pass') results[i] = g;
-      else if (plan === 'compute') {
+      if (plan === "pass") results[i] = g;
+      else if (plan === "compute") {
         const out = allocateLike([g], shape, saved.inputDtype(i));
         results[i] = out;
         outs.push(out);
@@ -200,7 +200,13 @@ class Variant implements Op<Attributes> {
     return results;
   }
 
-  private backwardKernel(needs: number, present: readonly Tensor[], operands: readonly (Tensor | null)[], saved: Saved<Attributes>, compute: DType): BackwardKernel {
+  private backwardKernel(
+    needs: number,
+    present: readonly Tensor[],
+    operands: readonly (Tensor | null)[],
+    saved: Saved<Attributes>,
+    compute: DType,
+  ): BackwardKernel {
     let key = needs * 10 + compute.index;
     for (const x of present) key = key * 10 + x.dtype.index;
     for (let i = 0; i < operands.length - 1; i++) key = key * 10 + saved.inputDtype(i).index;
@@ -215,13 +221,13 @@ class Variant implements Op<Attributes> {
       if (x !== null) position.set(1 + i, k++);
     });
     const leaves = present.map((x, j) => input(j, computeType(x.dtype)).cast(type));
-    const plan: ('none' | 'pass' | 'compute')[] = [];
+    const plan: ("none" | "pass" | "compute")[] = [];
     const outputs: { dtype: DType; value: Expr }[] = [];
     gradients.forEach((e, i) => {
-      if (!e || (needs & (1 << i)) === 0) plan.push('none');
-      else if (e.op === 'input' && e.value === 0 && present[0]!.dtype === saved.inputDtype(i)) plan.push('pass');
+      if (!e || (needs & (1 << i)) === 0) plan.push("none");
+      else if (e.op === "input" && e.value === 0 && present[0]!.dtype === saved.inputDtype(i)) plan.push("pass");
       else {
-        plan.push('compute');
+        plan.push("compute");
         const dtype = saved.inputDtype(i);
         outputs.push({ dtype, value: substitute(e, (n) => leaves[position.get(n)!]!).cast(computeType(dtype)) });
       }
@@ -229,13 +235,26 @@ class Variant implements Op<Attributes> {
     const spec: MapSpec | null =
       outputs.length === 0
         ? null
-        : { kind: 'map', name: `${this.name}_backward`, inputs: present.map((x) => x.dtype), outputs, params: this.paramCount(), compiled: null };
+        : {
+            kind: "map",
+            name: `${this.name}_backward`,
+            inputs: present.map((x) => x.dtype),
+            outputs,
+            params: this.paramCount(),
+            compiled: null,
+          };
     kernel = { plan, spec };
     this.backwardSpecs.set(key, kernel);
     return kernel;
   }
 
-  private deriveWithTensors(g: Tensor, tensors: readonly (Tensor | null)[], needs: number, params: readonly number[], saved: Saved<Attributes>): Gradients {
+  private deriveWithTensors(
+    g: Tensor,
+    tensors: readonly (Tensor | null)[],
+    needs: number,
+    params: readonly number[],
+    saved: Saved<Attributes>,
+  ): Gradients {
     const count = tensors.length - 1;
     const placeholder = g; // operands that the wanted gradients do not read
     const { operands, own } = this.arrange<Tensor, number>(
@@ -253,12 +272,12 @@ class Variant implements Op<Attributes> {
 }
 
 interface BackwardKernel {
-  readonly plan: readonly ('none' | 'pass' | 'compute')[];
+  readonly plan: readonly ("none" | "pass" | "compute")[];
   readonly spec: MapSpec | null;
 }
 
 function collectInputs(e: Expr, used: Set<number>): void {
-  if (e.op === 'input') used.add(e.value as number);
+  if (e.op === "input") used.add(e.value as number);
   for (const a of e.args) collectInputs(a, used);
 }
 
@@ -267,7 +286,7 @@ export function substitute(e: Expr, replacement: (k: number) => Expr, done = new
   const known = done.get(e);
   if (known) return known;
   let result: Expr;
-  if (e.op === 'input') result = replacement(e.value as number);
+  if (e.op === "input") result = replacement(e.value as number);
   else if (e.args.length === 0) result = e;
   else {
     const args = e.args.map((a) => substitute(a, replacement, done));
@@ -283,7 +302,10 @@ export function commonShape(inputs: readonly Tensor[]): readonly number[] {
     const x = inputs[i]!;
     if (x.shape !== shape) shape = broadcastShapes(shape, x.shape);
     if (x.storage.device !== inputs[0]!.storage.device) {
-      throw new DeviceError(`Expected all tensors to be on the same device, but found at least two devices, ${inputs[0]!.device} and ${x.device}!`, 'move one of them with x.to(device)');
+      throw new DeviceError(
+        `Expected all tensors to be on the same device, but found at least two devices, ${inputs[0]!.device} and ${x.device}!`,
+        "move one of them with x.to(device)",
+      );
     }
   }
   return shape;
@@ -358,7 +380,10 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
     return variant;
   };
 
-  const prepare = (operands: readonly Input[], own: readonly number[]): { variant: Variant; inputs: Tensor[]; attributes: Attributes } => {
+  const prepare = (
+    operands: readonly Input[],
+    own: readonly number[],
+  ): { variant: Variant; inputs: Tensor[]; attributes: Attributes } => {
     let numbers = 0;
     let first: Tensor | null = null;
     let same = true;
@@ -368,7 +393,8 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
         if (first === null) first = x;
         else if (x.dtype !== first.dtype) same = false;
       } else {
-        if (!isNumberLike(x)) throw new DTypeError(`${definition.name}(): argument ${i + 1} must be Tensor or Number, not ${describe(x)}`);
+        if (!isNumberLike(x))
+          throw new DTypeError(`${definition.name}(): argument ${i + 1} must be Tensor or Number, not ${describe(x)}`);
         numbers |= 1 << i;
       }
     }
@@ -390,10 +416,10 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
       params = own.length > 0 ? values.concat(own) : values;
     }
     let compute: DType;
-    if (definition.compute === 'first') compute = first.dtype;
+    if (definition.compute === "first") compute = first.dtype;
     else {
       compute = same && numbers === 0 ? first.dtype : resultType(operands as readonly (Tensor | NumberLike)[]);
-      if (definition.compute === 'float' && !compute.isFloatingPoint) compute = getDefaultDtype();
+      if (definition.compute === "float" && !compute.isFloatingPoint) compute = getDefaultDtype();
     }
     definition.check?.(compute, operands);
     return { variant: variants[numbers] ?? variantFor(numbers), inputs, attributes: { compute, params } };
@@ -409,23 +435,32 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
     const { variant, inputs, attributes } = prepare(operands, own);
     const result = definition.result ?? attributes.compute;
     if (!canCast(result, self.dtype)) {
-      throw new DTypeError(`result type ${label(result)} can't be cast to the desired output type ${label(self.dtype)}`, `use ${definition.name}() without the underscore, or convert the tensor first`);
+      throw new DTypeError(
+        `result type ${label(result)} can't be cast to the desired output type ${label(self.dtype)}`,
+        `use ${definition.name}() without the underscore, or convert the tensor first`,
+      );
     }
     const shape = inputs.length > 1 ? commonShape(inputs) : self.shape;
     if (!sameShape(shape, self.shape)) {
-      throw new ShapeError(`output with shape ${formatShape(self.shape)} doesn't match the broadcast shape ${formatShape(shape)}`);
+      throw new ShapeError(
+        `output with shape ${formatShape(self.shape)} doesn't match the broadcast shape ${formatShape(shape)}`,
+      );
     }
     checkInternalOverlap(self, definition.name);
     return runtime.callInPlace(variant, inputs.length > 1 ? separated(self, inputs) : inputs, attributes);
   };
-  return Object.defineProperty(Object.assign(invoke, { inPlace }), 'name', { value: definition.name }) as Pointwise;
+  return Object.defineProperty(Object.assign(invoke, { inPlace }), "name", { value: definition.name }) as Pointwise;
 }
 
 /** An operand that overlaps `self` without being the very same elements is copied before `self` is overwritten. */
 function separated(self: Tensor, inputs: Tensor[]): Tensor[] {
   for (let i = 1; i < inputs.length; i++) {
     const x = inputs[i]!;
-    if (x.storage === self.storage && x !== self && !(x.storageOffset === self.storageOffset && sameShape(x.shape, self.shape) && sameShape(x.strides, self.strides))) {
+    if (
+      x.storage === self.storage &&
+      x !== self &&
+      !(x.storageOffset === self.storageOffset && sameShape(x.shape, self.shape) && sameShape(x.strides, self.strides))
+    ) {
       inputs[i] = x.clone();
     }
   }
@@ -437,20 +472,20 @@ export function checkInternalOverlap(x: Tensor, name: string): void {
   for (let i = 0; i < x.shape.length; i++) {
     if (x.strides[i] === 0 && x.shape[i]! > 1) {
       throw new ShapeError(
-        'unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.',
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.",
         `${name} would write to a tensor of shape ${formatShape(x.shape)} with strides ${formatShape(x.strides)}`,
       );
     }
   }
 }
 
-const labels = ['Byte', 'Char', 'Short', 'Int', 'Long', 'Half', 'Float', 'Double', 'Bool', 'BFloat16'];
+const labels = ["Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "Bool", "BFloat16"];
 function label(dtype: DType): string {
   return labels[dtype.index]!;
 }
 
 function describe(x: unknown): string {
-  return x === null ? 'NoneType' : Array.isArray(x) ? 'list' : typeof x;
+  return x === null ? "NoneType" : Array.isArray(x) ? "list" : typeof x;
 }
 
 /** Throws for boolean operands where PyTorch refuses them. */

@@ -1,11 +1,11 @@
 /**
  * What op files use of the floors above: bound once by tensor/, so that an op imports nothing that imports ops.
  */
-import type { Backend } from '../backends/backend.ts';
-import type { DType } from '../core/dtype.ts';
-import type { NumberLike } from '../core/promotion.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import type { Op } from './op.ts';
+import type { Backend } from "../backends/backend.ts";
+import type { DType } from "../core/dtype.ts";
+import type { NumberLike } from "../core/promotion.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Op } from "./op.ts";
 
 export interface Runtime {
   /** Runs an op: the only way that ops are run. */

@@ -1,12 +1,12 @@
 /**
  * How ops of one operand are declared: one expression gives the function, `x.name()`, `x.name_()` and `out`.
  */
-import type { DType } from '../core/dtype.ts';
-import type { Expr, ScalarType } from '../ir/expr.ts';
-import type { Num } from '../ir/num.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { method } from './methods.ts';
-import { type ComputeRule, type Pointwise, definePointwise } from './pointwise.ts';
+import type { DType } from "../core/dtype.ts";
+import type { Expr, ScalarType } from "../ir/expr.ts";
+import type { Num } from "../ir/num.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { method } from "./methods.ts";
+import { type ComputeRule, type Pointwise, definePointwise } from "./pointwise.ts";
 
 export interface OutOption {
   readonly out?: Tensor;
@@ -39,7 +39,9 @@ export function unary(methodName: string, definition: UnaryDefinition): Unary {
       result: definition.result,
       check: check ? (compute) => check(compute) : undefined,
       forward: ([x], _p, type) => forward(x!, type),
-      backward: backward ? <T extends Num<T>>(g: T, [x]: readonly (T | number)[], out: T) => [backward(g, x as T, out)] : undefined,
+      backward: backward
+        ? <T extends Num<T>>(g: T, [x]: readonly (T | number)[], out: T) => [backward(g, x as T, out)]
+        : undefined,
     },
     1,
   );

@@ -2,15 +2,15 @@
  * The dispatcher: the one way in which ops are run. It records the graph, keeps views and in-place changes in order, and has a stack of modes (profiler, capture,
  * …) that may look at or replace a call; at the bottom the op runs on its backend.
  */
-import { canCast } from '../core/dtype.ts';
-import { AutogradError, DTypeError } from '../core/errors.ts';
-import { sameShape } from '../core/shape.ts';
-import type { Op } from '../ops/op.ts';
-import { runtime } from '../ops/runtime.ts';
-import { checkInPlace, gradEdge, rebaseHistory } from './autograd/edges.ts';
-import { gradEnabled } from './autograd/gradMode.ts';
-import { OpNode } from './autograd/node.ts';
-import type { Tensor } from './tensor.ts';
+import { canCast } from "../core/dtype.ts";
+import { AutogradError, DTypeError } from "../core/errors.ts";
+import { sameShape } from "../core/shape.ts";
+import type { Op } from "../ops/op.ts";
+import { runtime } from "../ops/runtime.ts";
+import { checkInPlace, gradEdge, rebaseHistory } from "./autograd/edges.ts";
+import { gradEnabled } from "./autograd/gradMode.ts";
+import { OpNode } from "./autograd/node.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Sees each call of an op; `proceed` runs it in the modes below. */
 export interface Mode {
@@ -173,7 +173,7 @@ export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, 
   if (gradEnabled && (gradMask(inputs) !== 0 || out.requiresGrad)) {
     throw new AutogradError(
       `${op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
-      'leave `out` away, or work inside torch.noGrad(() => …)',
+      "leave `out` away, or work inside torch.noGrad(() => …)",
     );
   }
   const result = op.run(inputs, attributes, null) as Tensor;
@@ -186,7 +186,18 @@ export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, 
   return out;
 }
 
-const labels: Record<string, string> = { f32: 'Float', f64: 'Double', f16: 'Half', bf16: 'BFloat16', i64: 'Long', i32: 'Int', i16: 'Short', i8: 'Char', u8: 'Byte', bool: 'Bool' };
+const labels: Record<string, string> = {
+  f32: "Float",
+  f64: "Double",
+  f16: "Half",
+  bf16: "BFloat16",
+  i64: "Long",
+  i32: "Int",
+  i16: "Short",
+  i8: "Char",
+  u8: "Byte",
+  bool: "Bool",
+};
 
 /** How PyTorch's messages name a dtype: `Float`. */
 export function typeLabel(x: { dtype: { key: string } }): string {

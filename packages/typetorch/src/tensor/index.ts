@@ -1,14 +1,14 @@
 /**
  * Tensors and the functions of the torch namespace that work on them. Importing this module binds the ops to the dispatcher and puts the methods on `Tensor`.
  */
-import { dtypeOfKey } from '../core/dtype.ts';
-import './runtime.ts';
-import '../ops/index.ts';
-import { installMethods } from './methods.ts';
+import { dtypeOfKey } from "../core/dtype.ts";
+import "./runtime.ts";
+import "../ops/index.ts";
+import { installMethods } from "./methods.ts";
 
 installMethods(dtypeOfKey);
 
-export * from '../ops/index.ts';
+export * from "../ops/index.ts";
 export {
   type GradModeGuard,
   enableGrad,
@@ -17,6 +17,6 @@ export {
   isInferenceModeEnabled,
   noGrad,
   setGradEnabled,
-} from './autograd/gradMode.ts';
-export { type Hook, type Nested, Tensor } from './tensor.ts';
-export { type Mode, pushMode } from './dispatch.ts';
+} from "./autograd/gradMode.ts";
+export { type Hook, type Nested, Tensor } from "./tensor.ts";
+export { type Mode, pushMode } from "./dispatch.ts";

@@ -1,21 +1,21 @@
 /**
  * Methods of Tensor that are about the tensor itself rather than its elements: `backward`, `detach`, hooks, `to`, `resize_`, printing.
  */
-import { DType } from '../core/dtype.ts';
-import { AutogradError, ShapeError } from '../core/errors.ts';
-import { contiguousStrides, numelOf } from '../core/shape.ts';
-import { Device } from '../core/storage.ts';
-import { deviceOf } from '../ops/factory/options.ts';
-import { copyElements, toDtype } from '../ops/memory/copy.ts';
-import { methods } from '../ops/methods.ts';
-import { runtime } from '../ops/runtime.ts';
-import { asStridedOp } from '../ops/views/strided.ts';
-import { transposeProperties } from '../ops/views/permute.ts';
-import { runBackward } from './autograd/engine.ts';
-import { register } from './autograd/node.ts';
-import { viewRecorder } from './autograd/views.ts';
-import { call } from './dispatch.ts';
-import { type Hook, Tensor } from './tensor.ts';
+import { DType } from "../core/dtype.ts";
+import { AutogradError, ShapeError } from "../core/errors.ts";
+import { contiguousStrides, numelOf } from "../core/shape.ts";
+import { Device } from "../core/storage.ts";
+import { deviceOf } from "../ops/factory/options.ts";
+import { copyElements, toDtype } from "../ops/memory/copy.ts";
+import { methods } from "../ops/methods.ts";
+import { runtime } from "../ops/runtime.ts";
+import { asStridedOp } from "../ops/views/strided.ts";
+import { transposeProperties } from "../ops/views/permute.ts";
+import { runBackward } from "./autograd/engine.ts";
+import { register } from "./autograd/node.ts";
+import { viewRecorder } from "./autograd/views.ts";
+import { call } from "./dispatch.ts";
+import { type Hook, Tensor } from "./tensor.ts";
 
 export interface BackwardCallOptions {
   /** The gradient of this tensor; needed unless it has one element. */
@@ -35,7 +35,7 @@ export interface ToOptions {
   nonBlocking?: boolean;
 }
 
-declare module './tensor.ts' {
+declare module "./tensor.ts" {
   interface Tensor {
     /**
      * Computes the gradients of all leaves that this tensor was computed from and adds them to their `grad`, as `Tensor.backward`.
@@ -79,7 +79,10 @@ declare module './tensor.ts' {
 }
 
 function backward(this: Tensor, gradient?: Tensor | BackwardCallOptions | null, options?: BackwardCallOptions): void {
-  const o: BackwardCallOptions = gradient instanceof Tensor || gradient === null || gradient === undefined ? { ...options, gradient: gradient ?? options?.gradient ?? null } : gradient;
+  const o: BackwardCallOptions =
+    gradient instanceof Tensor || gradient === null || gradient === undefined
+      ? { ...options, gradient: gradient ?? options?.gradient ?? null }
+      : gradient;
   const createGraph = o.createGraph ?? false;
   const retainGraph = o.retainGraph ?? createGraph;
   if (o.inputs === undefined) {
@@ -141,7 +144,7 @@ function to(this: Tensor, target: DType | Device | string | Tensor | ToOptions, 
   else if (target instanceof Tensor) {
     dtype = target.dtype;
     device = target.device;
-  } else if (typeof target === 'string' || target instanceof Device) device = target;
+  } else if (typeof target === "string" || target instanceof Device) device = target;
   else {
     dtype = target.dtype ?? dtype;
     device = target.device ?? device;
@@ -154,8 +157,8 @@ function to(this: Tensor, target: DType | Device | string | Tensor | ToOptions, 
 
 function resize_(this: Tensor, ...args: unknown[]): Tensor {
   const shape = (args.length === 1 && Array.isArray(args[0]) ? args[0] : args) as number[];
-  if (this.requiresGrad) throw new AutogradError('cannot resize variables that require grad');
-  if (shape.some((n) => n < 0)) throw new ShapeError(`requested resize to ${shape.join(' x ')}`, 'sizes are not negative');
+  if (this.requiresGrad) throw new AutogradError("cannot resize variables that require grad");
+  if (shape.some((n) => n < 0)) throw new ShapeError(`requested resize to ${shape.join(" x ")}`, "sizes are not negative");
   const n = numelOf(shape);
   const needed = (this.storageOffset + n) * this.dtype.itemsize;
   if (needed > this.storage.nbytes) {
@@ -171,7 +174,7 @@ function resize_(this: Tensor, ...args: unknown[]): Tensor {
 }
 
 /** The storage object takes over the memory of a larger one, so that all its views follow. */
-function adoptStorage(storage: Tensor['storage'], larger: Tensor['storage']): void {
+function adoptStorage(storage: Tensor["storage"], larger: Tensor["storage"]): void {
   storage.buffer = larger.buffer;
   storage.byteOffset = larger.byteOffset;
   storage.nbytes = larger.nbytes;
@@ -192,7 +195,18 @@ viewRecorder.record = (view) => {
   return again.node;
 };
 
-const casts: Record<string, string> = { float: 'f32', double: 'f64', half: 'f16', bfloat16: 'bf16', long: 'i64', int: 'i32', short: 'i16', char: 'i8', byte: 'u8', bool: 'bool' };
+const casts: Record<string, string> = {
+  float: "f32",
+  double: "f64",
+  half: "f16",
+  bfloat16: "bf16",
+  long: "i64",
+  int: "i32",
+  short: "i16",
+  char: "i8",
+  byte: "u8",
+  bool: "bool",
+};
 
 /** Puts the methods of this file and those that the op files registered on the prototype. */
 export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): void {
@@ -214,7 +228,7 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
       configurable: true,
     });
   }
-  Object.defineProperty(prototype, 'retainsGrad', {
+  Object.defineProperty(prototype, "retainsGrad", {
     get(this: Tensor) {
       return this.extras?.retainsGrad ?? false;
     },
@@ -222,23 +236,28 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   });
   const own = { backward, detach, detach_, registerHook, retainGrad, to, resize_ };
   for (const [name, fn] of Object.entries(own)) define(name, fn);
-  define('type', function (this: Tensor, dtype: DType) {
+  define("type", function (this: Tensor, dtype: DType) {
     return toDtype(this, dtype);
   });
-  define('typeAs', function (this: Tensor, other: Tensor) {
+  define("typeAs", function (this: Tensor, other: Tensor) {
     return toDtype(this, other.dtype);
   });
-  define('cpu', function (this: Tensor) {
+  define("cpu", function (this: Tensor) {
     return this;
   });
-  define('isSetTo', function (this: Tensor, other: Tensor) {
-    return this.storage === other.storage && this.storageOffset === other.storageOffset && this.shape.join() === other.shape.join() && this.strides.join() === other.strides.join();
+  define("isSetTo", function (this: Tensor, other: Tensor) {
+    return (
+      this.storage === other.storage &&
+      this.storageOffset === other.storageOffset &&
+      this.shape.join() === other.shape.join() &&
+      this.strides.join() === other.strides.join()
+    );
   });
-  define('sharesStorageWith', function (this: Tensor, other: Tensor) {
+  define("sharesStorageWith", function (this: Tensor, other: Tensor) {
     return this.storage === other.storage;
   });
   define(Symbol.iterator, function* (this: Tensor) {
-    if (this.shape.length === 0) throw new ShapeError('iteration over a 0-d tensor');
+    if (this.shape.length === 0) throw new ShapeError("iteration over a 0-d tensor");
     yield* this.unbind(0);
   });
 }

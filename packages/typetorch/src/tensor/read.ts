@@ -1,11 +1,11 @@
 /**
  * Reading elements of a CPU tensor one by one or as arrays.
  */
-import { typedArrayOf } from '../backends/cpu/memory.ts';
-import type { TypedArray } from '../core/dtype.ts';
-import { bfloatToNumber, halfToNumber } from '../core/float16.ts';
-import { isContiguous, numelOf } from '../core/shape.ts';
-import type { Nested, Tensor } from './tensor.ts';
+import { typedArrayOf } from "../backends/cpu/memory.ts";
+import type { TypedArray } from "../core/dtype.ts";
+import { bfloatToNumber, halfToNumber } from "../core/float16.ts";
+import { isContiguous, numelOf } from "../core/shape.ts";
+import type { Nested, Tensor } from "./tensor.ts";
 
 /** A JavaScript value for an element: boolean, number, or a bigint outside the safe integers. */
 export type Element = number | bigint | boolean;
@@ -13,13 +13,13 @@ export type Element = number | bigint | boolean;
 function decoder(x: Tensor): (k: number) => Element {
   const array = typedArrayOf(x.storage, x.dtype);
   switch (x.dtype.key) {
-    case 'bool':
+    case "bool":
       return (k) => array[k] !== 0;
-    case 'f16':
+    case "f16":
       return (k) => halfToNumber(array[k] as number);
-    case 'bf16':
+    case "bf16":
       return (k) => bfloatToNumber(array[k] as number);
-    case 'i64':
+    case "i64":
       return (k) => {
         const big = array[k] as bigint;
         const n = Number(big);
@@ -47,7 +47,10 @@ export function readNested(x: Tensor): Nested<Element> {
 }
 
 /** Storage positions of the elements in row-major order, given one at a time to `visit`. */
-export function forEachPosition(x: { shape: readonly number[]; strides: readonly number[]; storageOffset: number }, visit: (position: number, k: number) => void): void {
+export function forEachPosition(
+  x: { shape: readonly number[]; strides: readonly number[]; storageOffset: number },
+  visit: (position: number, k: number) => void,
+): void {
   const n = numelOf(x.shape);
   if (n === 0) return;
   const rank = x.shape.length;

@@ -1,18 +1,18 @@
 /**
  * Binds the runtime that op files use to the dispatcher and the backends.
  */
-import type { Backend } from '../backends/backend.ts';
-import { createCpuBackend } from '../backends/cpu/index.ts';
-import type { DType } from '../core/dtype.ts';
-import type { NumberLike } from '../core/promotion.ts';
-import { contiguousStrides, numelOf } from '../core/shape.ts';
-import { fillElements } from '../ops/factory/fill.ts';
-import { copyElements } from '../ops/memory/copy.ts';
-import type { Op } from '../ops/op.ts';
-import { bindRuntime } from '../ops/runtime.ts';
-import { noGrad, gradEnabled } from './autograd/gradMode.ts';
-import { call, callInPlace, callOut, setCopyElements } from './dispatch.ts';
-import { Tensor } from './tensor.ts';
+import type { Backend } from "../backends/backend.ts";
+import { createCpuBackend } from "../backends/cpu/index.ts";
+import type { DType } from "../core/dtype.ts";
+import type { NumberLike } from "../core/promotion.ts";
+import { contiguousStrides, numelOf } from "../core/shape.ts";
+import { fillElements } from "../ops/factory/fill.ts";
+import { copyElements } from "../ops/memory/copy.ts";
+import type { Op } from "../ops/op.ts";
+import { bindRuntime } from "../ops/runtime.ts";
+import { noGrad, gradEnabled } from "./autograd/gradMode.ts";
+import { call, callInPlace, callOut, setCopyElements } from "./dispatch.ts";
+import { Tensor } from "./tensor.ts";
 
 /** The CPU's backend. */
 export const cpuBackend: Backend = createCpuBackend();
@@ -27,7 +27,8 @@ bindRuntime({
   callInPlace,
   callOut,
   empty,
-  emptyStrided: (shape, strides, dtype) => new Tensor(cpuBackend.allocate(numelOf(shape) * dtype.itemsize), shape, strides, 0, dtype),
+  emptyStrided: (shape, strides, dtype) =>
+    new Tensor(cpuBackend.allocate(numelOf(shape) * dtype.itemsize), shape, strides, 0, dtype),
   alias(source, shape, strides, storageOffset) {
     const x = new Tensor(source.storage, shape, strides, storageOffset, source.dtype);
     x.base = source.base ?? source;

@@ -1,13 +1,13 @@
 /**
  * The Tensor: a strided view of a storage with a place in the autograd graph. Its methods come from the op files in ops/, which declare them on this interface.
  */
-import { type DType, type TypedArray, bool } from '../core/dtype.ts';
-import { AutogradError, DTypeError, ValueError } from '../core/errors.ts';
-import { contiguousStrides, isContiguous, numelOf } from '../core/shape.ts';
-import type { Device, Storage } from '../core/storage.ts';
-import type { Node } from './autograd/node.ts';
-import { viewGradFn } from './autograd/views.ts';
-import { readElement, readNested, typedArrayOfTensor } from './read.ts';
+import { type DType, type TypedArray, bool } from "../core/dtype.ts";
+import { AutogradError, DTypeError, ValueError } from "../core/errors.ts";
+import { contiguousStrides, isContiguous, numelOf } from "../core/shape.ts";
+import type { Device, Storage } from "../core/storage.ts";
+import type { Node } from "./autograd/node.ts";
+import { viewGradFn } from "./autograd/views.ts";
+import { readElement, readNested, typedArrayOfTensor } from "./read.ts";
 
 /** Nested arrays of numbers, as `toArray()` returns them. */
 export type Nested<T> = T | Nested<T>[];
@@ -118,14 +118,17 @@ export class Tensor {
     if (this.gradFn !== null) {
       if (!requiresGrad) {
         throw new AutogradError(
-          'you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that doesn\'t require differentiation use var_no_grad = var.detach().',
-          'call x.detach() for a tensor without history',
+          "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().",
+          "call x.detach() for a tensor without history",
         );
       }
       return this;
     }
     if (requiresGrad && !this.dtype.isFloatingPoint) {
-      throw new AutogradError('only Tensors of floating point and complex dtype can require gradients', `this tensor is ${this.dtype}; convert it with x.to(torch.float32) first`);
+      throw new AutogradError(
+        "only Tensors of floating point and complex dtype can require gradients",
+        `this tensor is ${this.dtype}; convert it with x.to(torch.float32) first`,
+      );
     }
     this.leafRequiresGrad = requiresGrad;
     return this;
@@ -164,7 +167,11 @@ export class Tensor {
   }
   /** The value of a tensor with one element: a boolean, a number, or a bigint where a number would not be exact. */
   item(): number {
-    if (this.numel() !== 1) throw new ValueError('only one element tensors can be converted to Python scalars', `this tensor has the shape [${this.shape.join(', ')}]; use toArray()`);
+    if (this.numel() !== 1)
+      throw new ValueError(
+        "only one element tensors can be converted to Python scalars",
+        `this tensor has the shape [${this.shape.join(", ")}]; use toArray()`,
+      );
     return readElement(this, this.storageOffset) as number;
   }
   async itemAsync(): Promise<number> {
@@ -184,7 +191,7 @@ export class Tensor {
   }
   /** Length of the first dimension. */
   get length(): number {
-    if (this.shape.length === 0) throw new ValueError('len() of a 0-d tensor');
+    if (this.shape.length === 0) throw new ValueError("len() of a 0-d tensor");
     return this.shape[0]!;
   }
   /** Frees early what can be freed; nothing for CPU tensors, which the garbage collector frees. */
@@ -194,21 +201,24 @@ export class Tensor {
 /** Number and boolean conversions, as Python's `float(x)` and `bool(x)`. */
 Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
   value(this: Tensor, hint: string): unknown {
-    if (hint === 'string') return this.toString();
+    if (hint === "string") return this.toString();
     return this.item();
   },
 });
 
 function wrapIndex(dim: number, rank: number): number {
   if (dim < -Math.max(rank, 1) || dim >= Math.max(rank, 1)) {
-    throw new ValueError(`Dimension out of range (expected to be in range of [${-Math.max(rank, 1)}, ${Math.max(rank, 1) - 1}], but got ${dim})`);
+    throw new ValueError(
+      `Dimension out of range (expected to be in range of [${-Math.max(rank, 1)}, ${Math.max(rank, 1) - 1}], but got ${dim})`,
+    );
   }
   return dim < 0 ? dim + rank : dim;
 }
 
 /** Throws unless the tensor holds booleans or bytes, as masks must. */
 export function checkMask(mask: Tensor): void {
-  if (mask.dtype !== bool && mask.dtype.key !== 'u8') throw new DTypeError(`expected a bool or uint8 tensor as mask, but got ${mask.dtype}`);
+  if (mask.dtype !== bool && mask.dtype.key !== "u8")
+    throw new DTypeError(`expected a bool or uint8 tensor as mask, but got ${mask.dtype}`);
 }
 
 export function isRowMajor(x: Tensor): boolean {

@@ -1,14 +1,14 @@
 /**
  * Addition and subtraction.
  */
-import { DTypeError } from '../../core/errors.ts';
-import { bool } from '../../core/dtype.ts';
-import { type NumberLike, numberOf } from '../../core/promotion.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { type Input, definePointwise } from '../pointwise.ts';
+import { DTypeError } from "../../core/errors.ts";
+import { bool } from "../../core/dtype.ts";
+import { type NumberLike, numberOf } from "../../core/promotion.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { type Input, definePointwise } from "../pointwise.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link add}. */
     add(other: Tensor | NumberLike, options?: AddOptions): Tensor;
@@ -31,18 +31,18 @@ export interface AddOptions {
 
 const plain = definePointwise(
   {
-    name: 'add',
-    compute: 'promote',
-    forward: ([x, y], _p, type) => (type === 'bool' ? x!.or(y!) : x!.add(y!)),
+    name: "add",
+    compute: "promote",
+    forward: ([x, y], _p, type) => (type === "bool" ? x!.or(y!) : x!.add(y!)),
     backward: (g) => [g, g],
   },
   2,
 );
 const scaled = definePointwise(
   {
-    name: 'add',
-    compute: 'promote',
-    forward: ([x, y], [alpha], type) => (type === 'bool' ? x!.or(y!.and(alpha!)) : x!.add(y!.mul(alpha!))),
+    name: "add",
+    compute: "promote",
+    forward: ([x, y], [alpha], type) => (type === "bool" ? x!.or(y!.and(alpha!)) : x!.add(y!.mul(alpha!))),
     backward: (g, _x, _out, [alpha]) => [g, g.mul(alpha!)],
   },
   2,
@@ -51,9 +51,14 @@ const scaled = definePointwise(
 
 function alphaOf(name: string, operands: readonly Input[], alpha: NumberLike): number[] {
   const value = numberOf(alpha);
-  const floating = operands.some((x) => (typeof x === 'object' && 'dtype' in x ? x.dtype.isFloatingPoint : typeof x === 'number' && !Number.isInteger(x)));
+  const floating = operands.some((x) =>
+    typeof x === "object" && "dtype" in x ? x.dtype.isFloatingPoint : typeof x === "number" && !Number.isInteger(x),
+  );
   if (!floating && !Number.isInteger(value)) {
-    throw new DTypeError('For integral input tensors, argument alpha must not be a floating point number.', `${name} got alpha ${value}`);
+    throw new DTypeError(
+      "For integral input tensors, argument alpha must not be a floating point number.",
+      `${name} got alpha ${value}`,
+    );
   }
   return [value];
 }
@@ -66,29 +71,29 @@ function alphaOf(name: string, operands: readonly Input[], alpha: NumberLike): n
 export function add(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return plain([input, other], undefined, options?.out);
-  return scaled([input, other], alphaOf('add', [input, other], alpha), options?.out);
+  return scaled([input, other], alphaOf("add", [input, other], alpha), options?.out);
 }
 function add_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return plain.inPlace([input, other]);
-  return scaled.inPlace([input, other], alphaOf('add', [input, other], alpha));
+  return scaled.inPlace([input, other], alphaOf("add", [input, other], alpha));
 }
 
 function refuseBool(compute: { readonly index: number }): void {
   if (compute === bool) {
     throw new DTypeError(
-      'Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.',
+      "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
     );
   }
 }
 const difference = definePointwise(
-  { name: 'sub', compute: 'promote', check: refuseBool, forward: ([x, y]) => x!.sub(y!), backward: (g) => [g, g.neg()] },
+  { name: "sub", compute: "promote", check: refuseBool, forward: ([x, y]) => x!.sub(y!), backward: (g) => [g, g.neg()] },
   2,
 );
 const scaledDifference = definePointwise(
   {
-    name: 'sub',
-    compute: 'promote',
+    name: "sub",
+    compute: "promote",
     check: refuseBool,
     forward: ([x, y], [alpha]) => x!.sub(y!.mul(alpha!)),
     backward: (g, _x, _out, [alpha]) => [g, g.mul(alpha!).neg()],
@@ -105,12 +110,12 @@ const scaledDifference = definePointwise(
 export function sub(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return difference([input, other], undefined, options?.out);
-  return scaledDifference([input, other], alphaOf('sub', [input, other], alpha), options?.out);
+  return scaledDifference([input, other], alphaOf("sub", [input, other], alpha), options?.out);
 }
 function sub_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return difference.inPlace([input, other]);
-  return scaledDifference.inPlace([input, other], alphaOf('sub', [input, other], alpha));
+  return scaledDifference.inPlace([input, other], alphaOf("sub", [input, other], alpha));
 }
 export { sub as subtract };
 
@@ -119,10 +124,10 @@ export function rsub(input: Tensor, other: Tensor | NumberLike, options?: AddOpt
   return sub(other, input, options);
 }
 
-method('add', add);
-method('add_', add_);
-method('sub', sub);
-method('sub_', sub_);
-method('subtract', sub);
-method('subtract_', sub_);
-method('rsub', rsub);
+method("add", add);
+method("add_", add_);
+method("sub", sub);
+method("sub_", sub_);
+method("subtract", sub);
+method("subtract_", sub_);
+method("rsub", rsub);

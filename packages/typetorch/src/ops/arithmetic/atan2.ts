@@ -1,13 +1,13 @@
 /**
  * The angle of a point.
  */
-import type { Num } from '../../ir/num.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { definePointwise } from '../pointwise.ts';
-import type { OutOption } from '../unary.ts';
+import type { Num } from "../../ir/num.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { definePointwise } from "../pointwise.ts";
+import type { OutOption } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link atan2}. */
     atan2(other: Tensor, options?: OutOption): Tensor;
@@ -19,8 +19,8 @@ declare module '../../tensor/tensor.ts' {
 
 const op = definePointwise(
   {
-    name: 'atan2',
-    compute: 'float',
+    name: "atan2",
+    compute: "float",
     forward: ([y, x]) => y!.atan2(x!),
     backward<T extends Num<T>>(g: T, operands: readonly (T | number)[]) {
       const [y, x] = operands as [T, T];
@@ -37,7 +37,7 @@ export function atan2(input: Tensor, other: Tensor, options?: OutOption): Tensor
 }
 const inPlace = (input: Tensor, other: Tensor): Tensor => op.inPlace([input, other]);
 export { atan2 as arctan2 };
-method('atan2', atan2);
-method('atan2_', inPlace);
-method('arctan2', atan2);
-method('arctan2_', inPlace);
+method("atan2", atan2);
+method("atan2_", inPlace);
+method("arctan2", atan2);
+method("arctan2_", inPlace);

@@ -1,16 +1,16 @@
 /**
  * Division.
  */
-import { ValueError } from '../../core/errors.ts';
-import { type NumberLike, isNumberLike, numberOf } from '../../core/promotion.ts';
-import type { Expr, ScalarType } from '../../ir/expr.ts';
-import type { Num } from '../../ir/num.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { type Input, type Pointwise, definePointwise } from '../pointwise.ts';
-import { runtime } from '../runtime.ts';
+import { ValueError } from "../../core/errors.ts";
+import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
+import type { Expr, ScalarType } from "../../ir/expr.ts";
+import type { Num } from "../../ir/num.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { type Input, type Pointwise, definePointwise } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link div}. */
     div(other: Tensor | NumberLike, options?: DivOptions): Tensor;
@@ -27,18 +27,18 @@ declare module '../../tensor/tensor.ts' {
 
 export interface DivOptions {
   /** null: true division; 'trunc': toward zero; 'floor': down. */
-  roundingMode?: 'trunc' | 'floor' | null;
+  roundingMode?: "trunc" | "floor" | null;
   out?: Tensor;
 }
 
 const trueQuotient = definePointwise(
   {
-    name: 'div',
-    compute: 'float',
+    name: "div",
+    compute: "float",
     forward: ([x, y]) => x!.div(y!),
     backward<T extends Num<T>>(g: T, [x, y]: readonly (T | number)[]) {
       const gx = g.div(y!);
-      return [gx, typeof y === 'number' ? null : gx.mul((isAlgebra<T>(x) ? x : g.mul(0).add(x as number)).div(y as T)).neg()];
+      return [gx, typeof y === "number" ? null : gx.mul((isAlgebra<T>(x) ? x : g.mul(0).add(x as number)).div(y as T)).neg()];
     },
   },
   2,
@@ -46,16 +46,19 @@ const trueQuotient = definePointwise(
 
 /** An operand that is not a plain number. */
 export function isAlgebra<T>(x: T | number | undefined): x is T {
-  return typeof x !== 'number' && x !== undefined;
+  return typeof x !== "number" && x !== undefined;
 }
 
-const isFloat = (type: ScalarType): boolean => type === 'f32' || type === 'f64';
+const isFloat = (type: ScalarType): boolean => type === "f32" || type === "f64";
 
 /** Floored quotient, as Python's `//`: exact also where x / y would round up to the next integer. */
 export function floorQuotient(x: Expr, y: Expr, type: ScalarType): Expr {
   if (!isFloat(type)) {
     const q = x.div(y);
-    const adjust = x.rem(y).ne(0).logicalAnd(x.lt(0).xor(y.lt(0)));
+    const adjust = x
+      .rem(y)
+      .ne(0)
+      .logicalAnd(x.lt(0).xor(y.lt(0)));
     return q.sub(1).where(adjust, q);
   }
   const r = x.rem(y);
@@ -70,35 +73,48 @@ export function floorQuotient(x: Expr, y: Expr, type: ScalarType): Expr {
 
 const truncated = definePointwise(
   {
-    name: 'div',
-    compute: 'promote',
+    name: "div",
+    compute: "promote",
     forward: ([x, y], _p, type) => (isFloat(type) ? x!.div(y!).trunc() : x!.div(y!)),
     backward: (g) => [g.mul(0), g.mul(0)],
   },
   2,
 );
 const floored = definePointwise(
-  { name: 'div', compute: 'promote', forward: ([x, y], _p, type) => floorQuotient(x!, y!, type), backward: (g) => [g.mul(0), g.mul(0)] },
+  {
+    name: "div",
+    compute: "promote",
+    forward: ([x, y], _p, type) => floorQuotient(x!, y!, type),
+    backward: (g) => [g.mul(0), g.mul(0)],
+  },
   2,
 );
-const floorDivision = definePointwise({ name: 'floor_divide', compute: 'promote', forward: ([x, y], _p, type) => floorQuotient(x!, y!, type) }, 2);
+const floorDivision = definePointwise(
+  { name: "floor_divide", compute: "promote", forward: ([x, y], _p, type) => floorQuotient(x!, y!, type) },
+  2,
+);
 
 /** Integer division has no result for a zero divisor. */
 export function checkDivisor(operands: readonly Input[]): void {
   const [x, y] = operands as [Input, Input];
-  const integral = (v: Input): boolean => (isNumberLike(v) ? (typeof v === 'number' ? Number.isInteger(v) : typeof v !== 'object' || !v.dtype.isFloatingPoint) : !v.dtype.isFloatingPoint);
+  const integral = (v: Input): boolean =>
+    isNumberLike(v)
+      ? typeof v === "number"
+        ? Number.isInteger(v)
+        : typeof v !== "object" || !v.dtype.isFloatingPoint
+      : !v.dtype.isFloatingPoint;
   if (!integral(x) || !integral(y)) return;
   const zero = isNumberLike(y) ? numberOf(y) === 0 : y.numel() > 0 && runtime.withoutGrad(() => y.eq(0).any().item());
-  if (zero) throw new ValueError('ZeroDivisionError', 'integers cannot be divided by zero; convert to a floating dtype for inf');
+  if (zero) throw new ValueError("ZeroDivisionError", "integers cannot be divided by zero; convert to a floating dtype for inf");
 }
 
-function choose(mode: DivOptions['roundingMode'], operands: readonly Input[]): Pointwise {
+function choose(mode: DivOptions["roundingMode"], operands: readonly Input[]): Pointwise {
   if (mode === undefined || mode === null) return trueQuotient;
-  if (mode !== 'trunc' && mode !== 'floor') {
+  if (mode !== "trunc" && mode !== "floor") {
     throw new ValueError(`div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '${mode as string}'`);
   }
   checkDivisor(operands);
-  return mode === 'trunc' ? truncated : floored;
+  return mode === "trunc" ? truncated : floored;
 }
 
 /**
@@ -125,15 +141,14 @@ export function floorDivide(input: Tensor | NumberLike, other: Tensor | NumberLi
   return floorDivision([input, other], undefined, options?.out);
 }
 
-method('div', div);
-method('div_', div_);
-method('divide', div);
-method('divide_', div_);
-method('trueDivide', div);
-method('trueDivide_', div_);
-method('floorDivide', floorDivide);
-method('floorDivide_', (input: Tensor, other: Tensor | NumberLike) => {
+method("div", div);
+method("div_", div_);
+method("divide", div);
+method("divide_", div_);
+method("trueDivide", div);
+method("trueDivide_", div_);
+method("floorDivide", floorDivide);
+method("floorDivide_", (input: Tensor, other: Tensor | NumberLike) => {
   checkDivisor([input, other]);
   return floorDivision.inPlace([input, other]);
 });
-

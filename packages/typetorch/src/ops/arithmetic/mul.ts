@@ -1,14 +1,14 @@
 /**
  * Multiplication.
  */
-import type { NumberLike } from '../../core/promotion.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { definePointwise } from '../pointwise.ts';
-import type { Num } from '../../ir/num.ts';
-import type { OutOption } from '../unary.ts';
+import type { NumberLike } from "../../core/promotion.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { definePointwise } from "../pointwise.ts";
+import type { Num } from "../../ir/num.ts";
+import type { OutOption } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link mul}. */
     mul(other: Tensor | NumberLike, options?: OutOption): Tensor;
@@ -20,9 +20,9 @@ declare module '../../tensor/tensor.ts' {
 
 const op = definePointwise(
   {
-    name: 'mul',
-    compute: 'promote',
-    forward: ([x, y], _p, type) => (type === 'bool' ? x!.and(y!) : x!.mul(y!)),
+    name: "mul",
+    compute: "promote",
+    forward: ([x, y], _p, type) => (type === "bool" ? x!.and(y!) : x!.mul(y!)),
     backward<T extends Num<T>>(g: T, [x, y]: readonly (T | number)[]) {
       return [g.mul(y!), g.mul(x!)];
     },
@@ -41,7 +41,7 @@ export function mul(input: Tensor | NumberLike, other: Tensor | NumberLike, opti
 export { mul as multiply };
 
 const mul_ = (input: Tensor, other: Tensor | NumberLike): Tensor => op.inPlace([input, other]);
-method('mul', mul);
-method('mul_', mul_);
-method('multiply', mul);
-method('multiply_', mul_);
+method("mul", mul);
+method("mul_", mul_);
+method("multiply", mul);
+method("multiply_", mul_);

@@ -1,18 +1,18 @@
 /**
  * Powers.
  */
-import { ValueError } from '../../core/errors.ts';
-import { type NumberLike, isNumberLike, numberOf, resultType } from '../../core/promotion.ts';
-import type { Expr, ScalarType } from '../../ir/expr.ts';
-import { constant } from '../../ir/expr.ts';
-import type { Num } from '../../ir/num.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { type Input, definePointwise } from '../pointwise.ts';
-import type { OutOption } from '../unary.ts';
-import { isAlgebra } from './div.ts';
+import { ValueError } from "../../core/errors.ts";
+import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
+import type { Expr, ScalarType } from "../../ir/expr.ts";
+import { constant } from "../../ir/expr.ts";
+import type { Num } from "../../ir/num.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { type Input, definePointwise } from "../pointwise.ts";
+import type { OutOption } from "../unary.ts";
+import { isAlgebra } from "./div.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link pow}. */
     pow(exponent: Tensor | NumberLike, options?: OutOption): Tensor;
@@ -22,7 +22,7 @@ declare module '../../tensor/tensor.ts' {
 
 /** Integer powers wrap; negative exponents give 0, but for bases 1 and -1. */
 function integerPower(x: Expr, y: Expr, type: ScalarType): Expr {
-  const bits = type === 'i64' ? 6 : 5;
+  const bits = type === "i64" ? 6 : 5;
   const one = constant(1, type);
   let result: Expr = one;
   let base = x;
@@ -40,17 +40,17 @@ function integerPower(x: Expr, y: Expr, type: ScalarType): Expr {
 
 const op = definePointwise(
   {
-    name: 'pow',
-    compute: 'promote',
+    name: "pow",
+    compute: "promote",
     forward([x, y], _p, type) {
-      if (type === 'bool') return x!.or(y!.not());
-      return type === 'f32' || type === 'f64' ? x!.pow(y!) : integerPower(x!, y!, type);
+      if (type === "bool") return x!.or(y!.not());
+      return type === "f32" || type === "f64" ? x!.pow(y!) : integerPower(x!, y!, type);
     },
     backward<T extends Num<T>>(g: T, [x, y]: readonly (T | number)[], out: T) {
       const zero = g.mul(0);
       let gx: T | null = null;
       if (isAlgebra(x)) {
-        if (typeof y === 'number') gx = y === 0 ? zero : g.mul(x.pow(y - 1).mul(y));
+        if (typeof y === "number") gx = y === 0 ? zero : g.mul(x.pow(y - 1).mul(y));
         else {
           const e = y as T;
           gx = g.mul(e.mul(x.pow(e.sub(1)))).where(e.ne(0), zero);
@@ -70,18 +70,43 @@ const op = definePointwise(
 
 /** A number as exponent: the powers that are something simpler. */
 const special = new Map<number, ReturnType<typeof definePointwise>>([
-  [0.5, definePointwise({ name: 'pow', compute: 'promote', forward: ([x]) => x!.sqrt(), backward: (g, _x, out) => [g.div(out.mul(2))] }, 1)],
-  [2, definePointwise({ name: 'pow', compute: 'promote', forward: ([x]) => x!.mul(x!), backward: <T extends Num<T>>(g: T, [x]: readonly (T | number)[]) => [g.mul((x as T).mul(2))] }, 1)],
+  [
+    0.5,
+    definePointwise(
+      { name: "pow", compute: "promote", forward: ([x]) => x!.sqrt(), backward: (g, _x, out) => [g.div(out.mul(2))] },
+      1,
+    ),
+  ],
+  [
+    2,
+    definePointwise(
+      {
+        name: "pow",
+        compute: "promote",
+        forward: ([x]) => x!.mul(x!),
+        backward: <T extends Num<T>>(g: T, [x]: readonly (T | number)[]) => [g.mul((x as T).mul(2))],
+      },
+      1,
+    ),
+  ],
   [
     3,
-    definePointwise({ name: 'pow', compute: 'promote', forward: ([x]) => x!.mul(x!).mul(x!), backward: <T extends Num<T>>(g: T, [x]: readonly (T | number)[]) => [g.mul((x as T).mul(x as T).mul(3))] }, 1),
+    definePointwise(
+      {
+        name: "pow",
+        compute: "promote",
+        forward: ([x]) => x!.mul(x!).mul(x!),
+        backward: <T extends Num<T>>(g: T, [x]: readonly (T | number)[]) => [g.mul((x as T).mul(x as T).mul(3))],
+      },
+      1,
+    ),
   ],
 ]);
 
 function check(operands: readonly Input[]): void {
   const [x, y] = operands as [Input, Input];
   if (isNumberLike(y) && numberOf(y) < 0 && !resultType([x, y]).isFloatingPoint) {
-    throw new ValueError('Integers to negative integer powers are not allowed.', 'convert the base to a floating dtype first');
+    throw new ValueError("Integers to negative integer powers are not allowed.", "convert the base to a floating dtype first");
   }
 }
 
@@ -106,5 +131,5 @@ function pow_(input: Tensor, exponent: Tensor | NumberLike): Tensor {
   return simple ? simple.inPlace([input]) : op.inPlace([input, exponent]);
 }
 
-method('pow', pow);
-method('pow_', pow_);
+method("pow", pow);
+method("pow_", pow_);

@@ -1,15 +1,15 @@
 /**
  * Comparisons, element by element: the results are bool.
  */
-import { bool } from '../../core/dtype.ts';
-import type { NumberLike } from '../../core/promotion.ts';
-import type { Expr } from '../../ir/expr.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { definePointwise } from '../pointwise.ts';
-import type { OutOption } from '../unary.ts';
+import { bool } from "../../core/dtype.ts";
+import type { NumberLike } from "../../core/promotion.ts";
+import type { Expr } from "../../ir/expr.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { definePointwise } from "../pointwise.ts";
+import type { OutOption } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link eq}. */
     eq(other: Tensor | NumberLike, options?: OutOption): Tensor;
@@ -40,7 +40,7 @@ declare module '../../tensor/tensor.ts' {
 type Comparison = (input: Tensor, other: Tensor | NumberLike, options?: OutOption) => Tensor;
 
 function comparison(name: string, alias: string | null, compare: (x: Expr, y: Expr) => Expr): Comparison {
-  const op = definePointwise({ name, compute: 'promote', result: bool, forward: ([x, y]) => compare(x!, y!) }, 2);
+  const op = definePointwise({ name, compute: "promote", result: bool, forward: ([x, y]) => compare(x!, y!) }, 2);
   const fn: Comparison = (input, other, options) => op([input, other], undefined, options?.out);
   const inPlace = (input: Tensor, other: Tensor | NumberLike): Tensor => op.inPlace([input, other]);
   for (const m of alias ? [name, alias] : [name]) {
@@ -51,16 +51,16 @@ function comparison(name: string, alias: string | null, compare: (x: Expr, y: Ex
 }
 
 /** `input == other`, as `torch.eq`. */
-export const eq = comparison('eq', null, (x, y) => x.eq(y));
+export const eq = comparison("eq", null, (x, y) => x.eq(y));
 /** `input != other`, as `torch.ne`. */
-export const ne = comparison('ne', 'notEqual', (x, y) => x.ne(y));
+export const ne = comparison("ne", "notEqual", (x, y) => x.ne(y));
 /** `input < other`, as `torch.lt`. */
-export const lt = comparison('lt', 'less', (x, y) => x.lt(y));
+export const lt = comparison("lt", "less", (x, y) => x.lt(y));
 /** `input <= other`, as `torch.le`. */
-export const le = comparison('le', 'lessEqual', (x, y) => x.le(y));
+export const le = comparison("le", "lessEqual", (x, y) => x.le(y));
 /** `input > other`, as `torch.gt`. */
-export const gt = comparison('gt', 'greater', (x, y) => x.gt(y));
+export const gt = comparison("gt", "greater", (x, y) => x.gt(y));
 /** `input >= other`, as `torch.ge`. */
-export const ge = comparison('ge', 'greaterEqual', (x, y) => x.ge(y));
+export const ge = comparison("ge", "greaterEqual", (x, y) => x.ge(y));
 
 export { ge as greaterEqual, gt as greater, le as lessEqual, lt as less, ne as notEqual };

@@ -1,3 +1,3 @@
-export * from './compare.ts';
-export * from './logical.ts';
-export * from './where.ts';
+export * from "./compare.ts";
+export * from "./logical.ts";
+export * from "./where.ts";

@@ -1,17 +1,17 @@
 /**
  * Choosing elements by a condition, and the larger or smaller of two.
  */
-import { DTypeError } from '../../core/errors.ts';
-import type { NumberLike } from '../../core/promotion.ts';
-import type { Expr } from '../../ir/expr.ts';
-import type { Num } from '../../ir/num.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { bool } from '../../core/dtype.ts';
-import { method } from '../methods.ts';
-import { definePointwise } from '../pointwise.ts';
-import type { OutOption } from '../unary.ts';
+import { DTypeError } from "../../core/errors.ts";
+import type { NumberLike } from "../../core/promotion.ts";
+import type { Expr } from "../../ir/expr.ts";
+import type { Num } from "../../ir/num.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { bool } from "../../core/dtype.ts";
+import { method } from "../methods.ts";
+import { definePointwise } from "../pointwise.ts";
+import type { OutOption } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** This tensor's elements where `condition` holds, else those of `other`. */
     where(condition: Tensor, other: Tensor | NumberLike): Tensor;
@@ -24,9 +24,9 @@ declare module '../../tensor/tensor.ts' {
 
 const select = definePointwise(
   {
-    name: 'where',
-    compute: 'promote',
-    forward: ([c, x, y]) => x!.where(c!.cast('bool'), y!),
+    name: "where",
+    compute: "promote",
+    forward: ([c, x, y]) => x!.where(c!.cast("bool"), y!),
     backward<T extends Num<T>>(g: T, [c]: readonly (T | number)[]) {
       const condition = c as T;
       return [null, g.where(condition, 0), g.where(condition.logicalNot(), 0)];
@@ -42,8 +42,11 @@ const select = definePointwise(
  * torch.where(torch.tensor([true, false]), torch.tensor([1, 2]), 0) // tensor([1., 0.])
  */
 export function where(condition: Tensor, input: Tensor | NumberLike, other: Tensor | NumberLike): Tensor {
-  if (condition.dtype !== bool && condition.dtype.key !== 'u8') {
-    throw new DTypeError(`where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype}`, 'make a mask with a comparison: x.ne(0)');
+  if (condition.dtype !== bool && condition.dtype.key !== "u8") {
+    throw new DTypeError(
+      `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype}`,
+      "make a mask with a comparison: x.ne(0)",
+    );
   }
   return select([condition, input, other]);
 }
@@ -52,8 +55,8 @@ function extreme(name: string, choose: (x: Expr, y: Expr) => Expr, better: <T ex
   const op = definePointwise(
     {
       name,
-      compute: 'promote',
-      forward: ([x, y], _p, type) => (type === 'bool' ? (name === 'maximum' ? x!.or(y!) : x!.and(y!)) : choose(x!, y!)),
+      compute: "promote",
+      forward: ([x, y], _p, type) => (type === "bool" ? (name === "maximum" ? x!.or(y!) : x!.and(y!)) : choose(x!, y!)),
       backward<T extends Num<T>>(g: T, operands: readonly (T | number)[]) {
         const [x, y] = operands as [T, T];
         const half = g.mul(0.5).where(x.eq(y), g);
@@ -69,15 +72,15 @@ function extreme(name: string, choose: (x: Expr, y: Expr) => Expr, better: <T ex
 
 /** The larger of two elements, NaN when either is; equal ones share the gradient. As `torch.maximum`. */
 export const maximum = extreme(
-  'maximum',
+  "maximum",
   (x, y) => x.maximum(y),
   (x, y) => x.gt(y),
 );
 /** The smaller of two elements, NaN when either is; equal ones share the gradient. As `torch.minimum`. */
 export const minimum = extreme(
-  'minimum',
+  "minimum",
   (x, y) => x.minimum(y),
   (x, y) => x.lt(y),
 );
 
-method('where', (input: Tensor, condition: Tensor, other: Tensor | NumberLike) => where(condition, input, other));
+method("where", (input: Tensor, condition: Tensor, other: Tensor | NumberLike) => where(condition, input, other));

@@ -1,20 +1,20 @@
 /**
  * Tensors of one value: `zeros`, `ones`, `full`, `empty` and their `_like` and `new` forms; `fill_` and `zero_`.
  */
-import { type DType, bool, getDefaultDtype } from '../../core/dtype.ts';
-import { ShapeError } from '../../core/errors.ts';
-import { type NumberLike, Scalar, numberOf } from '../../core/promotion.ts';
-import { type Expr, computeType, param } from '../../ir/expr.ts';
-import type { MapSpec } from '../../ir/spec.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { isDense } from '../memory/copy.ts';
-import { method, variadicMethod } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { checkInternalOverlap, denseStridesLike } from '../pointwise.ts';
-import { runtime } from '../runtime.ts';
-import { type FactoryOptions, checkSizes, finish, sizesAndOptions } from './options.ts';
+import { type DType, bool, getDefaultDtype } from "../../core/dtype.ts";
+import { ShapeError } from "../../core/errors.ts";
+import { type NumberLike, Scalar, numberOf } from "../../core/promotion.ts";
+import { type Expr, computeType, param } from "../../ir/expr.ts";
+import type { MapSpec } from "../../ir/spec.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { isDense } from "../memory/copy.ts";
+import { method, variadicMethod } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { checkInternalOverlap, denseStridesLike } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
+import { type FactoryOptions, checkSizes, finish, sizesAndOptions } from "./options.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** Sets every element, as `Tensor.fill_`. */
     fill_(value: NumberLike | Tensor): this;
@@ -33,8 +33,8 @@ function fillSpec(dtype: DType): MapSpec {
   let spec = specs[dtype.index];
   if (spec === undefined) {
     const type = computeType(dtype);
-    const value: Expr = type === 'bool' ? param(0, 'f64').ne(0) : param(0, type);
-    spec = { kind: 'map', name: `fill_${dtype.key}`, inputs: [], outputs: [{ dtype, value }], params: 1, compiled: null };
+    const value: Expr = type === "bool" ? param(0, "f64").ne(0) : param(0, type);
+    spec = { kind: "map", name: `fill_${dtype.key}`, inputs: [], outputs: [{ dtype, value }], params: 1, compiled: null };
     specs[dtype.index] = spec;
   }
   return spec;
@@ -42,8 +42,8 @@ function fillSpec(dtype: DType): MapSpec {
 
 /** Sets the elements of a tensor without checks or history. */
 export function fillElements(out: Tensor, value: NumberLike): void {
-  const big = typeof value === 'bigint' ? value : value instanceof Scalar && typeof value.value === 'bigint' ? value.value : null;
-  if (big !== null && !Number.isSafeInteger(Number(big)) && out.dtype.key === 'i64') {
+  const big = typeof value === "bigint" ? value : value instanceof Scalar && typeof value.value === "bigint" ? value.value : null;
+  if (big !== null && !Number.isSafeInteger(Number(big)) && out.dtype.key === "i64") {
     fillBig(out, big);
     return;
   }
@@ -57,7 +57,7 @@ function fillBig(out: Tensor, value: bigint): void {
 }
 
 const fillOp = defineOp<{ value: NumberLike }>({
-  name: 'fill',
+  name: "fill",
   run([x], { value }) {
     const out = runtime.empty(x!.shape, x!.dtype);
     fillElements(out, value);
@@ -71,10 +71,11 @@ const fillOp = defineOp<{ value: NumberLike }>({
 
 function fill_(x: Tensor, value: NumberLike | Tensor): Tensor {
   if (runtime.isTensor(value)) {
-    if (value.shape.length > 0) throw new ShapeError(`fill_ only supports 0-dimension value tensor but got tensor with ${value.shape.length} dimensions.`);
+    if (value.shape.length > 0)
+      throw new ShapeError(`fill_ only supports 0-dimension value tensor but got tensor with ${value.shape.length} dimensions.`);
     return x.copy_(value);
   }
-  checkInternalOverlap(x, 'fill_');
+  checkInternalOverlap(x, "fill_");
   return runtime.callInPlace(fillOp, [x], { value });
 }
 
@@ -124,8 +125,8 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
  * integral number does not make int64, as everywhere in TypeTorch.
  */
 export function full(size: readonly number[] | number, fillValue: NumberLike, options?: FactoryOptions): Tensor {
-  const shape = checkSizes(typeof size === 'number' ? [size] : size);
-  const natural = typeof fillValue === 'boolean' ? bool : fillValue instanceof Scalar ? fillValue.dtype : getDefaultDtype();
+  const shape = checkSizes(typeof size === "number" ? [size] : size);
+  const natural = typeof fillValue === "boolean" ? bool : fillValue instanceof Scalar ? fillValue.dtype : getDefaultDtype();
   return finish(runtime.full(shape, fillValue, options?.dtype ?? options?.out?.dtype ?? natural), options);
 }
 
@@ -153,17 +154,18 @@ export function emptyLike(input: Tensor, options?: FactoryOptions): Tensor {
   return finish(like(input, options), options);
 }
 
-
-method('fill_', fill_);
-method('fill', (x: Tensor, value: NumberLike | Tensor) => fill_(x.clone(), value));
-method('zero_', (x: Tensor) => fill_(x, 0));
+method("fill_", fill_);
+method("fill", (x: Tensor, value: NumberLike | Tensor) => fill_(x.clone(), value));
+method("zero_", (x: Tensor) => fill_(x, 0));
 const dtypeFrom = (x: Tensor, args: readonly unknown[]): unknown[] => {
   const last = args[args.length - 1];
-  const hasOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
+  const hasOptions = typeof last === "object" && last !== null && !Array.isArray(last);
   const options = { dtype: x.dtype, ...(hasOptions ? (last as FactoryOptions) : {}) };
   return [...(hasOptions ? args.slice(0, -1) : args), { ...options, dtype: options.dtype ?? x.dtype }];
 };
-variadicMethod('newZeros', (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 0));
-variadicMethod('newOnes', (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 1));
-variadicMethod('newEmpty', (x: Tensor, ...args: unknown[]) => empty(...(dtypeFrom(x, args) as never[])));
-method('newFull', (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) => full(size, value, { ...options, dtype: options?.dtype ?? x.dtype }));
+variadicMethod("newZeros", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 0));
+variadicMethod("newOnes", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 1));
+variadicMethod("newEmpty", (x: Tensor, ...args: unknown[]) => empty(...(dtypeFrom(x, args) as never[])));
+method("newFull", (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) =>
+  full(size, value, { ...options, dtype: options?.dtype ?? x.dtype }),
+);

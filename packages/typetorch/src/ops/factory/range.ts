@@ -1,17 +1,17 @@
 /**
  * Tensors of numbers in a row: `arange`, `linspace`, `logspace`, `eye`.
  */
-import { type DType, float64, getDefaultDtype, int64 } from '../../core/dtype.ts';
-import { ValueError } from '../../core/errors.ts';
-import { type NumberLike, categoryOfNumber, isNumberLike, numberOf } from '../../core/promotion.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { toDtype } from '../memory/copy.ts';
-import { runtime } from '../runtime.ts';
-import { type FactoryOptions, finish } from './options.ts';
+import { type DType, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
+import { ValueError } from "../../core/errors.ts";
+import { type NumberLike, categoryOfNumber, isNumberLike, numberOf } from "../../core/promotion.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { toDtype } from "../memory/copy.ts";
+import { runtime } from "../runtime.ts";
+import { type FactoryOptions, finish } from "./options.ts";
 
 /** Writes f(0), f(1), … into a new float64 or int64 tensor and converts it. */
 function generate(n: number, dtype: DType, f: (i: number) => number): Tensor {
-  const direct = dtype.key === 'f32' || dtype.key === 'f64' || dtype.key === 'i32';
+  const direct = dtype.key === "f32" || dtype.key === "f64" || dtype.key === "i32";
   const work = direct ? dtype : dtype.isFloatingPoint ? float64 : int64;
   const x = runtime.empty([n], work);
   const data = x.data;
@@ -30,14 +30,20 @@ export function arange(start: NumberLike, end: NumberLike, step: NumberLike, opt
  */
 export function arange(...args: unknown[]): Tensor {
   const numbers: NumberLike[] = args.filter((x): x is NumberLike => isNumberLike(x));
-  const options = args.find((x) => typeof x === 'object' && x !== null && !isNumberLike(x)) as (FactoryOptions & { start?: NumberLike; end?: NumberLike; step?: NumberLike }) | undefined;
+  const options = args.find((x) => typeof x === "object" && x !== null && !isNumberLike(x)) as
+    | (FactoryOptions & { start?: NumberLike; end?: NumberLike; step?: NumberLike })
+    | undefined;
   if (numbers.length === 1 && options?.end !== undefined) numbers.push(options.end);
-  const values = numbers.length === 1 ? [0, numbers[0]!, options?.step ?? 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? options?.step ?? 1];
+  const values =
+    numbers.length === 1 ? [0, numbers[0]!, options?.step ?? 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? options?.step ?? 1];
   const [start, end, step] = values.map(numberOf) as [number, number, number];
-  if (!Number.isFinite(start) || !Number.isFinite(end)) throw new ValueError(`unsupported range: ${python(start)} -> ${python(end)}`);
-  if (step === 0) throw new ValueError('step must be nonzero');
-  if ((step > 0 && end < start) || (step < 0 && end > start)) throw new ValueError('upper bound and larger bound inconsistent with step sign');
-  const dtype = options?.dtype ?? options?.out?.dtype ?? (values.every((v) => categoryOfNumber(v) < 2) ? int64 : getDefaultDtype());
+  if (!Number.isFinite(start) || !Number.isFinite(end))
+    throw new ValueError(`unsupported range: ${python(start)} -> ${python(end)}`);
+  if (step === 0) throw new ValueError("step must be nonzero");
+  if ((step > 0 && end < start) || (step < 0 && end > start))
+    throw new ValueError("upper bound and larger bound inconsistent with step sign");
+  const dtype =
+    options?.dtype ?? options?.out?.dtype ?? (values.every((v) => categoryOfNumber(v) < 2) ? int64 : getDefaultDtype());
   const n = Math.ceil((end - start) / step);
   return finish(
     generate(n, dtype, (i) => start + i * step),
@@ -46,19 +52,19 @@ export function arange(...args: unknown[]): Tensor {
 }
 
 function python(x: number): string {
-  return Number.isNaN(x) ? 'nan' : x === Infinity ? 'inf' : x === -Infinity ? '-inf' : String(x);
+  return Number.isNaN(x) ? "nan" : x === Infinity ? "inf" : x === -Infinity ? "-inf" : String(x);
 }
 
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. As `torch.linspace`. */
 export function linspace(start: NumberLike, end: NumberLike, steps: number, options?: FactoryOptions): Tensor {
   const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
-  if (!(steps >= 0)) throw new ValueError('number of steps must be non-negative');
+  if (!(steps >= 0)) throw new ValueError("number of steps must be non-negative");
   return finish(generate(steps, dtype, spaced(numberOf(start), numberOf(end), steps, dtype)), options);
 }
 
 /** PyTorch computes the second half from the end, in the dtype's own precision. */
 function spaced(start: number, end: number, steps: number, dtype: DType): (i: number) => number {
-  const round = dtype.key === 'f64' || !dtype.isFloatingPoint ? (x: number): number => x : Math.fround;
+  const round = dtype.key === "f64" || !dtype.isFloatingPoint ? (x: number): number => x : Math.fround;
   const a = round(start);
   const b = round(end);
   const step = round((b - a) / (steps - 1));
@@ -68,9 +74,14 @@ function spaced(start: number, end: number, steps: number, dtype: DType): (i: nu
 }
 
 /** `base ** x` for `steps` numbers x from `start` to `end`. As `torch.logspace`. */
-export function logspace(start: NumberLike, end: NumberLike, steps: number, options?: FactoryOptions & { base?: number }): Tensor {
+export function logspace(
+  start: NumberLike,
+  end: NumberLike,
+  steps: number,
+  options?: FactoryOptions & { base?: number },
+): Tensor {
   const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
-  if (!(steps >= 0)) throw new ValueError('number of steps must be non-negative');
+  if (!(steps >= 0)) throw new ValueError("number of steps must be non-negative");
   const exponent = spaced(numberOf(start), numberOf(end), steps, dtype);
   const base = options?.base ?? 10;
   return finish(
@@ -85,8 +96,8 @@ export function logspace(start: NumberLike, end: NumberLike, steps: number, opti
  * torch.eye(2) // tensor([[1., 0.], [0., 1.]])
  */
 export function eye(n: number, m?: number | FactoryOptions, options?: FactoryOptions): Tensor {
-  const columns = typeof m === 'number' ? m : ((m as { m?: number } | undefined)?.m ?? n);
-  const o = typeof m === 'number' ? options : (m ?? options);
+  const columns = typeof m === "number" ? m : ((m as { m?: number } | undefined)?.m ?? n);
+  const o = typeof m === "number" ? options : (m ?? options);
   if (n < 0) throw new ValueError(`n must be greater or equal to 0, got ${n}`);
   if (columns < 0) throw new ValueError(`m must be greater or equal to 0, got ${columns}`);
   const x = runtime.full([n, columns], 0, o?.dtype ?? o?.out?.dtype ?? getDefaultDtype());

@@ -1,14 +1,14 @@
 /**
  * Tensors from JavaScript values: `tensor`, `asTensor`, `fromArray`-like factories, and `scalar`.
  */
-import { type DType, type TypedArray, bool, dtypes, float64, getDefaultDtype, int64 } from '../../core/dtype.ts';
-import { ArgumentTypeError, ShapeError } from '../../core/errors.ts';
-import { numberToBfloat, numberToHalf } from '../../core/float16.ts';
-import { Scalar } from '../../core/promotion.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { toDtype } from '../memory/copy.ts';
-import { runtime } from '../runtime.ts';
-import { type FactoryOptions, finish } from './options.ts';
+import { type DType, type TypedArray, bool, dtypes, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
+import { ArgumentTypeError, ShapeError } from "../../core/errors.ts";
+import { numberToBfloat, numberToHalf } from "../../core/float16.ts";
+import { Scalar } from "../../core/promotion.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { toDtype } from "../memory/copy.ts";
+import { runtime } from "../runtime.ts";
+import { type FactoryOptions, finish } from "./options.ts";
 
 export type TensorData = number | bigint | boolean | Scalar | TypedArray | Tensor | readonly TensorData[];
 
@@ -61,13 +61,23 @@ function flatten(data: unknown, shape: readonly number[], depth: number, out: (n
   } else if (Array.isArray(data) || ArrayBuffer.isView(data)) {
     const list = data as ArrayLike<unknown>;
     if (depth >= shape.length || list.length !== shape[depth]) {
-      throw new ShapeError(`expected sequence of length ${shape[depth] ?? 1} at dim ${depth} (got ${list.length})`, 'all rows of a tensor have the same length');
+      throw new ShapeError(
+        `expected sequence of length ${shape[depth] ?? 1} at dim ${depth} (got ${list.length})`,
+        "all rows of a tensor have the same length",
+      );
     }
     for (let i = 0; i < list.length; i++) flatten(list[i], shape, depth + 1, out);
   } else {
-    if (depth !== shape.length) throw new ShapeError(`expected sequence of length ${shape[depth]} at dim ${depth} (got a number)`, 'all rows of a tensor have the same length');
-    if (typeof data !== 'number' && typeof data !== 'bigint' && typeof data !== 'boolean' && !(data instanceof Scalar)) {
-      throw new ArgumentTypeError(`new(): invalid data type '${data === null ? 'null' : typeof data}'`, 'a tensor is made of numbers, bigints or booleans');
+    if (depth !== shape.length)
+      throw new ShapeError(
+        `expected sequence of length ${shape[depth]} at dim ${depth} (got a number)`,
+        "all rows of a tensor have the same length",
+      );
+    if (typeof data !== "number" && typeof data !== "bigint" && typeof data !== "boolean" && !(data instanceof Scalar)) {
+      throw new ArgumentTypeError(
+        `new(): invalid data type '${data === null ? "null" : typeof data}'`,
+        "a tensor is made of numbers, bigints or booleans",
+      );
     }
     out.push(data);
   }
@@ -77,7 +87,7 @@ function inferDtype(flat: readonly (number | bigint | boolean | Scalar)[]): DTyp
   if (flat.length === 0) return getDefaultDtype();
   let kind = 0;
   for (const x of flat) {
-    const k = typeof x === 'boolean' ? 0 : typeof x === 'bigint' ? 1 : x instanceof Scalar ? x.dtype.category : 2;
+    const k = typeof x === "boolean" ? 0 : typeof x === "bigint" ? 1 : x instanceof Scalar ? x.dtype.category : 2;
     if (k > kind) kind = k;
   }
   return kind === 0 ? bool : kind === 1 ? int64 : getDefaultDtype();
@@ -98,28 +108,35 @@ export function fromFlat(flat: readonly (number | bigint | boolean | Scalar)[], 
 /** How a JavaScript value is put into the typed array of a dtype. */
 export function encoderFor(dtype: DType): (value: number | bigint | boolean) => number | bigint {
   switch (dtype.key) {
-    case 'i64':
+    case "i64":
       return (v) => {
-        if (typeof v !== 'number') return BigInt(v);
-        if (!Number.isFinite(v)) throw new ArgumentTypeError(`cannot convert float ${Number.isNaN(v) ? 'NaN' : 'infinity'} to integer`);
+        if (typeof v !== "number") return BigInt(v);
+        if (!Number.isFinite(v))
+          throw new ArgumentTypeError(`cannot convert float ${Number.isNaN(v) ? "NaN" : "infinity"} to integer`);
         return BigInt(Math.trunc(v));
       };
-    case 'bool':
+    case "bool":
       return (v) => (v ? 1 : 0);
-    case 'f16':
+    case "f16":
       return (v) => numberToHalf(Number(v));
-    case 'bf16':
+    case "bf16":
       return (v) => numberToBfloat(Number(v));
     default:
       return (v) => Number(v);
   }
 }
 
-const byConstructor = new Map<unknown, DType>(dtypes.filter((d) => d.key !== 'f16' && d.key !== 'bf16' && d.key !== 'bool').map((d) => [d.Array, d]));
+const byConstructor = new Map<unknown, DType>(
+  dtypes.filter((d) => d.key !== "f16" && d.key !== "bf16" && d.key !== "bool").map((d) => [d.Array, d]),
+);
 
 function fromTypedArray(data: TypedArray, dtype: DType | null): Tensor {
-  const wide = data instanceof Uint16Array || data instanceof Uint32Array || data instanceof Uint8ClampedArray || data instanceof BigUint64Array;
-  const raw16 = data instanceof Uint16Array && (dtype?.key === 'f16' || dtype?.key === 'bf16');
+  const wide =
+    data instanceof Uint16Array ||
+    data instanceof Uint32Array ||
+    data instanceof Uint8ClampedArray ||
+    data instanceof BigUint64Array;
+  const raw16 = data instanceof Uint16Array && (dtype?.key === "f16" || dtype?.key === "bf16");
   let from = raw16 ? dtype! : byConstructor.get(data.constructor);
   if (from === undefined && !wide) from = float64;
   if (from === undefined) {

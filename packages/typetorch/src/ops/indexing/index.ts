@@ -1,2 +1,2 @@
-export { indexAdd } from './indexAdd.ts';
-export { indexSelect } from './indexSelect.ts';
+export { indexAdd } from "./indexAdd.ts";
+export { indexSelect } from "./indexSelect.ts";

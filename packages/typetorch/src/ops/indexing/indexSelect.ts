@@ -1,18 +1,18 @@
 /**
  * Picking rows by an index.
  */
-import { DTypeError, IndexError, ShapeError } from '../../core/errors.ts';
-import { wrapDim } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { copyElements } from '../memory/copy.ts';
-import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
-import type { OutOption } from '../unary.ts';
-import { select } from '../views/select.ts';
-import { positionsOf } from './indexAdd.ts';
+import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
+import { wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { copyElements } from "../memory/copy.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import type { OutOption } from "../unary.ts";
+import { select } from "../views/select.ts";
+import { positionsOf } from "./indexAdd.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link indexSelect}. */
     indexSelect(dim: number, index: Tensor): Tensor;
@@ -20,7 +20,7 @@ declare module '../../tensor/tensor.ts' {
 }
 
 const op = defineOp<{ dim: number }>({
-  name: 'index_select',
+  name: "index_select",
   saves: { inputs: [1] },
   run([x, index], { dim }) {
     if (x!.shape.length === 0) return x!.clone();
@@ -57,11 +57,16 @@ export function copyRows(x: Tensor, rows: ArrayLike<number>, out: Tensor): void 
  */
 export function indexSelect(input: Tensor, dim: number, index: Tensor, options?: OutOption): Tensor {
   const d = wrapDim(dim, input.shape.length);
-  if (index.shape.length > 1) throw new ShapeError('index_select(): Index is supposed to be a vector');
-  if (index.dtype.key !== 'i64' && index.dtype.key !== 'i32') throw new DTypeError('index_select(): Expected dtype int32 or int64 for index');
+  if (index.shape.length > 1) throw new ShapeError("index_select(): Index is supposed to be a vector");
+  if (index.dtype.key !== "i64" && index.dtype.key !== "i32")
+    throw new DTypeError("index_select(): Expected dtype int32 or int64 for index");
   const size = input.shape.length === 0 ? 1 : input.shape[d]!;
   const rows = positionsOf(index);
-  for (let i = 0; i < rows.length; i++) if (rows[i]! < 0 || rows[i]! >= size) throw new IndexError('index out of range in self', `index ${rows[i]} for a dimension of size ${size}`);
-  return options?.out ? runtime.callOut(op, [input, index], { dim: d }, options.out) : runtime.call(op, [input, index], { dim: d });
+  for (let i = 0; i < rows.length; i++)
+    if (rows[i]! < 0 || rows[i]! >= size)
+      throw new IndexError("index out of range in self", `index ${rows[i]} for a dimension of size ${size}`);
+  return options?.out
+    ? runtime.callOut(op, [input, index], { dim: d }, options.out)
+    : runtime.call(op, [input, index], { dim: d });
 }
-method('indexSelect', indexSelect);
+method("indexSelect", indexSelect);

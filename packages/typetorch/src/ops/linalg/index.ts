@@ -1,1 +1,1 @@
-export { bmm, dot, matmul, mm, mv } from './matmul.ts';
+export { bmm, dot, matmul, mm, mv } from "./matmul.ts";

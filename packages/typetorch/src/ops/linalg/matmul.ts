@@ -1,15 +1,15 @@
 /**
  * Matrix products: `matmul`, `mm`, `bmm`, `mv`, `dot`.
  */
-import { DTypeError, ShapeError } from '../../core/errors.ts';
-import { broadcastShapes, formatShape, sameShape } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { type Op, defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
-import type { OutOption } from '../unary.ts';
+import { DTypeError, ShapeError } from "../../core/errors.ts";
+import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { type Op, defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import type { OutOption } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link matmul}. */
     matmul(other: Tensor, options?: OutOption): Tensor;
@@ -28,7 +28,7 @@ declare module '../../tensor/tensor.ts' {
 function product(a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]!];
   const out = runtime.empty(shape, a.dtype);
-  runtime.backendOf(out).gemm({ a, b, out, alpha: 1, beta: 0, bias: null, activation: 'none' });
+  runtime.backendOf(out).gemm({ a, b, out, alpha: 1, beta: 0, bias: null, activation: "none" });
   return out;
 }
 
@@ -39,23 +39,26 @@ function productOp(name: string) {
     run: ([a, b]) => product(a!, b!),
     into(out, [a, b]) {
       if (out.storage === a!.storage || out.storage === b!.storage) out.copy_(product(a!, b!));
-      else runtime.backendOf(out).gemm({ a: a!, b: b!, out, alpha: 1, beta: 0, bias: null, activation: 'none' });
+      else runtime.backendOf(out).gemm({ a: a!, b: b!, out, alpha: 1, beta: 0, bias: null, activation: "none" });
     },
     backward([g], saved) {
-      const again = name === 'mm' ? mm : bmm;
+      const again = name === "mm" ? mm : bmm;
       return [saved.needs(0) ? again(g!, saved.input(1).mT) : null, saved.needs(1) ? again(saved.input(0).mT, g!) : null];
     },
   });
 }
-const mmOp = productOp('mm');
-const bmmOp = productOp('bmm');
+const mmOp = productOp("mm");
+const bmmOp = productOp("bmm");
 
 export function checkSameDtype(name: string, a: Tensor, b: Tensor): void {
   if (a.dtype !== b.dtype) {
-    throw new DTypeError(`expected scalar type ${typeLabel(a)} but found ${typeLabel(b)}`, `${name} takes two tensors of one dtype: convert one with x.to(…)`);
+    throw new DTypeError(
+      `expected scalar type ${typeLabel(a)} but found ${typeLabel(b)}`,
+      `${name} takes two tensors of one dtype: convert one with x.to(…)`,
+    );
   }
 }
-const labels = ['Byte', 'Char', 'Short', 'Int', 'Long', 'Half', 'Float', 'Double', 'Bool', 'BFloat16'];
+const labels = ["Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "Bool", "BFloat16"];
 function typeLabel(x: Tensor): string {
   return labels[x.dtype.index]!;
 }
@@ -70,10 +73,18 @@ function run(op: typeof mmOp, a: Tensor, b: Tensor, options: OutOption | undefin
  * torch.mm(torch.ones(2, 3), torch.ones(3, 1)) // tensor([[3.], [3.]])
  */
 export function mm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
-  if (input.shape.length !== 2) throw new ShapeError(`self must be a matrix`, `mm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`);
-  if (mat2.shape.length !== 2) throw new ShapeError(`mat2 must be a matrix`, `mm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`);
-  checkInner('mm', input, mat2);
-  checkSameDtype('mm', input, mat2);
+  if (input.shape.length !== 2)
+    throw new ShapeError(
+      `self must be a matrix`,
+      `mm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`,
+    );
+  if (mat2.shape.length !== 2)
+    throw new ShapeError(
+      `mat2 must be a matrix`,
+      `mm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`,
+    );
+  checkInner("mm", input, mat2);
+  checkSameDtype("mm", input, mat2);
   return run(mmOp, input, mat2, options);
 }
 
@@ -83,19 +94,29 @@ export function checkInner(name: string, a: Tensor, b: Tensor): void {
   if (k !== l) {
     throw new ShapeError(
       `${name}: mat1 and mat2 shapes cannot be multiplied (${m}x${k} and ${l}x${n}): ${k} != ${l}`,
-      'transpose one side (b.mT), or check inFeatures of the layer before',
+      "transpose one side (b.mT), or check inFeatures of the layer before",
     );
   }
 }
 
 /** The products of two batches of matrices (b x m x k) and (b x k x n), as `torch.bmm`. */
 export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
-  if (input.shape.length !== 3) throw new ShapeError('batch1 must be a 3D tensor', `bmm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}`);
-  if (mat2.shape.length !== 3) throw new ShapeError('batch2 must be a 3D tensor', `bmm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}`);
+  if (input.shape.length !== 3)
+    throw new ShapeError(
+      "batch1 must be a 3D tensor",
+      `bmm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}`,
+    );
+  if (mat2.shape.length !== 3)
+    throw new ShapeError(
+      "batch2 must be a 3D tensor",
+      `bmm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}`,
+    );
   if (input.shape[0] !== mat2.shape[0] || input.shape[2] !== mat2.shape[1]) {
-    throw new ShapeError(`Expected size for first two dimensions of batch2 tensor to be: [${input.shape[0]}, ${input.shape[2]}] but got: [${mat2.shape[0]}, ${mat2.shape[1]}].`);
+    throw new ShapeError(
+      `Expected size for first two dimensions of batch2 tensor to be: [${input.shape[0]}, ${input.shape[2]}] but got: [${mat2.shape[0]}, ${mat2.shape[1]}].`,
+    );
   }
-  checkSameDtype('bmm', input, mat2);
+  checkSameDtype("bmm", input, mat2);
   return run(bmmOp, input, mat2, options);
 }
 
@@ -104,8 +125,11 @@ export function mv(input: Tensor, vec: Tensor, options?: OutOption): Tensor {
   if (input.shape.length !== 2 || vec.shape.length !== 1) {
     throw new ShapeError(`vector + matrix @ vector expected, got 1, ${input.shape.length}, ${vec.shape.length}`);
   }
-  if (input.shape[1] !== vec.shape[0]) throw new ShapeError(`size mismatch, got input (${input.shape[0]}), mat (${input.shape[0]}x${input.shape[1]}), vec (${vec.shape[0]})`);
-  checkSameDtype('mv', input, vec);
+  if (input.shape[1] !== vec.shape[0])
+    throw new ShapeError(
+      `size mismatch, got input (${input.shape[0]}), mat (${input.shape[0]}x${input.shape[1]}), vec (${vec.shape[0]})`,
+    );
+  checkSameDtype("mv", input, vec);
   const result = run(mmOp, input, vec.unsqueeze(1), undefined).squeeze(1);
   return options?.out ? options.out.copy_(result) : result;
 }
@@ -116,11 +140,15 @@ export function mv(input: Tensor, vec: Tensor, options?: OutOption): Tensor {
  * torch.dot(torch.tensor([2, 3]), torch.tensor([2, 1])) // tensor(7.)
  */
 export function dot(input: Tensor, other: Tensor, options?: OutOption): Tensor {
-  if (input.shape.length !== 1 || other.shape.length !== 1) throw new ShapeError(`1D tensors expected, but got ${input.shape.length}D and ${other.shape.length}D tensors`);
+  if (input.shape.length !== 1 || other.shape.length !== 1)
+    throw new ShapeError(`1D tensors expected, but got ${input.shape.length}D and ${other.shape.length}D tensors`);
   if (input.dtype !== other.dtype) {
     throw new DTypeError(`dot : expected both vectors to have same dtype, but found ${typeLabel(input)} and ${typeLabel(other)}`);
   }
-  if (input.shape[0] !== other.shape[0]) throw new ShapeError(`inconsistent tensor size, expected tensor [${input.shape[0]}] and src [${other.shape[0]}] to have the same number of elements, but got ${input.shape[0]} and ${other.shape[0]} elements respectively`);
+  if (input.shape[0] !== other.shape[0])
+    throw new ShapeError(
+      `inconsistent tensor size, expected tensor [${input.shape[0]}] and src [${other.shape[0]}] to have the same number of elements, but got ${input.shape[0]} and ${other.shape[0]} elements respectively`,
+    );
   const result = run(mmOp, input.unsqueeze(0), other.unsqueeze(1), undefined).reshape([]);
   return options?.out ? options.out.copy_(result) : result;
 }
@@ -143,12 +171,12 @@ function multiply(a: Tensor, b: Tensor): Tensor {
   const p = a.shape.length;
   const q = b.shape.length;
   if (p === 0 || q === 0) throw new ShapeError(`both arguments to matmul need to be at least 1D, but they are ${p}D and ${q}D`);
-  checkSameDtype('matmul', a, b);
+  checkSameDtype("matmul", a, b);
   if (p === 1 && q === 1) return dot(a, b);
   if (p === 2 && q === 2) return mm(a, b);
   if (p === 1) return multiply(a.unsqueeze(0), b).squeeze(-2);
   if (q === 1) return multiply(a, b.unsqueeze(1)).squeeze(-1);
-  checkInner('matmul', a, b);
+  checkInner("matmul", a, b);
   if (q === 2) {
     // A batch of matrices times one matrix is one tall product.
     const rows = a.shape.slice(0, -1);
@@ -162,8 +190,8 @@ function multiply(a: Tensor, b: Tensor): Tensor {
 
 /** As bmm, with any number of batch dimensions and strides. */
 const batchedOp: Op<null> = defineOp<null>({
-  name: 'bmm',
-  gradName: 'BmmBackward0',
+  name: "bmm",
+  gradName: "BmmBackward0",
   saves: { inputs: [0, 1] },
   run: ([a, b]) => product(a!, b!),
   backward: ([g], saved) => [
@@ -172,8 +200,8 @@ const batchedOp: Op<null> = defineOp<null>({
   ],
 });
 
-method('matmul', matmul);
-method('mm', mm);
-method('bmm', bmm);
-method('mv', mv);
-method('dot', dot);
+method("matmul", matmul);
+method("mm", mm);
+method("bmm", bmm);
+method("mv", mv);
+method("dot", dot);

@@ -1,10 +1,10 @@
 /**
  * Exponentials and logarithms.
  */
-import type { Tensor } from '../../tensor/tensor.ts';
-import { type OutOption, unary } from '../unary.ts';
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type OutOption, unary } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link exp}. */
     exp(options?: OutOption): Tensor;
@@ -35,26 +35,51 @@ declare module '../../tensor/tensor.ts' {
  * @example
  * torch.exp(torch.tensor([0, 1])) // tensor([1.0000, 2.7183])
  */
-export const exp = unary('exp', { name: 'exp', compute: 'float', forward: (x) => x.exp(), backward: (g, _x, out) => g.mul(out) });
+export const exp = unary("exp", { name: "exp", compute: "float", forward: (x) => x.exp(), backward: (g, _x, out) => g.mul(out) });
 
 /** `2^x` of each element, as `torch.exp2`. */
-export const exp2 = unary('exp2', { name: 'exp2', compute: 'float', forward: (x) => x.exp2(), backward: (g, _x, out) => g.mul(out).mul(Math.LN2) });
+export const exp2 = unary("exp2", {
+  name: "exp2",
+  compute: "float",
+  forward: (x) => x.exp2(),
+  backward: (g, _x, out) => g.mul(out).mul(Math.LN2),
+});
 
 /** `e^x - 1`, accurate near 0, as `torch.expm1`. */
-export const expm1 = unary('expm1', { name: 'expm1', compute: 'float', forward: (x) => x.expm1(), backward: (g, _x, out) => g.mul(out.add(1)) });
+export const expm1 = unary("expm1", {
+  name: "expm1",
+  compute: "float",
+  forward: (x) => x.expm1(),
+  backward: (g, _x, out) => g.mul(out.add(1)),
+});
 
 /**
  * The natural logarithm of each element, as `torch.log`: -inf at 0, NaN below.
  * @example
  * torch.log(torch.tensor([1, Math.E])) // tensor([0., 1.])
  */
-export const log = unary('log', { name: 'log', compute: 'float', forward: (x) => x.log(), backward: (g, x) => g.div(x) });
+export const log = unary("log", { name: "log", compute: "float", forward: (x) => x.log(), backward: (g, x) => g.div(x) });
 
 /** The logarithm to base 2, as `torch.log2`. */
-export const log2 = unary('log2', { name: 'log2', compute: 'float', forward: (x) => x.log2(), backward: (g, x) => g.div(x.mul(Math.LN2)) });
+export const log2 = unary("log2", {
+  name: "log2",
+  compute: "float",
+  forward: (x) => x.log2(),
+  backward: (g, x) => g.div(x.mul(Math.LN2)),
+});
 
 /** The logarithm to base 10, as `torch.log10`. */
-export const log10 = unary('log10', { name: 'log10', compute: 'float', forward: (x) => x.log10(), backward: (g, x) => g.div(x.mul(Math.LN10)) });
+export const log10 = unary("log10", {
+  name: "log10",
+  compute: "float",
+  forward: (x) => x.log10(),
+  backward: (g, x) => g.div(x.mul(Math.LN10)),
+});
 
 /** `log(1 + x)`, accurate near 0, as `torch.log1p`. */
-export const log1p = unary('log1p', { name: 'log1p', compute: 'float', forward: (x) => x.log1p(), backward: (g, x) => g.div(x.add(1)) });
+export const log1p = unary("log1p", {
+  name: "log1p",
+  compute: "float",
+  forward: (x) => x.log1p(),
+  backward: (g, x) => g.div(x.add(1)),
+});

@@ -1,10 +1,10 @@
 /**
  * Hyperbolic functions, their inverses, and the sigmoid.
  */
-import type { Tensor } from '../../tensor/tensor.ts';
-import { type OutOption, unary } from '../unary.ts';
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type OutOption, unary } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link sinh}. */
     sinh(options?: OutOption): Tensor;
@@ -31,22 +31,57 @@ declare module '../../tensor/tensor.ts' {
 }
 
 /** The hyperbolic sine. As `torch.sinh`. */
-export const sinh = unary('sinh', { name: 'sinh', compute: 'float', forward: (x) => x.sinh(), backward: (g, x) => g.mul(x.cosh()), });
+export const sinh = unary("sinh", {
+  name: "sinh",
+  compute: "float",
+  forward: (x) => x.sinh(),
+  backward: (g, x) => g.mul(x.cosh()),
+});
 
 /** The hyperbolic cosine. As `torch.cosh`. */
-export const cosh = unary('cosh', { name: 'cosh', compute: 'float', forward: (x) => x.cosh(), backward: (g, x) => g.mul(x.sinh()), });
+export const cosh = unary("cosh", {
+  name: "cosh",
+  compute: "float",
+  forward: (x) => x.cosh(),
+  backward: (g, x) => g.mul(x.sinh()),
+});
 
 /** The hyperbolic tangent. As `torch.tanh`. */
-export const tanh = unary('tanh', { name: 'tanh', compute: 'float', forward: (x) => x.tanh(), backward: (g, _x, out) => g.mul(out.square().neg().add(1)), });
+export const tanh = unary("tanh", {
+  name: "tanh",
+  compute: "float",
+  forward: (x) => x.tanh(),
+  backward: (g, _x, out) => g.mul(out.square().neg().add(1)),
+});
 
 /** The inverse hyperbolic sine. As `torch.asinh`. */
-export const asinh = unary('asinh', { name: 'asinh', compute: 'float', forward: (x) => x.asinh(), backward: (g, x) => g.mul(x.square().add(1).rsqrt()), });
+export const asinh = unary("asinh", {
+  name: "asinh",
+  compute: "float",
+  forward: (x) => x.asinh(),
+  backward: (g, x) => g.mul(x.square().add(1).rsqrt()),
+});
 
 /** The inverse hyperbolic cosine, NaN below 1. As `torch.acosh`. */
-export const acosh = unary('acosh', { name: 'acosh', compute: 'float', forward: (x) => x.acosh(), backward: (g, x) => g.mul(x.square().sub(1).rsqrt()), });
+export const acosh = unary("acosh", {
+  name: "acosh",
+  compute: "float",
+  forward: (x) => x.acosh(),
+  backward: (g, x) => g.mul(x.square().sub(1).rsqrt()),
+});
 
 /** The inverse hyperbolic tangent, NaN outside of [-1, 1]. As `torch.atanh`. */
-export const atanh = unary('atanh', { name: 'atanh', compute: 'float', forward: (x) => x.atanh(), backward: (g, x) => g.div(x.square().neg().add(1)), });
+export const atanh = unary("atanh", {
+  name: "atanh",
+  compute: "float",
+  forward: (x) => x.atanh(),
+  backward: (g, x) => g.div(x.square().neg().add(1)),
+});
 
 /** The logistic function `1 / (1 + e^-x)`. As `torch.sigmoid`. */
-export const sigmoid = unary('sigmoid', { name: 'sigmoid', compute: 'float', forward: (x) => x.sigmoid(), backward: (g, _x, out) => g.mul(out.neg().add(1).mul(out)), });
+export const sigmoid = unary("sigmoid", {
+  name: "sigmoid",
+  compute: "float",
+  forward: (x) => x.sigmoid(),
+  backward: (g, _x, out) => g.mul(out.neg().add(1).mul(out)),
+});

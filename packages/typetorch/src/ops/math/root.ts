@@ -1,10 +1,10 @@
 /**
  * Powers that have a function of their own.
  */
-import type { Tensor } from '../../tensor/tensor.ts';
-import { type OutOption, unary } from '../unary.ts';
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type OutOption, unary } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link sqrt}. */
     sqrt(options?: OutOption): Tensor;
@@ -22,13 +22,33 @@ declare module '../../tensor/tensor.ts' {
 }
 
 /** The square root, NaN below 0. As `torch.sqrt`. */
-export const sqrt = unary('sqrt', { name: 'sqrt', compute: 'float', forward: (x) => x.sqrt(), backward: (g, _x, out) => g.div(out.mul(2)), });
+export const sqrt = unary("sqrt", {
+  name: "sqrt",
+  compute: "float",
+  forward: (x) => x.sqrt(),
+  backward: (g, _x, out) => g.div(out.mul(2)),
+});
 
 /** The reciprocal of the square root. As `torch.rsqrt`. */
-export const rsqrt = unary('rsqrt', { name: 'rsqrt', compute: 'float', forward: (x) => x.rsqrt(), backward: (g, _x, out) => g.mul(out.mul(out).mul(out)).mul(-0.5), });
+export const rsqrt = unary("rsqrt", {
+  name: "rsqrt",
+  compute: "float",
+  forward: (x) => x.rsqrt(),
+  backward: (g, _x, out) => g.mul(out.mul(out).mul(out)).mul(-0.5),
+});
 
 /** `1 / x`. As `torch.reciprocal`. */
-export const reciprocal = unary('reciprocal', { name: 'reciprocal', compute: 'float', forward: (x) => x.reciprocal(), backward: (g, _x, out) => g.mul(out.mul(out)).neg(), });
+export const reciprocal = unary("reciprocal", {
+  name: "reciprocal",
+  compute: "float",
+  forward: (x) => x.reciprocal(),
+  backward: (g, _x, out) => g.mul(out.mul(out)).neg(),
+});
 
 /** `x * x`. As `torch.square`. */
-export const square = unary('square', { name: 'square', compute: 'promote',  forward: (x, type) => type === 'bool' ? x : x.square(), backward: (g, x) => g.mul(x.mul(2)), });
+export const square = unary("square", {
+  name: "square",
+  compute: "promote",
+  forward: (x, type) => (type === "bool" ? x : x.square()),
+  backward: (g, x) => g.mul(x.mul(2)),
+});

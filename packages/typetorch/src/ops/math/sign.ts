@@ -1,12 +1,12 @@
 /**
  * Sign and absolute value.
  */
-import { type DType, bool } from '../../core/dtype.ts';
-import { DTypeError } from '../../core/errors.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { type OutOption, unary } from '../unary.ts';
+import { type DType, bool } from "../../core/dtype.ts";
+import { DTypeError } from "../../core/errors.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type OutOption, unary } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link neg}. */
     neg(options?: OutOption): Tensor;
@@ -21,15 +21,34 @@ declare module '../../tensor/tensor.ts' {
 }
 
 /** `-x`. As `torch.neg`. */
-export const neg = unary('neg', { name: 'neg', compute: 'promote', check: refuseBool, forward: (x) => x.neg(), backward: (g) => g.neg(), });
+export const neg = unary("neg", {
+  name: "neg",
+  compute: "promote",
+  check: refuseBool,
+  forward: (x) => x.neg(),
+  backward: (g) => g.neg(),
+});
 
 /** The absolute value. As `torch.abs`. */
-export const abs = unary('abs', { name: 'abs', compute: 'promote', forward: (x, type) => type === 'bool' ? x : x.abs(), backward: (g, x) => g.mul(x.sign()), });
+export const abs = unary("abs", {
+  name: "abs",
+  compute: "promote",
+  forward: (x, type) => (type === "bool" ? x : x.abs()),
+  backward: (g, x) => g.mul(x.sign()),
+});
 
 /** -1, 0 or 1 as the sign. As `torch.sign`. */
-export const sign = unary('sign', { name: 'sign', compute: 'promote', forward: (x, type) => type === 'bool' ? x : x.sign(), backward: (g) => g.mul(0), });
+export const sign = unary("sign", {
+  name: "sign",
+  compute: "promote",
+  forward: (x, type) => (type === "bool" ? x : x.sign()),
+  backward: (g) => g.mul(0),
+});
 
 function refuseBool(compute: DType): void {
-  if (compute === bool) throw new DTypeError('Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.');
+  if (compute === bool)
+    throw new DTypeError(
+      "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+    );
 }
 export { abs as absolute, neg as negative };

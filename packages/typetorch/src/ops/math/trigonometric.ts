@@ -1,10 +1,10 @@
 /**
  * Trigonometric functions and their inverses; angles in radians.
  */
-import type { Tensor } from '../../tensor/tensor.ts';
-import { type OutOption, unary } from '../unary.ts';
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type OutOption, unary } from "../unary.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link sin}. */
     sin(options?: OutOption): Tensor;
@@ -28,19 +28,44 @@ declare module '../../tensor/tensor.ts' {
 }
 
 /** The sine. As `torch.sin`. */
-export const sin = unary('sin', { name: 'sin', compute: 'float', forward: (x) => x.sin(), backward: (g, x) => g.mul(x.cos()), });
+export const sin = unary("sin", { name: "sin", compute: "float", forward: (x) => x.sin(), backward: (g, x) => g.mul(x.cos()) });
 
 /** The cosine. As `torch.cos`. */
-export const cos = unary('cos', { name: 'cos', compute: 'float', forward: (x) => x.cos(), backward: (g, x) => g.mul(x.sin().neg()), });
+export const cos = unary("cos", {
+  name: "cos",
+  compute: "float",
+  forward: (x) => x.cos(),
+  backward: (g, x) => g.mul(x.sin().neg()),
+});
 
 /** The tangent. As `torch.tan`. */
-export const tan = unary('tan', { name: 'tan', compute: 'float', forward: (x) => x.tan(), backward: (g, _x, out) => g.mul(out.square().add(1)), });
+export const tan = unary("tan", {
+  name: "tan",
+  compute: "float",
+  forward: (x) => x.tan(),
+  backward: (g, _x, out) => g.mul(out.square().add(1)),
+});
 
 /** The inverse sine, NaN outside of [-1, 1]. As `torch.asin`. */
-export const asin = unary('asin', { name: 'asin', compute: 'float', forward: (x) => x.asin(), backward: (g, x) => g.mul(x.square().neg().add(1).rsqrt()), });
+export const asin = unary("asin", {
+  name: "asin",
+  compute: "float",
+  forward: (x) => x.asin(),
+  backward: (g, x) => g.mul(x.square().neg().add(1).rsqrt()),
+});
 
 /** The inverse cosine, NaN outside of [-1, 1]. As `torch.acos`. */
-export const acos = unary('acos', { name: 'acos', compute: 'float', forward: (x) => x.acos(), backward: (g, x) => g.mul(x.square().neg().add(1).rsqrt().neg()), });
+export const acos = unary("acos", {
+  name: "acos",
+  compute: "float",
+  forward: (x) => x.acos(),
+  backward: (g, x) => g.mul(x.square().neg().add(1).rsqrt().neg()),
+});
 
 /** The inverse tangent. As `torch.atan`. */
-export const atan = unary('atan', { name: 'atan', compute: 'float', forward: (x) => x.atan(), backward: (g, x) => g.div(x.square().add(1)), });
+export const atan = unary("atan", {
+  name: "atan",
+  compute: "float",
+  forward: (x) => x.atan(),
+  backward: (g, x) => g.div(x.square().add(1)),
+});

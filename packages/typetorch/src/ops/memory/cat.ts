@@ -1,16 +1,16 @@
 /**
  * Joining tensors: `cat` and `stack`.
  */
-import type { DType } from '../../core/dtype.ts';
-import { ShapeError, ValueError } from '../../core/errors.ts';
-import { resultType } from '../../core/promotion.ts';
-import { formatShape, wrapDim } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
-import type { OutOption } from '../unary.ts';
-import { slice } from '../views/select.ts';
-import { copyElements, toDtype } from './copy.ts';
+import type { DType } from "../../core/dtype.ts";
+import { ShapeError, ValueError } from "../../core/errors.ts";
+import { resultType } from "../../core/promotion.ts";
+import { formatShape, wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import type { OutOption } from "../unary.ts";
+import { slice } from "../views/select.ts";
+import { copyElements, toDtype } from "./copy.ts";
 
 interface Layout {
   readonly dim: number;
@@ -20,7 +20,7 @@ interface Layout {
 }
 
 const catOp = defineOp<Layout>({
-  name: 'cat',
+  name: "cat",
   run(inputs, { dim, sizes, shape, dtype }) {
     const out = runtime.empty(shape, dtype);
     runtime.withoutGrad(() => {
@@ -56,12 +56,16 @@ export interface DimOption extends OutOption {
  * torch.cat([torch.zeros(1, 2), torch.ones(1, 2)]) // tensor([[0., 0.], [1., 1.]])
  */
 export function cat(tensors: readonly Tensor[], dim: number | DimOption = 0): Tensor {
-  const axis = typeof dim === 'number' ? dim : (dim.dim ?? 0);
-  if (tensors.length === 0) throw new ValueError('torch.cat(): expected a non-empty list of Tensors');
+  const axis = typeof dim === "number" ? dim : (dim.dim ?? 0);
+  if (tensors.length === 0) throw new ValueError("torch.cat(): expected a non-empty list of Tensors");
   const isSkipped = (x: Tensor): boolean => x.shape.length === 1 && x.shape[0] === 0;
   const first = tensors.find((x) => !isSkipped(x)) ?? tensors[0]!;
   tensors.forEach((x, i) => {
-    if (x.shape.length === 0) throw new ShapeError(`zero-dimensional tensor (at position ${i}) cannot be concatenated`, 'use torch.stack for 0-d tensors');
+    if (x.shape.length === 0)
+      throw new ShapeError(
+        `zero-dimensional tensor (at position ${i}) cannot be concatenated`,
+        "use torch.stack for 0-d tensors",
+      );
   });
   const d = wrapDim(axis, first.shape.length);
   const sizes = tensors.map((x, i) => {
@@ -71,7 +75,10 @@ export function cat(tensors: readonly Tensor[], dim: number | DimOption = 0): Te
     }
     x.shape.forEach((n, k) => {
       if (k !== d && n !== first.shape[k]) {
-        throw new ShapeError(`Sizes of tensors must match except in dimension ${d}. Expected size ${first.shape[k]} but got size ${n} for tensor number ${i} in the list.`, `shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}`);
+        throw new ShapeError(
+          `Sizes of tensors must match except in dimension ${d}. Expected size ${first.shape[k]} but got size ${n} for tensor number ${i} in the list.`,
+          `shapes ${formatShape(first.shape)} and ${formatShape(x.shape)}`,
+        );
       }
     });
     return x.shape[d]!;
@@ -79,7 +86,7 @@ export function cat(tensors: readonly Tensor[], dim: number | DimOption = 0): Te
   const shape = [...first.shape];
   shape[d] = sizes.reduce((a, b) => a + b, 0);
   const attributes = { dim: d, sizes, shape, dtype: resultType(tensors) };
-  const out = typeof dim === 'number' ? undefined : dim.out;
+  const out = typeof dim === "number" ? undefined : dim.out;
   return out ? runtime.callOut(catOp, tensors, attributes, out) : runtime.call(catOp, tensors, attributes);
 }
 export { cat as concat, cat as concatenate };
@@ -90,17 +97,19 @@ export { cat as concat, cat as concatenate };
  * torch.stack([torch.zeros(2), torch.ones(2)]) // tensor([[0., 0.], [1., 1.]])
  */
 export function stack(tensors: readonly Tensor[], dim: number | DimOption = 0): Tensor {
-  const axis = typeof dim === 'number' ? dim : (dim.dim ?? 0);
-  if (tensors.length === 0) throw new ValueError('stack expects a non-empty TensorList');
+  const axis = typeof dim === "number" ? dim : (dim.dim ?? 0);
+  if (tensors.length === 0) throw new ValueError("stack expects a non-empty TensorList");
   const first = tensors[0]!;
   tensors.forEach((x, i) => {
     if (formatShape(x.shape) !== formatShape(first.shape)) {
-      throw new ShapeError(`stack expects each tensor to be equal size, but got ${formatShape(first.shape)} at entry 0 and ${formatShape(x.shape)} at entry ${i}`);
+      throw new ShapeError(
+        `stack expects each tensor to be equal size, but got ${formatShape(first.shape)} at entry 0 and ${formatShape(x.shape)} at entry ${i}`,
+      );
     }
   });
   const d = wrapDim(axis, first.shape.length + 1);
   return cat(
     tensors.map((x) => x.unsqueeze(d)),
-    typeof dim === 'number' ? d : { ...dim, dim: d },
+    typeof dim === "number" ? d : { ...dim, dim: d },
   );
 }

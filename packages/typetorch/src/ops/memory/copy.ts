@@ -1,21 +1,21 @@
 /**
  * Copies: `clone`, `contiguous`, `copy_`, and conversions of dtype.
  */
-import { type DType, dtypes } from '../../core/dtype.ts';
-import { ShapeError } from '../../core/errors.ts';
-import { broadcastShapes, formatShape, isContiguous, sameShape } from '../../core/shape.ts';
-import { type Expr, computeType, input } from '../../ir/expr.ts';
-import type { MapSpec } from '../../ir/spec.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { broadcastOperand, checkInternalOverlap, denseStridesLike, sumToShape } from '../pointwise.ts';
-import { runtime } from '../runtime.ts';
+import { type DType, dtypes } from "../../core/dtype.ts";
+import { ShapeError } from "../../core/errors.ts";
+import { broadcastShapes, formatShape, isContiguous, sameShape } from "../../core/shape.ts";
+import { type Expr, computeType, input } from "../../ir/expr.ts";
+import type { MapSpec } from "../../ir/spec.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { broadcastOperand, checkInternalOverlap, denseStridesLike, sumToShape } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** A copy that the gradient flows through, as `Tensor.clone`. Keeps the order of the elements in memory unless `memoryFormat` is 'contiguous'. */
-    clone(options?: { memoryFormat?: 'preserve' | 'contiguous' }): Tensor;
+    clone(options?: { memoryFormat?: "preserve" | "contiguous" }): Tensor;
     /** The tensor itself when it is row-major, otherwise a row-major copy. */
     contiguous(): Tensor;
     /** Copies the elements of `source`, which is broadcast and converted. */
@@ -33,7 +33,14 @@ function copySpec(from: DType, to: DType): MapSpec {
   let spec = specs[key];
   if (spec === undefined) {
     const value: Expr = input(0, computeType(from)).cast(computeType(to));
-    spec = { kind: 'map', name: `copy_${from.key}_${to.key}`, inputs: [from], outputs: [{ dtype: to, value }], params: 0, compiled: null };
+    spec = {
+      kind: "map",
+      name: `copy_${from.key}_${to.key}`,
+      inputs: [from],
+      outputs: [{ dtype: to, value }],
+      params: 0,
+      compiled: null,
+    };
     specs[key] = spec;
   }
   return spec;
@@ -45,10 +52,12 @@ export function copyElements(out: Tensor, from: Tensor): void {
 }
 
 const cloneOp = defineOp<{ preserve: boolean }>({
-  name: 'clone',
+  name: "clone",
   run([x], { preserve }) {
     const dense = preserve && !isContiguous(x!.shape, x!.strides) && isDense(x!);
-    const out = dense ? runtime.emptyStrided(x!.shape, denseStridesLike(x!.shape, x!.strides), x!.dtype) : runtime.empty(x!.shape, x!.dtype);
+    const out = dense
+      ? runtime.emptyStrided(x!.shape, denseStridesLike(x!.shape, x!.strides), x!.dtype)
+      : runtime.empty(x!.shape, x!.dtype);
     copyElements(out, x!);
     return out;
   },
@@ -62,9 +71,12 @@ export function isDense(x: { shape: readonly number[]; strides: readonly number[
 }
 
 const convertOp = defineOp<{ dtype: DType }>({
-  name: 'to_copy',
+  name: "to_copy",
   run([x], { dtype }) {
-    const out = isContiguous(x!.shape, x!.strides) || !isDense(x!) ? runtime.empty(x!.shape, dtype) : runtime.emptyStrided(x!.shape, denseStridesLike(x!.shape, x!.strides), dtype);
+    const out =
+      isContiguous(x!.shape, x!.strides) || !isDense(x!)
+        ? runtime.empty(x!.shape, dtype)
+        : runtime.emptyStrided(x!.shape, denseStridesLike(x!.shape, x!.strides), dtype);
     copyElements(out, x!);
     return out;
   },
@@ -72,8 +84,8 @@ const convertOp = defineOp<{ dtype: DType }>({
 });
 
 const copyOp = defineOp<null>({
-  name: 'copy_',
-  gradName: 'CopyBackwards',
+  name: "copy_",
+  gradName: "CopyBackwards",
   run([x, source]) {
     const out = runtime.empty(x!.shape, x!.dtype);
     copyElements(out, source!);
@@ -91,8 +103,8 @@ const copyOp = defineOp<null>({
 });
 
 /** A copy with its own memory, as `torch.clone`. */
-export function clone(input: Tensor, options?: { memoryFormat?: 'preserve' | 'contiguous' }): Tensor {
-  return runtime.call(cloneOp, [input], { preserve: options?.memoryFormat !== 'contiguous' });
+export function clone(input: Tensor, options?: { memoryFormat?: "preserve" | "contiguous" }): Tensor {
+  return runtime.call(cloneOp, [input], { preserve: options?.memoryFormat !== "contiguous" });
 }
 
 function contiguous(x: Tensor): Tensor {
@@ -108,10 +120,13 @@ function copy_(x: Tensor, source: Tensor): Tensor {
   if (!sameShape(x.shape, source.shape)) {
     const fits = source.shape.length <= x.shape.length && sameShape(broadcastTo(source, x), x.shape);
     if (!fits) {
-      throw new ShapeError(`The expanded size of the tensor ${formatShape(x.shape)} must match the existing size ${formatShape(source.shape)} in copy_`, 'the source must broadcast to the tensor that is written');
+      throw new ShapeError(
+        `The expanded size of the tensor ${formatShape(x.shape)} must match the existing size ${formatShape(source.shape)} in copy_`,
+        "the source must broadcast to the tensor that is written",
+      );
     }
   }
-  checkInternalOverlap(x, 'copy_');
+  checkInternalOverlap(x, "copy_");
   if (x === source) return x;
   const overlapping = x.storage === source.storage;
   return runtime.callInPlace(copyOp, [x, overlapping ? source.clone() : source], null);
@@ -121,7 +136,7 @@ function broadcastTo(source: Tensor, x: Tensor): readonly number[] {
   return broadcastShapes(x.shape, source.shape);
 }
 
-method('clone', clone);
-method('contiguous', contiguous);
-method('copy_', copy_);
-method('toDtype', toDtype);
+method("clone", clone);
+method("contiguous", contiguous);
+method("copy_", copy_);
+method("toDtype", toDtype);

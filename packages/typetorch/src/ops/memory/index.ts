@@ -1,2 +1,2 @@
-export * from './cat.ts';
-export { clone } from './copy.ts';
+export * from "./cat.ts";
+export { clone } from "./copy.ts";

@@ -1,14 +1,14 @@
 /**
  * Whether some or all elements are true.
  */
-import { bool, uint8 } from '../../core/dtype.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
-import { type Dims, type ReductionOptions, reductionArguments, runReduction, simpleReduction, specCache } from './reduce.ts';
+import { bool, uint8 } from "../../core/dtype.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import { type Dims, type ReductionOptions, reductionArguments, runReduction, simpleReduction, specCache } from "./reduce.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link any}. */
     any(dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor;
@@ -17,7 +17,7 @@ declare module '../../tensor/tensor.ts' {
   }
 }
 
-function quantifier(name: 'any' | 'all', combine: 'or' | 'and') {
+function quantifier(name: "any" | "all", combine: "or" | "and") {
   const spec = specCache((from, to) => simpleReduction(name, combine, from, to, bool));
   const op = defineOp<{ dims: readonly number[]; keepdim: boolean }>({
     name,
@@ -34,6 +34,6 @@ function quantifier(name: 'any' | 'all', combine: 'or' | 'and') {
 }
 
 /** True when any element is (along `dim`), as `torch.any`. */
-export const any = quantifier('any', 'or');
+export const any = quantifier("any", "or");
 /** True when all elements are (along `dim`), as `torch.all`. */
-export const all = quantifier('all', 'and');
+export const all = quantifier("all", "and");

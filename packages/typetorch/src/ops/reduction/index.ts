@@ -1,2 +1,2 @@
-export * from './any.ts';
-export * from './sum.ts';
+export * from "./any.ts";
+export * from "./sum.ts";

@@ -1,12 +1,12 @@
 /**
  * What reductions share: running a row kernel over some dimensions, and the shapes before and after.
  */
-import type { DType } from '../../core/dtype.ts';
-import { wrapDims } from '../../core/shape.ts';
-import { type Expr, accumulator, computeType, input } from '../../ir/expr.ts';
-import type { Reduction, RowSpec } from '../../ir/spec.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { runtime } from '../runtime.ts';
+import type { DType } from "../../core/dtype.ts";
+import { wrapDims } from "../../core/shape.ts";
+import { type Expr, accumulator, computeType, input } from "../../ir/expr.ts";
+import type { Reduction, RowSpec } from "../../ir/spec.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { runtime } from "../runtime.ts";
 
 /** Dimensions of a reduction as users give them. */
 export type Dims = number | readonly number[] | null | undefined;
@@ -19,9 +19,17 @@ export interface ReductionOptions {
 }
 
 /** `x.sum()`, `x.sum(1)`, `x.sum([0, 1], { keepdim: true })`, `x.sum({ dim: 1 })`, `x.sum(1, true)`. */
-export function reductionArguments(x: Tensor, dim: Dims | ReductionOptions, options: ReductionOptions | boolean | undefined): { dims: number[]; all: boolean; options: ReductionOptions } {
-  const isOptions = typeof dim === 'object' && dim !== null && !Array.isArray(dim);
-  const o: ReductionOptions = isOptions ? (dim as ReductionOptions) : typeof options === 'boolean' ? { keepdim: options } : (options ?? {});
+export function reductionArguments(
+  x: Tensor,
+  dim: Dims | ReductionOptions,
+  options: ReductionOptions | boolean | undefined,
+): { dims: number[]; all: boolean; options: ReductionOptions } {
+  const isOptions = typeof dim === "object" && dim !== null && !Array.isArray(dim);
+  const o: ReductionOptions = isOptions
+    ? (dim as ReductionOptions)
+    : typeof options === "boolean"
+      ? { keepdim: options }
+      : (options ?? {});
   const given = isOptions ? o.dim : (dim as Dims);
   const all = given === undefined || given === null;
   return { dims: wrapDims(given, x.shape.length), all, options: o };
@@ -33,7 +41,13 @@ export function reducedShape(shape: readonly number[], dims: readonly number[], 
 }
 
 /** Runs a row kernel with one operand whose columns are `dims`; results have the reduced shape. */
-export function runReduction(spec: RowSpec, x: Tensor, dims: readonly number[], keepdim: boolean, params: readonly number[] = []): Tensor[] {
+export function runReduction(
+  spec: RowSpec,
+  x: Tensor,
+  dims: readonly number[],
+  keepdim: boolean,
+  params: readonly number[] = [],
+): Tensor[] {
   const kept = reducedShape(x.shape, dims, true);
   const outs = spec.outputs.map((o) => runtime.empty(kept, o.dtype));
   const columns = [...dims].sort((a, b) => a - b);
@@ -59,7 +73,7 @@ function unaliased(x: Tensor, shape: readonly number[]): Tensor {
 /** A row kernel with one reduction over one operand. `prepare` maps an element, `finish` the result. */
 export function simpleReduction(
   name: string,
-  op: Reduction['op'],
+  op: Reduction["op"],
   from: DType,
   to: DType,
   compute: DType,
@@ -68,13 +82,13 @@ export function simpleReduction(
   params = 0,
 ): RowSpec {
   const value = prepare(input(0, computeType(from)).cast(computeType(compute)));
-  const type = op === 'argmax' || op === 'argmin' ? 'i64' : value.type;
+  const type = op === "argmax" || op === "argmin" ? "i64" : value.type;
   return {
-    kind: 'row',
+    kind: "row",
     name,
-    inputs: [{ dtype: from, along: 'element' }],
+    inputs: [{ dtype: from, along: "element" }],
     passes: [[{ op, value, type }]],
-    outputs: [{ dtype: to, along: 'row', value: finish(accumulator(0, type)).cast(computeType(to)) }],
+    outputs: [{ dtype: to, along: "row", value: finish(accumulator(0, type)).cast(computeType(to)) }],
     params,
     compiled: null,
   };

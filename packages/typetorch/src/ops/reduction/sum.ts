@@ -1,17 +1,25 @@
 /**
  * Sum and mean.
  */
-import { type DType, int64 } from '../../core/dtype.ts';
-import { DTypeError } from '../../core/errors.ts';
-import { param } from '../../ir/expr.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { toDtype } from '../memory/copy.ts';
-import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
-import { type Dims, type ReductionOptions, expandReduced, reductionArguments, runReduction, simpleReduction, specCache } from './reduce.ts';
+import { type DType, int64 } from "../../core/dtype.ts";
+import { DTypeError } from "../../core/errors.ts";
+import { param } from "../../ir/expr.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { toDtype } from "../memory/copy.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import {
+  type Dims,
+  type ReductionOptions,
+  expandReduced,
+  reductionArguments,
+  runReduction,
+  simpleReduction,
+  specCache,
+} from "./reduce.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link sum}. */
     sum(dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor;
@@ -26,10 +34,10 @@ interface Attributes {
   readonly dtype: DType;
 }
 
-const sumSpec = specCache((from, to) => simpleReduction('sum', 'add', from, to, to.key === 'bool' ? int64 : to));
+const sumSpec = specCache((from, to) => simpleReduction("sum", "add", from, to, to.key === "bool" ? int64 : to));
 
 const sumOp = defineOp<Attributes>({
-  name: 'sum',
+  name: "sum",
   run: ([x], { dims, keepdim, dtype }) => runReduction(sumSpec(x!.dtype, dtype), x!, dims, keepdim)[0]!,
   backward([g], saved) {
     const { dims, keepdim } = saved.attributes;
@@ -37,10 +45,12 @@ const sumOp = defineOp<Attributes>({
   },
 });
 
-const meanSpec = specCache((from, to) => simpleReduction('mean', 'add', from, to, to, undefined, (acc) => acc.mul(param(0, acc.type)), 1));
+const meanSpec = specCache((from, to) =>
+  simpleReduction("mean", "add", from, to, to, undefined, (acc) => acc.mul(param(0, acc.type)), 1),
+);
 
 const meanOp = defineOp<Attributes & { readonly count: number }>({
-  name: 'mean',
+  name: "mean",
   run: ([x], { dims, keepdim, dtype, count }) => runReduction(meanSpec(x!.dtype, dtype), x!, dims, keepdim, [1 / count])[0]!,
   backward([g], saved) {
     const { dims, keepdim, count } = saved.attributes;
@@ -71,7 +81,7 @@ export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: Red
   if (!dtype.isFloatingPoint) {
     throw new DTypeError(
       `mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ${labelOf(input.dtype)}`,
-      'convert the tensor (x.to(torch.float32)) or give { dtype: torch.float32 }',
+      "convert the tensor (x.to(torch.float32)) or give { dtype: torch.float32 }",
     );
   }
   let count = 1;
@@ -81,9 +91,9 @@ export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: Red
 }
 
 function labelOf(dtype: DType): string {
-  const labels: Record<string, string> = { i64: 'Long', i32: 'Int', i16: 'Short', i8: 'Char', u8: 'Byte', bool: 'Bool' };
+  const labels: Record<string, string> = { i64: "Long", i32: "Int", i16: "Short", i8: "Char", u8: "Byte", bool: "Bool" };
   return labels[dtype.key] ?? dtype.name;
 }
 
-method('sum', sum);
-method('mean', mean);
+method("sum", sum);
+method("mean", mean);

@@ -1,16 +1,16 @@
 /**
  * Views in which dimensions of size 1 are repeated without copying: `expand`, `broadcastTo`, `broadcastTensors`.
  */
-import { ShapeError } from '../../core/errors.ts';
-import { broadcastShapes, formatShape, sameShape } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method, variadicMethod } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { sumToShape } from '../pointwise.ts';
-import { runtime } from '../runtime.ts';
-import { shapeOf } from './shape.ts';
+import { ShapeError } from "../../core/errors.ts";
+import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method, variadicMethod } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { sumToShape } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
+import { shapeOf } from "./shape.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link expand}. */
     expand(...shape: number[]): Tensor;
@@ -24,7 +24,7 @@ declare module '../../tensor/tensor.ts' {
 }
 
 const expandOp = defineOp<{ shape: readonly number[] }>({
-  name: 'expand',
+  name: "expand",
   view: true,
   run([x], { shape }) {
     const skip = shape.length - x!.shape.length;
@@ -50,7 +50,8 @@ export function expand(x: Tensor, ...args: unknown[]): Tensor {
   const shape = wanted.map((n, i) => {
     const have = i < skip ? null : x.shape[i - skip]!;
     if (n === -1) {
-      if (have === null) throw new ShapeError(`The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${i}`);
+      if (have === null)
+        throw new ShapeError(`The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${i}`);
       return have;
     }
     if (have !== null && have !== 1 && have !== n) {
@@ -89,7 +90,7 @@ export function sumToSize(x: Tensor, ...args: unknown[]): Tensor {
   return sumToShape(x, shape);
 }
 
-variadicMethod('expand', expand);
-method('expandAs', (x: Tensor, other: Tensor) => expand(x, other.shape));
-method('broadcastTo', broadcastTo);
-variadicMethod('sumToSize', sumToSize);
+variadicMethod("expand", expand);
+method("expandAs", (x: Tensor, other: Tensor) => expand(x, other.shape));
+method("broadcastTo", broadcastTo);
+variadicMethod("sumToSize", sumToSize);

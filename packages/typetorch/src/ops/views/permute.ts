@@ -1,15 +1,15 @@
 /**
  * Views with the dimensions in another order: `permute`, `transpose`, `t`, `mT`, `movedim`, `swapaxes`.
  */
-import { ShapeError } from '../../core/errors.ts';
-import { wrapDim } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method, variadicMethod } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
-import { shapeOf } from './shape.ts';
+import { ShapeError } from "../../core/errors.ts";
+import { wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method, variadicMethod } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import { shapeOf } from "./shape.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link permute}. */
     permute(...dims: number[]): Tensor;
@@ -37,7 +37,7 @@ declare module '../../tensor/tensor.ts' {
 }
 
 const permuteOp = defineOp<{ dims: readonly number[] }>({
-  name: 'permute',
+  name: "permute",
   view: true,
   run: ([x], { dims }) =>
     runtime.alias(
@@ -55,7 +55,7 @@ const permuteOp = defineOp<{ dims: readonly number[] }>({
   },
 });
 const transposeOp = defineOp<{ a: number; b: number }>({
-  name: 'transpose',
+  name: "transpose",
   view: true,
   run([x], { a, b }) {
     const shape = [...x!.shape];
@@ -68,7 +68,7 @@ const transposeOp = defineOp<{ a: number; b: number }>({
   },
   backward: ([g], saved) => [g!.transpose(saved.attributes.a, saved.attributes.b)],
 });
-const tOp = { ...transposeOp, name: 't', gradName: 'TBackward0' };
+const tOp = { ...transposeOp, name: "t", gradName: "TBackward0" };
 
 /**
  * The dimensions in the given order, as `torch.permute`.
@@ -84,7 +84,7 @@ export function permute(x: Tensor, ...args: unknown[]): Tensor {
     );
   }
   const wrapped = dims.map((d) => wrapDim(d, rank));
-  if (new Set(wrapped).size !== rank) throw new ShapeError('permute(): duplicate dims are not allowed.');
+  if (new Set(wrapped).size !== rank) throw new ShapeError("permute(): duplicate dims are not allowed.");
   return runtime.call(permuteOp, [x], { dims: wrapped });
 }
 
@@ -103,17 +103,25 @@ export { transpose as swapaxes, transpose as swapdims };
  * torch.zeros(2, 3).t().shape // [3, 2]
  */
 export function t(x: Tensor): Tensor {
-  if (x.shape.length > 2) throw new ShapeError(`t() expects a tensor with <= 2 dimensions, but self is ${x.shape.length}D`, 'use x.mT for batches of matrices');
-  return x.shape.length < 2 ? runtime.call(permuteOp, [x], { dims: x.shape.map((_, i) => i) }) : runtime.call(tOp, [x], { a: 0, b: 1 });
+  if (x.shape.length > 2)
+    throw new ShapeError(
+      `t() expects a tensor with <= 2 dimensions, but self is ${x.shape.length}D`,
+      "use x.mT for batches of matrices",
+    );
+  return x.shape.length < 2
+    ? runtime.call(permuteOp, [x], { dims: x.shape.map((_, i) => i) })
+    : runtime.call(tOp, [x], { a: 0, b: 1 });
 }
 
 /** Dimensions moved to other places, the rest in order, as `torch.movedim`. */
 export function movedim(x: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
-  const from = (typeof source === 'number' ? [source] : source).map((d) => wrapDim(d, x.shape.length));
-  const to = (typeof destination === 'number' ? [destination] : destination).map((d) => wrapDim(d, x.shape.length));
-  const list = (dims: readonly number[]): string => `[${dims.join(', ')}]`;
+  const from = (typeof source === "number" ? [source] : source).map((d) => wrapDim(d, x.shape.length));
+  const to = (typeof destination === "number" ? [destination] : destination).map((d) => wrapDim(d, x.shape.length));
+  const list = (dims: readonly number[]): string => `[${dims.join(", ")}]`;
   if (from.length !== to.length) {
-    throw new ShapeError(`movedim: Invalid source or destination dims: source (${list(from)} dims) should contain the same number of dims as destination (${list(to)} dims)`);
+    throw new ShapeError(
+      `movedim: Invalid source or destination dims: source (${list(from)} dims) should contain the same number of dims as destination (${list(to)} dims)`,
+    );
   }
   if (new Set(from).size !== from.length) throw new ShapeError(`movedim: repeated dim in \`source\` (${list(from)})`);
   if (new Set(to).size !== to.length) throw new ShapeError(`movedim: repeated dim in \`destination\` (${list(to)})`);
@@ -122,7 +130,10 @@ export function movedim(x: Tensor, source: number | readonly number[], destinati
     dims[to[i]!] = d;
   });
   const rest = x.shape.map((_, i) => i).filter((i) => !from.includes(i));
-  return permute(x, dims.map((d) => (d === -1 ? rest.shift()! : d)));
+  return permute(
+    x,
+    dims.map((d) => (d === -1 ? rest.shift()! : d)),
+  );
 }
 export { movedim as moveaxis };
 
@@ -132,29 +143,49 @@ function exchange(x: Tensor, y: Tensor): Tensor {
   return x;
 }
 
-variadicMethod('permute', permute);
-method('transpose', transpose);
-method('swapaxes', transpose);
-method('swapdims', transpose);
-method('t', t);
-method('movedim', movedim);
-method('moveaxis', movedim);
-method('transpose_', (x: Tensor, a: number, b: number) => exchange(x, runtime.withoutGrad(() => transpose(x, a, b))));
-method('t_', (x: Tensor) => exchange(x, runtime.withoutGrad(() => t(x))));
+variadicMethod("permute", permute);
+method("transpose", transpose);
+method("swapaxes", transpose);
+method("swapdims", transpose);
+method("t", t);
+method("movedim", movedim);
+method("moveaxis", movedim);
+method("transpose_", (x: Tensor, a: number, b: number) =>
+  exchange(
+    x,
+    runtime.withoutGrad(() => transpose(x, a, b)),
+  ),
+);
+method("t_", (x: Tensor) =>
+  exchange(
+    x,
+    runtime.withoutGrad(() => t(x)),
+  ),
+);
 
 /** The properties `T`, `mT`, `H`, `mH`, put on the prototype by tensor/index.ts. */
 export const transposeProperties: Record<string, (x: Tensor) => Tensor> = {
-  T: (x) => permute(x, x.shape.map((_, i) => x.shape.length - 1 - i)),
+  T: (x) =>
+    permute(
+      x,
+      x.shape.map((_, i) => x.shape.length - 1 - i),
+    ),
   mT(x) {
-    if (x.shape.length < 2) throw new ShapeError(`tensor.mT is only supported on matrices or batches of matrices. Got ${x.shape.length}-D tensor.`);
+    if (x.shape.length < 2)
+      throw new ShapeError(`tensor.mT is only supported on matrices or batches of matrices. Got ${x.shape.length}-D tensor.`);
     return transpose(x, -2, -1);
   },
   H(x) {
-    if (x.shape.length !== 0 && x.shape.length !== 2) throw new ShapeError(`tensor.H is only supported on matrices (2-D tensors). Got ${x.shape.length}-D tensor.`, 'for batches of matrices, consider using tensor.mH');
+    if (x.shape.length !== 0 && x.shape.length !== 2)
+      throw new ShapeError(
+        `tensor.H is only supported on matrices (2-D tensors). Got ${x.shape.length}-D tensor.`,
+        "for batches of matrices, consider using tensor.mH",
+      );
     return t(x);
   },
   mH(x) {
-    if (x.shape.length < 2) throw new ShapeError(`tensor.mH is only supported on matrices or batches of matrices. Got ${x.shape.length}-D tensor.`);
+    if (x.shape.length < 2)
+      throw new ShapeError(`tensor.mH is only supported on matrices or batches of matrices. Got ${x.shape.length}-D tensor.`);
     return transpose(x, -2, -1);
   },
 };

@@ -1,16 +1,16 @@
 /**
  * Views of a part: `select`, `narrow`, slices, `split`, `chunk`, `unbind`, `diagonal`, `unfold`.
  */
-import { IndexError, ShapeError, ValueError } from '../../core/errors.ts';
-import { formatShape, wrapDim } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { arange } from '../factory/range.ts';
-import { cat } from '../memory/cat.ts';
-import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
+import { IndexError, ShapeError, ValueError } from "../../core/errors.ts";
+import { formatShape, wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { arange } from "../factory/range.ts";
+import { cat } from "../memory/cat.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link select}. */
     select(dim: number, index: number): Tensor;
@@ -55,13 +55,13 @@ function partOp(name: string) {
   });
 }
 
-const selectOp = partOp('select');
-const sliceOp = partOp('slice');
-const diagonalOp = partOp('diagonal');
+const selectOp = partOp("select");
+const sliceOp = partOp("slice");
+const diagonalOp = partOp("diagonal");
 
 /** One index of a dimension, which disappears. As `torch.select`. */
 export function select(x: Tensor, dim: number, index: number): Tensor {
-  if (x.shape.length === 0) throw new IndexError('select() cannot be applied to a 0-dim tensor.');
+  if (x.shape.length === 0) throw new IndexError("select() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, x.shape.length);
   const size = x.shape[d]!;
   if (!Number.isInteger(index) || index < -size || index >= size) {
@@ -69,14 +69,19 @@ export function select(x: Tensor, dim: number, index: number): Tensor {
   }
   const i = index < 0 ? index + size : index;
   const without = (list: readonly number[]): number[] => list.filter((_, k) => k !== d);
-  return runtime.call(selectOp, [x], { shape: without(x.shape), strides: without(x.strides), offset: i * x.strides[d]!, take: (y) => y.select(d, i) });
+  return runtime.call(selectOp, [x], {
+    shape: without(x.shape),
+    strides: without(x.strides),
+    offset: i * x.strides[d]!,
+    take: (y) => y.select(d, i),
+  });
 }
 
 /** Elements start, start + step, … before end of one dimension; bounds are wrapped and clamped as Python's slices. */
 export function slice(x: Tensor, dim = 0, start: number | null = null, end: number | null = null, step = 1): Tensor {
-  if (x.shape.length === 0) throw new IndexError('slice() cannot be applied to a 0-dim tensor.');
+  if (x.shape.length === 0) throw new IndexError("slice() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, x.shape.length);
-  if (step <= 0) throw new ValueError('slice step must be positive');
+  if (step <= 0) throw new ValueError("slice step must be positive");
   const size = x.shape[d]!;
   let a = start ?? 0;
   let b = end ?? size;
@@ -97,21 +102,22 @@ export function slice(x: Tensor, dim = 0, start: number | null = null, end: numb
  * torch.arange(5).narrow(0, 1, 3) // tensor([1, 2, 3])
  */
 export function narrow(x: Tensor, dim: number, start: number | Tensor, length: number): Tensor {
-  if (x.shape.length === 0) throw new IndexError('narrow() cannot be applied to a 0-dim tensor.');
+  if (x.shape.length === 0) throw new IndexError("narrow() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, x.shape.length);
   const size = x.shape[d]!;
-  let from = typeof start === 'number' ? start : start.item();
-  if (length < 0) throw new ValueError('narrow(): length must be non-negative.');
-  if (from < -size || from > size) throw new IndexError(`Dimension out of range (expected to be in range of [${-size}, ${size}], but got ${from})`);
+  let from = typeof start === "number" ? start : start.item();
+  if (length < 0) throw new ValueError("narrow(): length must be non-negative.");
+  if (from < -size || from > size)
+    throw new IndexError(`Dimension out of range (expected to be in range of [${-size}, ${size}], but got ${from})`);
   if (from < 0) from += size;
   if (from + length > size) throw new ValueError(`start (${from}) + length (${length}) exceeds dimension size (${size}).`);
   return slice(x, d, from, from + length, 1);
 }
 
-const dimOf = (dim: number | { dim?: number } | undefined): number => (typeof dim === 'object' ? (dim.dim ?? 0) : (dim ?? 0));
+const dimOf = (dim: number | { dim?: number } | undefined): number => (typeof dim === "object" ? (dim.dim ?? 0) : (dim ?? 0));
 
 const splitOp = defineOp<{ dim: number; sizes: readonly number[] }>({
-  name: 'split',
+  name: "split",
   view: true,
   run([x], { dim, sizes }) {
     let at = 0;
@@ -138,7 +144,15 @@ const splitOp = defineOp<{ dim: number; sizes: readonly number[] }>({
       });
       return [gx];
     }
-    const parts = sizes.map((n, i) => grads[i] ?? runtime.full(shape.map((s, k) => (k === dim ? n : s)), 0, dtype));
+    const parts = sizes.map(
+      (n, i) =>
+        grads[i] ??
+        runtime.full(
+          shape.map((s, k) => (k === dim ? n : s)),
+          0,
+          dtype,
+        ),
+    );
     return [cat(parts, dim)];
   },
 });
@@ -149,22 +163,28 @@ const splitOp = defineOp<{ dim: number; sizes: readonly number[] }>({
  * torch.arange(5).split(2).length // 3
  */
 export function split(x: Tensor, splitSize: number | readonly number[], dim?: number | { dim?: number }): Tensor[] {
-  if (x.shape.length === 0) throw new IndexError('split expects at least a 1-dimensional tensor');
+  if (x.shape.length === 0) throw new IndexError("split expects at least a 1-dimensional tensor");
   const d = wrapDim(dimOf(dim), x.shape.length);
   const size = x.shape[d]!;
   let sizes: number[];
-  if (typeof splitSize === 'number') {
+  if (typeof splitSize === "number") {
     if (splitSize < 0) throw new ValueError(`split expects split_size be non-negative, but got split_size=${splitSize}`);
-    if (splitSize === 0 && size !== 0) throw new ValueError(`split_size can only be 0 if dimension size is 0, but got dimension size of ${size}`);
+    if (splitSize === 0 && size !== 0)
+      throw new ValueError(`split_size can only be 0 if dimension size is 0, but got dimension size of ${size}`);
     const n = splitSize === 0 ? 1 : Math.max(Math.ceil(size / splitSize), 1);
     sizes = Array.from({ length: n }, (_, i) => Math.min(splitSize, size - i * splitSize));
     if (size === 0) sizes = [0];
   } else {
     sizes = [...splitSize];
-    if (sizes.some((n) => n < 0)) throw new ValueError(`split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=${formatShape(sizes)}`);
+    if (sizes.some((n) => n < 0))
+      throw new ValueError(
+        `split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=${formatShape(sizes)}`,
+      );
     const total = sizes.reduce((a, b) => a + b, 0);
     if (total !== size) {
-      throw new ShapeError(`split_with_sizes expects split_sizes to sum exactly to ${size} (input tensor's size at dimension ${d}), but got split_sizes=${formatShape(sizes)}`);
+      throw new ShapeError(
+        `split_with_sizes expects split_sizes to sum exactly to ${size} (input tensor's size at dimension ${d}), but got split_sizes=${formatShape(sizes)}`,
+      );
     }
   }
   return runtime.callMany(splitOp, [x], { dim: d, sizes });
@@ -172,27 +192,35 @@ export function split(x: Tensor, splitSize: number | readonly number[], dim?: nu
 
 /** At most `chunks` parts of equal size (the last may be smaller), as `torch.chunk`. */
 export function chunk(x: Tensor, chunks: number, dim?: number | { dim?: number }): Tensor[] {
-  if (x.shape.length === 0) throw new IndexError('chunk expects at least a 1-dimensional tensor');
+  if (x.shape.length === 0) throw new IndexError("chunk expects at least a 1-dimensional tensor");
   if (chunks <= 0) throw new ValueError(`chunk expects \`chunks\` to be greater than 0, got: ${chunks}`);
   const d = wrapDim(dimOf(dim), x.shape.length);
   const size = Math.ceil(x.shape[d]! / chunks);
-  return size === 0 ? split(x, Array.from({ length: chunks }, () => 0), d) : split(x, size, d);
+  return size === 0
+    ? split(
+        x,
+        Array.from({ length: chunks }, () => 0),
+        d,
+      )
+    : split(x, size, d);
 }
 
 /** One tensor for each index of a dimension, as `torch.unbind`. */
 export function unbind(x: Tensor, dim?: number | { dim?: number }): Tensor[] {
-  if (x.shape.length === 0) throw new IndexError('Dimension specified as 0 but tensor has no dimensions');
+  if (x.shape.length === 0) throw new IndexError("Dimension specified as 0 but tensor has no dimensions");
   const d = wrapDim(dimOf(dim), x.shape.length);
   return runtime.callMany(unbindOp, [x], { dim: d });
 }
 
 const unbindOp = defineOp<{ dim: number }>({
-  name: 'unbind',
+  name: "unbind",
   view: true,
   run([x], { dim }) {
     const shape = x!.shape.filter((_, k) => k !== dim);
     const strides = x!.strides.filter((_, k) => k !== dim);
-    return Array.from({ length: x!.shape[dim]! }, (_, i) => runtime.alias(x!, shape, strides, x!.storageOffset + i * x!.strides[dim]!));
+    return Array.from({ length: x!.shape[dim]! }, (_, i) =>
+      runtime.alias(x!, shape, strides, x!.storageOffset + i * x!.strides[dim]!),
+    );
   },
   backward(grads, saved) {
     const { dim } = saved.attributes;
@@ -208,8 +236,13 @@ const unbindOp = defineOp<{ dim: number }>({
 });
 
 /** The diagonal of two dimensions, which becomes the last dimension. As `torch.diagonal`. */
-export function diagonal(x: Tensor, options: { offset?: number; dim1?: number; dim2?: number } | number = {}, dim1?: number, dim2?: number): Tensor {
-  const o = typeof options === 'number' ? { offset: options, dim1, dim2 } : options;
+export function diagonal(
+  x: Tensor,
+  options: { offset?: number; dim1?: number; dim2?: number } | number = {},
+  dim1?: number,
+  dim2?: number,
+): Tensor {
+  const o = typeof options === "number" ? { offset: options, dim1, dim2 } : options;
   const offset = o.offset ?? 0;
   const a = wrapDim(o.dim1 ?? 0, x.shape.length);
   const b = wrapDim(o.dim2 ?? 1, x.shape.length);
@@ -231,7 +264,7 @@ interface Windows {
   readonly step: number;
 }
 const unfoldOp = defineOp<Windows>({
-  name: 'unfold',
+  name: "unfold",
   view: true,
   run([x], { dim, size, step }) {
     const rank0 = x!.shape.length === 0;
@@ -269,14 +302,13 @@ export function unfold(x: Tensor, dimension: number, size: number, step: number)
   return runtime.call(unfoldOp, [x], { dim: d, size, step });
 }
 
-
-method('select', select);
-method('narrow', narrow);
-method('narrowCopy', (x: Tensor, dim: number, start: number, length: number) => narrow(x, dim, start, length).clone());
-method('slice', slice);
-method('split', split);
-method('splitWithSizes', split);
-method('chunk', chunk);
-method('unbind', unbind);
-method('diagonal', diagonal);
-method('unfold', unfold);
+method("select", select);
+method("narrow", narrow);
+method("narrowCopy", (x: Tensor, dim: number, start: number, length: number) => narrow(x, dim, start, length).clone());
+method("slice", slice);
+method("split", split);
+method("splitWithSizes", split);
+method("chunk", chunk);
+method("unbind", unbind);
+method("diagonal", diagonal);
+method("unfold", unfold);

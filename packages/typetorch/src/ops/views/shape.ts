@@ -1,16 +1,16 @@
 /**
  * Views with the same elements in the same order: `view`, `reshape`, `flatten`, `unflatten`, `squeeze`, `unsqueeze`.
  */
-import type { DType } from '../../core/dtype.ts';
-import { DType as DTypeClass } from '../../core/dtype.ts';
-import { ArgumentTypeError, IndexError, ShapeError } from '../../core/errors.ts';
-import { formatShape, isContiguous, numelOf, sameShape, wrapDim, contiguousStrides } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { method, variadicMethod } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
+import type { DType } from "../../core/dtype.ts";
+import { DType as DTypeClass } from "../../core/dtype.ts";
+import { ArgumentTypeError, IndexError, ShapeError } from "../../core/errors.ts";
+import { formatShape, isContiguous, numelOf, sameShape, wrapDim, contiguousStrides } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method, variadicMethod } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link view}. With a dtype: the same bytes seen as another dtype. */
     view(...shape: number[]): Tensor;
@@ -39,7 +39,8 @@ declare module '../../tensor/tensor.ts' {
 export function shapeOf(args: readonly unknown[]): readonly number[] {
   const list = args.length === 1 && Array.isArray(args[0]) ? (args[0] as unknown[]) : args;
   for (const n of list) {
-    if (typeof n !== 'number' || !Number.isInteger(n)) throw new ArgumentTypeError(`a shape must be made of integers, but got ${typeof n === 'number' ? n : typeof n}`);
+    if (typeof n !== "number" || !Number.isInteger(n))
+      throw new ArgumentTypeError(`a shape must be made of integers, but got ${typeof n === "number" ? n : typeof n}`);
   }
   return list as number[];
 }
@@ -51,7 +52,7 @@ export function inferShape(shape: readonly number[], numel: number): readonly nu
   for (let i = 0; i < shape.length; i++) {
     const n = shape[i]!;
     if (n === -1) {
-      if (unknown >= 0) throw new ShapeError('only one dimension can be inferred');
+      if (unknown >= 0) throw new ShapeError("only one dimension can be inferred");
       unknown = i;
     } else if (n < 0) throw new ShapeError(`invalid shape dimension ${n}`);
     else known *= n;
@@ -61,7 +62,10 @@ export function inferShape(shape: readonly number[], numel: number): readonly nu
     return shape;
   }
   if (known === 0) {
-    if (numel === 0) throw new ShapeError(`cannot reshape tensor of 0 elements into shape ${formatShape(shape)} because the unspecified dimension size -1 can be any value and is ambiguous`);
+    if (numel === 0)
+      throw new ShapeError(
+        `cannot reshape tensor of 0 elements into shape ${formatShape(shape)} because the unspecified dimension size -1 can be any value and is ambiguous`,
+      );
     throw new ShapeError(`shape '${formatShape(shape)}' is invalid for input of size ${numel}`);
   }
   if (numel % known !== 0) throw new ShapeError(`shape '${formatShape(shape)}' is invalid for input of size ${numel}`);
@@ -71,7 +75,11 @@ export function inferShape(shape: readonly number[], numel: number): readonly nu
 }
 
 /** Strides that show a strided tensor in another shape without a copy, or null where there are none. */
-export function viewStrides(shape: readonly number[], strides: readonly number[], to: readonly number[]): readonly number[] | null {
+export function viewStrides(
+  shape: readonly number[],
+  strides: readonly number[],
+  to: readonly number[],
+): readonly number[] | null {
   if (numelOf(shape) === 0) return sameShape(shape, to) ? strides : contiguousStrides(to);
   if (isContiguous(shape, strides)) return contiguousStrides(to);
   const out = new Array<number>(to.length);
@@ -100,14 +108,14 @@ export function viewStrides(shape: readonly number[], strides: readonly number[]
 }
 
 const viewOp = defineOp<{ shape: readonly number[]; strides: readonly number[] }>({
-  name: 'view',
+  name: "view",
   view: true,
   run: ([x], { shape, strides }) => runtime.alias(x!, shape, strides, x!.storageOffset),
   backward: ([g], saved) => [g!.reshape(saved.inputShape(0))],
 });
-const reshapeOp = { ...viewOp, name: 'reshape', gradName: 'ReshapeAliasBackward0' };
-const squeezeOp = { ...viewOp, name: 'squeeze', gradName: 'SqueezeBackward0' };
-const unsqueezeOp = { ...viewOp, name: 'unsqueeze', gradName: 'UnsqueezeBackward0' };
+const reshapeOp = { ...viewOp, name: "reshape", gradName: "ReshapeAliasBackward0" };
+const squeezeOp = { ...viewOp, name: "squeeze", gradName: "SqueezeBackward0" };
+const unsqueezeOp = { ...viewOp, name: "unsqueeze", gradName: "UnsqueezeBackward0" };
 
 /**
  * The same elements in another shape, sharing memory; one size may be -1. As `Tensor.view`. Throws when the strides do not allow it.
@@ -134,15 +142,18 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
   const last = shape.length - 1;
   if (ratio !== 1) {
     if (last < 0) throw new ShapeError(`self.dim() cannot be 0 to view ${x.dtype} as ${dtype} (different element sizes)`);
-    if (x.strides[last] !== 1) throw new ShapeError('self.stride(-1) must be 1 to view as a dtype with a different element size');
+    if (x.strides[last] !== 1) throw new ShapeError("self.stride(-1) must be 1 to view as a dtype with a different element size");
     const bytes = shape[last]! * x.dtype.itemsize;
     if (bytes % dtype.itemsize !== 0) {
-      throw new ShapeError(`self.size(-1) must be divisible by ${dtype.itemsize / x.dtype.itemsize} to view ${x.dtype} as ${dtype} (different element sizes), but got ${shape[last]}`);
+      throw new ShapeError(
+        `self.size(-1) must be divisible by ${dtype.itemsize / x.dtype.itemsize} to view ${x.dtype} as ${dtype} (different element sizes), but got ${shape[last]}`,
+      );
     }
     shape[last] = bytes / dtype.itemsize;
   }
   const strides = x.strides.map((s, i) => (i === last && ratio !== 1 ? 1 : s * ratio));
-  if ((x.storageOffset * ratio) % 1 !== 0 || strides.some((s) => s % 1 !== 0)) throw new ShapeError('self.storage_offset() and strides must be divisible to view as a larger dtype');
+  if ((x.storageOffset * ratio) % 1 !== 0 || strides.some((s) => s % 1 !== 0))
+    throw new ShapeError("self.storage_offset() and strides must be divisible to view as a larger dtype");
   return runtime.aliasDtype(x, shape, strides, x.storageOffset * ratio, dtype);
 }
 
@@ -156,7 +167,7 @@ export function reshape(x: Tensor, ...args: unknown[]): Tensor {
   if (sameShape(shape, x.shape)) return runtime.call(viewOp, [x], { shape, strides: x.strides });
   const strides = viewStrides(x.shape, x.strides, shape);
   if (strides !== null) return runtime.call(isContiguous(x.shape, x.strides) ? viewOp : reshapeOp, [x], { shape, strides });
-  return runtime.call(viewOp, [x.clone({ memoryFormat: 'contiguous' })], { shape, strides: contiguousStrides(shape) });
+  return runtime.call(viewOp, [x.clone({ memoryFormat: "contiguous" })], { shape, strides: contiguousStrides(shape) });
 }
 
 /**
@@ -165,11 +176,11 @@ export function reshape(x: Tensor, ...args: unknown[]): Tensor {
  * torch.zeros(2, 3, 4).flatten(1).shape // [2, 12]
  */
 export function flatten(x: Tensor, startDim: number | { startDim?: number; endDim?: number } = 0, endDim = -1): Tensor {
-  const from = typeof startDim === 'number' ? startDim : (startDim.startDim ?? 0);
-  const to = typeof startDim === 'number' ? endDim : (startDim.endDim ?? -1);
+  const from = typeof startDim === "number" ? startDim : (startDim.startDim ?? 0);
+  const to = typeof startDim === "number" ? endDim : (startDim.endDim ?? -1);
   const a = wrapDim(from, x.shape.length);
   const b = wrapDim(to, x.shape.length);
-  if (a > b) throw new ShapeError('flatten() has invalid args: start_dim cannot come after end_dim');
+  if (a > b) throw new ShapeError("flatten() has invalid args: start_dim cannot come after end_dim");
   if (x.shape.length === 0) return x.reshape([1]);
   if (a === b) return x;
   return x.reshape([...x.shape.slice(0, a), numelOf(x.shape.slice(a, b + 1)), ...x.shape.slice(b + 1)]);
@@ -183,12 +194,14 @@ export function ravel(x: Tensor): Tensor {
 /** Splits one dimension into several, as `torch.unflatten`. */
 export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
   const d = wrapDim(dim, x.shape.length);
-  if (sizes.length === 0) throw new ShapeError('unflatten: sizes must be non-empty');
+  if (sizes.length === 0) throw new ShapeError("unflatten: sizes must be non-empty");
   let inner: readonly number[];
   try {
     inner = inferShape(sizes, x.shape[d]!);
   } catch {
-    throw new ShapeError(`unflatten: Provided sizes ${formatShape(sizes)} don't multiply up to the size of dim ${d} (${x.shape[d]}) in the input tensor`);
+    throw new ShapeError(
+      `unflatten: Provided sizes ${formatShape(sizes)} don't multiply up to the size of dim ${d} (${x.shape[d]}) in the input tensor`,
+    );
   }
   return x.view([...x.shape.slice(0, d), ...inner, ...x.shape.slice(d + 1)]);
 }
@@ -199,7 +212,7 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
  * torch.zeros(1, 3, 1).squeeze().shape // [3]
  */
 export function squeeze(x: Tensor, dim?: number | { dim?: number }): Tensor {
-  const which = typeof dim === 'object' ? dim?.dim : dim;
+  const which = typeof dim === "object" ? dim?.dim : dim;
   const d = which === undefined ? -1 : wrapDim(which, x.shape.length);
   const keep = x.shape.map((n, i) => n !== 1 || (d >= 0 && i !== d));
   return runtime.call(squeezeOp, [x], { shape: x.shape.filter((_, i) => keep[i]), strides: x.strides.filter((_, i) => keep[i]) });
@@ -217,7 +230,10 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
   }
   const d = dim < 0 ? dim + rank : dim;
   const stride = d < x.shape.length ? x.shape[d]! * x.strides[d]! : 1;
-  return runtime.call(unsqueezeOp, [x], { shape: [...x.shape.slice(0, d), 1, ...x.shape.slice(d)], strides: [...x.strides.slice(0, d), stride, ...x.strides.slice(d)] });
+  return runtime.call(unsqueezeOp, [x], {
+    shape: [...x.shape.slice(0, d), 1, ...x.shape.slice(d)],
+    strides: [...x.strides.slice(0, d), stride, ...x.strides.slice(d)],
+  });
 }
 
 function become(x: Tensor, y: Tensor): Tensor {
@@ -226,14 +242,24 @@ function become(x: Tensor, y: Tensor): Tensor {
   return x;
 }
 
-variadicMethod('view', view);
-variadicMethod('reshape', reshape);
-method('viewAs', (x: Tensor, other: Tensor) => view(x, other.shape));
-method('reshapeAs', (x: Tensor, other: Tensor) => reshape(x, other.shape));
-method('flatten', flatten);
-method('ravel', ravel);
-method('unflatten', unflatten);
-method('squeeze', squeeze);
-method('unsqueeze', unsqueeze);
-method('squeeze_', (x: Tensor, dim?: number) => become(x, runtime.withoutGrad(() => squeeze(x, dim))));
-method('unsqueeze_', (x: Tensor, dim: number) => become(x, runtime.withoutGrad(() => unsqueeze(x, dim))));
+variadicMethod("view", view);
+variadicMethod("reshape", reshape);
+method("viewAs", (x: Tensor, other: Tensor) => view(x, other.shape));
+method("reshapeAs", (x: Tensor, other: Tensor) => reshape(x, other.shape));
+method("flatten", flatten);
+method("ravel", ravel);
+method("unflatten", unflatten);
+method("squeeze", squeeze);
+method("unsqueeze", unsqueeze);
+method("squeeze_", (x: Tensor, dim?: number) =>
+  become(
+    x,
+    runtime.withoutGrad(() => squeeze(x, dim)),
+  ),
+);
+method("unsqueeze_", (x: Tensor, dim: number) =>
+  become(
+    x,
+    runtime.withoutGrad(() => unsqueeze(x, dim)),
+  ),
+);

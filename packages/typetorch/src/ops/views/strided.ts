@@ -1,15 +1,15 @@
 /**
  * `asStrided`: a view with any shape and strides, and the scatter of its gradient. Gradients of in-place changes through views are built on it.
  */
-import { ShapeError, ValueError } from '../../core/errors.ts';
-import { formatShape, numelOf } from '../../core/shape.ts';
-import type { Tensor } from '../../tensor/tensor.ts';
-import { arange } from '../factory/range.ts';
-import { method } from '../methods.ts';
-import { defineOp } from '../op.ts';
-import { runtime } from '../runtime.ts';
+import { ShapeError, ValueError } from "../../core/errors.ts";
+import { formatShape, numelOf } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { arange } from "../factory/range.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
 
-declare module '../../tensor/tensor.ts' {
+declare module "../../tensor/tensor.ts" {
   interface Tensor {
     /** See {@link asStrided}. */
     asStrided(size: readonly number[], stride: readonly number[], storageOffset?: number | { storageOffset?: number }): Tensor;
@@ -36,7 +36,7 @@ export function spanOf(size: readonly number[], stride: readonly number[]): numb
 
 /** @internal */
 export const asStridedOp = defineOp<Geometry & { inputStrides: readonly number[]; inputOffset: number }>({
-  name: 'as_strided',
+  name: "as_strided",
   view: true,
   run([x], { size, stride, storageOffset }) {
     return runtime.alias(x!, size, stride, storageOffset ?? x!.storageOffset);
@@ -60,9 +60,13 @@ export const asStridedOp = defineOp<Geometry & { inputStrides: readonly number[]
     const gx = result.asStrided(shape, inputStrides, inputOffset - low);
     if (!overlaps(shape, inputStrides)) return [gx];
     // Elements of the input that share memory share the gradient.
-    const count = runtime
-      .full([n], 0, g!.dtype)
-      .indexAdd(0, arange(n).asStrided(shape, inputStrides, inputOffset - low).reshape([-1]), runtime.full([numelOf(shape)], 1, g!.dtype));
+    const count = runtime.full([n], 0, g!.dtype).indexAdd(
+      0,
+      arange(n)
+        .asStrided(shape, inputStrides, inputOffset - low)
+        .reshape([-1]),
+      runtime.full([numelOf(shape)], 1, g!.dtype),
+    );
     return [gx.div(count.asStrided(shape, inputStrides, inputOffset - low))];
   },
 });
@@ -85,16 +89,32 @@ export function overlaps(size: readonly number[], stride: readonly number[]): bo
  * @example
  * torch.arange(6).asStrided([2, 2], [1, 2]) // tensor([[0, 2], [1, 3]])
  */
-export function asStrided(input: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | { storageOffset?: number }): Tensor {
-  const offset = typeof storageOffset === 'object' ? storageOffset?.storageOffset : storageOffset;
+export function asStrided(
+  input: Tensor,
+  size: readonly number[],
+  stride: readonly number[],
+  storageOffset?: number | { storageOffset?: number },
+): Tensor {
+  const offset = typeof storageOffset === "object" ? storageOffset?.storageOffset : storageOffset;
   checkGeometry(input, size, stride, offset ?? input.storageOffset);
-  return runtime.call(asStridedOp, [input], { size: [...size], stride: [...stride], storageOffset: offset ?? null, inputStrides: input.strides, inputOffset: input.storageOffset });
+  return runtime.call(asStridedOp, [input], {
+    size: [...size],
+    stride: [...stride],
+    storageOffset: offset ?? null,
+    inputStrides: input.strides,
+    inputOffset: input.storageOffset,
+  });
 }
 
 function checkGeometry(x: Tensor, size: readonly number[], stride: readonly number[], offset: number): void {
-  if (size.length !== stride.length) throw new ShapeError('mismatch in length of strides and shape', `sizes ${formatShape(size)}, strides ${formatShape(stride)}`);
-  if (stride.some((s) => s < 0)) throw new ShapeError(`as_strided: Negative strides are not supported at the moment, got strides: ${formatShape(stride)}`);
-  if (size.some((s) => s < 0)) throw new ShapeError(`Storage size calculation overflowed with sizes=${formatShape(size)} and strides=${formatShape(stride)}`);
+  if (size.length !== stride.length)
+    throw new ShapeError("mismatch in length of strides and shape", `sizes ${formatShape(size)}, strides ${formatShape(stride)}`);
+  if (stride.some((s) => s < 0))
+    throw new ShapeError(`as_strided: Negative strides are not supported at the moment, got strides: ${formatShape(stride)}`);
+  if (size.some((s) => s < 0))
+    throw new ShapeError(
+      `Storage size calculation overflowed with sizes=${formatShape(size)} and strides=${formatShape(stride)}`,
+    );
   if (offset < 0 || !Number.isInteger(offset)) throw new ValueError(`Tensor: invalid storage offset ${offset}`);
   const needed = (offset + spanOf(size, stride)) * x.dtype.itemsize;
   if (spanOf(size, stride) > 0 && needed > x.storage.nbytes) {
@@ -104,8 +124,13 @@ function checkGeometry(x: Tensor, size: readonly number[], stride: readonly numb
   }
 }
 
-function asStrided_(x: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | { storageOffset?: number }): Tensor {
-  const offset = (typeof storageOffset === 'object' ? storageOffset?.storageOffset : storageOffset) ?? x.storageOffset;
+function asStrided_(
+  x: Tensor,
+  size: readonly number[],
+  stride: readonly number[],
+  storageOffset?: number | { storageOffset?: number },
+): Tensor {
+  const offset = (typeof storageOffset === "object" ? storageOffset?.storageOffset : storageOffset) ?? x.storageOffset;
   checkGeometry(x, size, stride, offset);
   x.shape = [...size];
   x.strides = [...stride];
@@ -113,6 +138,5 @@ function asStrided_(x: Tensor, size: readonly number[], stride: readonly number[
   return x;
 }
 
-method('asStrided', asStrided);
-method('asStrided_', asStrided_);
-
+method("asStrided", asStrided);
+method("asStrided_", asStrided_);

@@ -1,10 +1,10 @@
 /**
  * `torch.autograd.grad` and `torch.autograd.backward`.
  */
-import { AutogradError } from '../../core/errors.ts';
-import { runtime } from '../../ops/runtime.ts';
-import type { Tensor } from '../tensor.ts';
-import { runBackward } from './engine.ts';
+import { AutogradError } from "../../core/errors.ts";
+import { runtime } from "../../ops/runtime.ts";
+import type { Tensor } from "../tensor.ts";
+import { runBackward } from "./engine.ts";
 
 type OneOrMany<T> = T | readonly T[];
 const list = <T>(x: OneOrMany<T>): readonly T[] => (Array.isArray(x) ? x : [x as T]);
@@ -28,7 +28,11 @@ export interface GradOptions {
  * const x = torch.tensor([1, 2], { requiresGrad: true });
  * torch.autograd.grad(x.mul(x).sum(), x)[0] // tensor([2., 4.])
  */
-export function grad(outputs: OneOrMany<Tensor>, inputs: OneOrMany<Tensor>, options?: GradOptions & { allowUnused?: false }): Tensor[];
+export function grad(
+  outputs: OneOrMany<Tensor>,
+  inputs: OneOrMany<Tensor>,
+  options?: GradOptions & { allowUnused?: false },
+): Tensor[];
 export function grad(outputs: OneOrMany<Tensor>, inputs: OneOrMany<Tensor>, options?: GradOptions): (Tensor | null)[];
 export function grad(outputs: OneOrMany<Tensor>, inputs: OneOrMany<Tensor>, options: GradOptions = {}): (Tensor | null)[] {
   const outs = list(outputs);
@@ -47,8 +51,8 @@ export function grad(outputs: OneOrMany<Tensor>, inputs: OneOrMany<Tensor>, opti
   const results = runBackward(outs, gradOutputs, ins, { retainGraph: options.retainGraph ?? createGraph, createGraph });
   if (!options.allowUnused && results.some((g) => g === null)) {
     throw new AutogradError(
-      'One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.',
-      'give { allowUnused: true } for a null instead',
+      "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.",
+      "give { allowUnused: true } for a null instead",
     );
   }
   return results;
@@ -69,7 +73,11 @@ export interface BackwardOptions {
 }
 
 /** Adds the gradients of the tensors' sum to the leaves, as `torch.autograd.backward`. */
-export function backward(tensors: OneOrMany<Tensor>, gradTensors: OneOrMany<Tensor | null> | null = null, options: BackwardOptions = {}): void {
+export function backward(
+  tensors: OneOrMany<Tensor>,
+  gradTensors: OneOrMany<Tensor | null> | null = null,
+  options: BackwardOptions = {},
+): void {
   const roots = list(tensors);
   const createGraph = options.createGraph ?? false;
   const rootGrads = gradTensors === null ? [] : list(gradTensors);

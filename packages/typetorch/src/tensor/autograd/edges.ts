@@ -1,12 +1,12 @@
 /**
  * How tensors hang in the graph: the edge to the node that made a tensor, the leaf node that accumulates into `grad`, and in-place changes seen through views.
  */
-import { AutogradError } from '../../core/errors.ts';
-import type { Gradients } from '../../ops/op.ts';
-import { runtime } from '../../ops/runtime.ts';
-import { Tensor } from '../tensor.ts';
-import { gradEnabled } from './gradMode.ts';
-import { Node, rebuild } from './node.ts';
+import { AutogradError } from "../../core/errors.ts";
+import type { Gradients } from "../../ops/op.ts";
+import { runtime } from "../../ops/runtime.ts";
+import { Tensor } from "../tensor.ts";
+import { gradEnabled } from "./gradMode.ts";
+import { Node, rebuild } from "./node.ts";
 
 /** Adds into `variable.grad`: what the graph ends in. */
 export class AccumulateGrad extends Node {
@@ -18,7 +18,7 @@ export class AccumulateGrad extends Node {
     this.dtypes.push(variable.dtype);
   }
   name(): string {
-    return 'AccumulateGrad';
+    return "AccumulateGrad";
   }
   apply(grads: Gradients): Gradients {
     let grad = grads[0] ?? null;
@@ -63,22 +63,28 @@ rebuild.withHistory = (x, node, outputNr) => {
 /** Throws PyTorch's errors for in-place changes that the graph could not follow. */
 export function checkInPlace(x: Tensor): void {
   if (x.leafRequiresGrad && x.node === null) {
-    throw new AutogradError('a leaf Variable that requires grad is being used in an in-place operation.', 'do it inside torch.noGrad(() => …), or on x.clone()');
+    throw new AutogradError(
+      "a leaf Variable that requires grad is being used in an in-place operation.",
+      "do it inside torch.noGrad(() => …), or on x.clone()",
+    );
   }
   const base = x.base;
   if (base === null) return;
   if (base.leafRequiresGrad && base.node === null) {
-    throw new AutogradError('a view of a leaf Variable that requires grad is being used in an in-place operation.', 'do it inside torch.noGrad(() => …), or on a clone()');
+    throw new AutogradError(
+      "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+      "do it inside torch.noGrad(() => …), or on a clone()",
+    );
   }
   if (x.extras?.multiView) {
     throw new AutogradError(
-      `Output ${x.outputNr} of ${x.node?.name() ?? 'a view function'} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.`,
+      `Output ${x.outputNr} of ${x.node?.name() ?? "a view function"} is a view and is being modified inplace. This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.`,
     );
   }
   if (x.extras?.viewMadeInNoGrad && base.requiresGrad) {
     throw new AutogradError(
-      'A view was created in no_grad mode and is being modified inplace with grad mode enabled. This view is not part of the graph, so the change could not be recorded.',
-      'make the view outside of noGrad, or change it inside',
+      "A view was created in no_grad mode and is being modified inplace with grad mode enabled. This view is not part of the graph, so the change could not be recorded.",
+      "make the view outside of noGrad, or change it inside",
     );
   }
 }
@@ -112,7 +118,7 @@ export class CopySlices extends Node {
   private readonly baseStrides: readonly number[];
 
   name(): string {
-    return 'CopySlices';
+    return "CopySlices";
   }
   apply(grads: Gradients): Gradients {
     const grad = grads[0] ?? null;

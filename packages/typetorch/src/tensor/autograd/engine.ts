@@ -1,14 +1,14 @@
 /**
  * The backward pass: nodes run when all gradients of their results have arrived, latest first. Iterative throughout, so that a graph of any depth works.
  */
-import { AutogradError, ShapeError } from '../../core/errors.ts';
-import { sameShape } from '../../core/shape.ts';
-import type { Gradients } from '../../ops/op.ts';
-import { runtime } from '../../ops/runtime.ts';
-import type { Tensor } from '../tensor.ts';
-import { AccumulateGrad, gradEdge, soleOwner } from './edges.ts';
-import { assignGradEnabled, gradEnabled } from './gradMode.ts';
-import { isAnomalyEnabled, type Node, OpNode } from './node.ts';
+import { AutogradError, ShapeError } from "../../core/errors.ts";
+import { sameShape } from "../../core/shape.ts";
+import type { Gradients } from "../../ops/op.ts";
+import { runtime } from "../../ops/runtime.ts";
+import type { Tensor } from "../tensor.ts";
+import { AccumulateGrad, gradEdge, soleOwner } from "./edges.ts";
+import { assignGradEnabled, gradEnabled } from "./gradMode.ts";
+import { isAnomalyEnabled, type Node, OpNode } from "./node.ts";
 
 /** Where a gradient is asked for: result `nr` of `node`. */
 interface Capture {
@@ -72,7 +72,12 @@ export interface BackwardOptions {
 }
 
 /** Runs the graph from `roots`. With `inputs`, gives their gradients and accumulates nothing; without, adds into the leaves' `grad`. */
-export function runBackward(roots: readonly Tensor[], rootGrads: readonly (Tensor | null)[], inputs: readonly Tensor[] | null, options: BackwardOptions): (Tensor | null)[] {
+export function runBackward(
+  roots: readonly Tensor[],
+  rootGrads: readonly (Tensor | null)[],
+  inputs: readonly Tensor[] | null,
+  options: BackwardOptions,
+): (Tensor | null)[] {
   const captures = new Map<Node, Capture[]>();
   const results: (Tensor | null)[] = [];
   if (inputs) {
@@ -80,7 +85,10 @@ export function runBackward(roots: readonly Tensor[], rootGrads: readonly (Tenso
       results.push(null);
       const node = gradEdge(x);
       if (node === null) {
-        throw new AutogradError('One of the differentiated Tensors does not require grad', `input ${slot} does not: call requiresGrad_() on it before the forward`);
+        throw new AutogradError(
+          "One of the differentiated Tensors does not require grad",
+          `input ${slot} does not: call requiresGrad_() on it before the forward`,
+        );
       }
       const list = captures.get(node) ?? [];
       list.push({ node, nr: x.node === null ? 0 : x.outputNr, slot });
@@ -95,7 +103,7 @@ export function runBackward(roots: readonly Tensor[], rootGrads: readonly (Tenso
     if (node === null) {
       throw new AutogradError(
         `element ${i} of tensors does not require grad and does not have a grad_fn`,
-        'no tensor that it was computed from requires a gradient, or it was computed inside noGrad',
+        "no tensor that it was computed from requires a gradient, or it was computed inside noGrad",
       );
     }
     let p = pending.get(node);
@@ -127,12 +135,17 @@ export function runBackward(roots: readonly Tensor[], rootGrads: readonly (Tenso
 function checkedRootGrad(root: Tensor, grad: Tensor | null, i: number): Tensor {
   if (grad === null) {
     if (root.numel() !== 1) {
-      throw new AutogradError('grad can be implicitly created only for scalar outputs', `this tensor has the shape [${root.shape.join(', ')}]: reduce it (x.sum()) or give a gradient of its shape`);
+      throw new AutogradError(
+        "grad can be implicitly created only for scalar outputs",
+        `this tensor has the shape [${root.shape.join(", ")}]: reduce it (x.sum()) or give a gradient of its shape`,
+      );
     }
     return runtime.full(root.shape, 1, root.dtype);
   }
   if (!sameShape(grad.shape, root.shape)) {
-    throw new ShapeError(`Mismatch in shape: grad_output[${i}] has a shape of torch.Size([${grad.shape.join(', ')}]) and output[${i}] has a shape of torch.Size([${root.shape.join(', ')}]).`);
+    throw new ShapeError(
+      `Mismatch in shape: grad_output[${i}] has a shape of torch.Size([${grad.shape.join(", ")}]) and output[${i}] has a shape of torch.Size([${root.shape.join(", ")}]).`,
+    );
   }
   return grad;
 }
@@ -271,7 +284,14 @@ function runNode(
 /**
  * Hands the gradients on. What an op's own derivative computed is held by nobody else: the engine may add into it, and gives its memory back once it was used.
  */
-function passOn(node: Node, p: Pending, out: Gradients, pending: Map<Node, Pending>, queue: ReadyQueue, createGraph: boolean): void {
+function passOn(
+  node: Node,
+  p: Pending,
+  out: Gradients,
+  pending: Map<Node, Pending>,
+  queue: ReadyQueue,
+  createGraph: boolean,
+): void {
   const next = node.next;
   const exclusive = !createGraph && node instanceof OpNode && node.hooks === null;
   for (let i = 0; i < next.length; i++) {

@@ -1,15 +1,15 @@
 /**
  * Functions whose derivative the user writes: `torch.autograd.Function`.
  */
-import { AutogradError, ShapeError } from '../../core/errors.ts';
-import { formatShape, sameShape } from '../../core/shape.ts';
-import type { Gradients } from '../../ops/op.ts';
-import { sumToShape } from '../../ops/pointwise.ts';
-import { runtime } from '../../ops/runtime.ts';
-import { Tensor } from '../tensor.ts';
-import { checkInPlace, gradEdge, rebaseHistory } from './edges.ts';
-import { gradEnabled, noGrad } from './gradMode.ts';
-import { Node, SavedTensor, rebuild } from './node.ts';
+import { AutogradError, ShapeError } from "../../core/errors.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
+import type { Gradients } from "../../ops/op.ts";
+import { sumToShape } from "../../ops/pointwise.ts";
+import { runtime } from "../../ops/runtime.ts";
+import { Tensor } from "../tensor.ts";
+import { checkInPlace, gradEdge, rebaseHistory } from "./edges.ts";
+import { gradEnabled, noGrad } from "./gradMode.ts";
+import { Node, SavedTensor, rebuild } from "./node.ts";
 
 /** What `forward` and `backward` of a custom function share. */
 export class FunctionContext {
@@ -68,7 +68,7 @@ export interface FunctionClass<A extends unknown[], R> {
 class FunctionNode extends Node {
   private readonly fn: FunctionClass<never[], unknown>;
   readonly context: FunctionContext;
-  readonly inputShapes: ((readonly number[]) | null)[];
+  readonly inputShapes: (readonly number[] | null)[];
 
   constructor(fn: FunctionClass<never[], unknown>, context: FunctionContext, args: readonly unknown[]) {
     super();
@@ -85,12 +85,17 @@ class FunctionNode extends Node {
     return `${this.fn.name}Backward`;
   }
   apply(grads: Gradients): Gradients {
-    const given = this.shapes.map((shape, k) => grads[k] ?? (this.context.materialize ? runtime.full(shape, 0, this.dtypes[k]!) : null));
+    const given = this.shapes.map(
+      (shape, k) => grads[k] ?? (this.context.materialize ? runtime.full(shape, 0, this.dtypes[k]!) : null),
+    );
     const result = this.fn.backward(this.context, ...(given as Tensor[]));
     const list = (Array.isArray(result) ? result : [result]) as (Tensor | null | undefined)[];
     if (list.length < this.next.length || list.slice(this.next.length).some((g) => g !== null && g !== undefined)) {
       if (list.length !== this.next.length) {
-        throw new AutogradError(`function ${this.name()} returned an incorrect number of gradients (expected ${this.next.length}, got ${list.length})`, 'return one gradient, or null, for each argument of forward');
+        throw new AutogradError(
+          `function ${this.name()} returned an incorrect number of gradients (expected ${this.next.length}, got ${list.length})`,
+          "return one gradient, or null, for each argument of forward",
+        );
       }
     }
     return this.next.map((_, i) => this.checked(list[i] ?? null, i));
@@ -98,11 +103,15 @@ class FunctionNode extends Node {
   private checked(g: Tensor | null, i: number): Tensor | null {
     const shape = this.inputShapes[i];
     if (g === null || this.next[i] === null) return null;
-    if (!(g instanceof Tensor)) throw new AutogradError(`function ${this.name()} returned a gradient that is not a Tensor at position ${i}`);
+    if (!(g instanceof Tensor))
+      throw new AutogradError(`function ${this.name()} returned a gradient that is not a Tensor at position ${i}`);
     if (!shape || sameShape(g.shape, shape)) return g;
-    const fits = shape.length <= g.shape.length && shape.every((n, k) => n === 1 || n === g.shape[g.shape.length - shape.length + k]);
+    const fits =
+      shape.length <= g.shape.length && shape.every((n, k) => n === 1 || n === g.shape[g.shape.length - shape.length + k]);
     if (!fits) {
-      throw new ShapeError(`Function ${this.name()} returned an invalid gradient at index ${i} - got ${formatShape(g.shape)} but expected shape compatible with ${formatShape(shape)}`);
+      throw new ShapeError(
+        `Function ${this.name()} returned an invalid gradient at index ${i} - got ${formatShape(g.shape)} but expected shape compatible with ${formatShape(shape)}`,
+      );
     }
     return sumToShape(g, shape);
   }
@@ -144,7 +153,10 @@ export class Function {
         return x;
       }
       // An input that is returned as it is, or a view of one, becomes a tensor of its own in the graph.
-      const y = args.includes(x) || x.base !== null || x.node !== null ? new Tensor(x.storage, x.shape, x.strides, x.storageOffset, x.dtype) : x;
+      const y =
+        args.includes(x) || x.base !== null || x.node !== null
+          ? new Tensor(x.storage, x.shape, x.strides, x.storageOffset, x.dtype)
+          : x;
       y.node = node;
       y.outputNr = nr;
       return y;

@@ -1,7 +1,7 @@
 /**
  * Whether ops record gradients: `noGrad`, `enableGrad`, `setGradEnabled`, `inferenceMode`.
  */
-import { ArgumentTypeError } from '../../core/errors.ts';
+import { ArgumentTypeError } from "../../core/errors.ts";
 
 /** Whether ops record. Read it; change it by the functions below. @internal */
 export let gradEnabled = true;
@@ -36,8 +36,8 @@ function scope<R>(enabled: boolean, inferring: boolean, body: (() => R) | undefi
     if (result instanceof Promise) {
       result.catch(() => undefined);
       throw new ArgumentTypeError(
-        'a grad mode scope cannot wait for an async function: other code would run in its mode',
-        'write `using _ = torch.noGrad();` around the synchronous parts, or make the function synchronous',
+        "a grad mode scope cannot wait for an async function: other code would run in its mode",
+        "write `using _ = torch.noGrad();` around the synchronous parts, or make the function synchronous",
       );
     }
     return result;

@@ -1,10 +1,10 @@
 /**
  * Nodes of the autograd graph. A node takes the gradients of an op's results and gives those of its inputs; edges lead to the nodes that made the inputs.
  */
-import type { DType } from '../../core/dtype.ts';
-import { AutogradError } from '../../core/errors.ts';
-import type { Gradients, Op, Saved } from '../../ops/op.ts';
-import type { Hook, Tensor } from '../tensor.ts';
+import type { DType } from "../../core/dtype.ts";
+import { AutogradError } from "../../core/errors.ts";
+import type { Gradients, Op, Saved } from "../../ops/op.ts";
+import type { Hook, Tensor } from "../tensor.ts";
 
 let sequence = 0;
 let anomalyMode = false;
@@ -17,7 +17,10 @@ export function isAnomalyEnabled(): boolean {
   return anomalyMode;
 }
 
-export type NodeHook = (gradInputs: (Tensor | null)[], gradOutputs: (Tensor | null)[]) => (Tensor | null)[] | null | undefined | void;
+export type NodeHook = (
+  gradInputs: (Tensor | null)[],
+  gradOutputs: (Tensor | null)[],
+) => (Tensor | null)[] | null | undefined | void;
 export type NodePreHook = (gradOutputs: (Tensor | null)[]) => (Tensor | null)[] | null | undefined | void;
 
 export abstract class Node {
@@ -41,7 +44,7 @@ export abstract class Node {
 
   constructor(number?: number) {
     this.sequence = number ?? sequence++;
-    if (anomalyMode) this.stack = new Error('forward call').stack;
+    if (anomalyMode) this.stack = new Error("forward call").stack;
   }
   abstract name(): string;
   abstract apply(grads: Gradients): Gradients;
@@ -63,7 +66,7 @@ export abstract class Node {
   toString(): string {
     return `<${this.name()}>`;
   }
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
 }
@@ -82,7 +85,7 @@ export function register<T>(hooks: Map<number, T>, hook: T): { remove(): void } 
 }
 
 const freed =
-  'Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after calling backward.';
+  "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors after calling backward.";
 
 /** A tensor kept for the backward, with the version and the place in the graph that it had. */
 export class SavedTensor {
@@ -99,12 +102,12 @@ export class SavedTensor {
   }
   unpack(withHistory: (x: Tensor, node: Node | null, outputNr: number) => Tensor): Tensor {
     const x = this.tensor;
-    if (x === null) throw new AutogradError(freed, 'call backward({ retainGraph: true }) the first time');
+    if (x === null) throw new AutogradError(freed, "call backward({ retainGraph: true }) the first time");
     if (x.storage.version !== this.version) {
-      const made = this.node === null ? '' : `, which is output ${this.outputNr} of ${this.node.name()},`;
+      const made = this.node === null ? "" : `, which is output ${this.outputNr} of ${this.node.name()},`;
       throw new AutogradError(
-        `one of the variables needed for gradient computation has been modified by an inplace operation: [torch.${typeName(x.dtype)} [${x.shape.join(', ')}]]${made} is at version ${x.storage.version}; expected version ${this.version} instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).`,
-        'use the op without the trailing underscore, or change a clone()',
+        `one of the variables needed for gradient computation has been modified by an inplace operation: [torch.${typeName(x.dtype)} [${x.shape.join(", ")}]]${made} is at version ${x.storage.version}; expected version ${this.version} instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).`,
+        "use the op without the trailing underscore, or change a clone()",
       );
     }
     return x.node === this.node ? x : withHistory(x, this.node, this.outputNr);
@@ -116,7 +119,18 @@ export class SavedTensor {
 
 /** PyTorch's old tensor type names, which its messages use. */
 export function typeName(dtype: DType): string {
-  const names: Record<string, string> = { f32: 'Float', f64: 'Double', f16: 'Half', bf16: 'BFloat16', i64: 'Long', i32: 'Int', i16: 'Short', i8: 'Char', u8: 'Byte', bool: 'Bool' };
+  const names: Record<string, string> = {
+    f32: "Float",
+    f64: "Double",
+    f16: "Half",
+    bf16: "BFloat16",
+    i64: "Long",
+    i32: "Int",
+    i16: "Short",
+    i8: "Char",
+    u8: "Byte",
+    bool: "Bool",
+  };
   return `${names[dtype.key]}Tensor`;
 }
 
