@@ -178,13 +178,11 @@ export class Tensor {
     return this.item();
   }
   /** Nested arrays of the elements, as `Tensor.tolist`; a plain number for a 0-d tensor. */
-  // biome-ignore lint/suspicious/noExplicitAny: the nesting depends on the shape
-  toArray(): any {
-    return readNested(this);
+  toArray<T = Nested<number>>(): T {
+    return readNested(this) as T;
   }
-  // biome-ignore lint/suspicious/noExplicitAny: the nesting depends on the shape
-  tolist(): any {
-    return readNested(this);
+  tolist<T = Nested<number>>(): T {
+    return readNested(this) as T;
   }
   async toArrayAsync(): Promise<unknown> {
     return this.toArray();
