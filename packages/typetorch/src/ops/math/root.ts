@@ -1,7 +1,3 @@
-/**
- * Powers that have a function of their own.
- */
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {

@@ -1,7 +1,3 @@
-/**
- * Rounding to integers.
- */
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {

@@ -3,7 +3,6 @@
  */
 import { type DType, bool } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {

@@ -1,7 +1,3 @@
-/**
- * Error and gamma functions.
- */
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {

@@ -1,7 +1,3 @@
-/**
- * Trigonometric functions and their inverses; angles in radians.
- */
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {
