@@ -1,35 +1,37 @@
 /**
  * The thread team: runs a kernel over a grid of items on all processors.
  *
- * Items are claimed one by one from an atomic counter, by the calling thread and by worker threads that start at the first job with more than one item. How the
- * work is cut is the caller's choice and does not depend on the number of threads; so do results not.
+ * Items are claimed one by one from atomic counters, by the calling thread and by worker threads that start at the first large job. How the work is cut into
+ * items is the caller's choice and does not depend on the number of threads; so do results not.
  *
  * Workers are started from the file `teamWorker.js` beside this one: a bundler must keep it as an entry of its own (or leave `typetorch` external). Where the
  * file is missing, a warning says so and the calling thread does all the work.
  */
 import { ValueError } from "../../core/errors.ts";
 import {
-  type Native,
   createWorker,
   environment,
   hardwareThreads,
   isMainThread,
+  type Native,
   now,
   openNative,
   threadAlive,
   warn,
 } from "../../platform/index.ts";
-import { description } from "./teamCode.ts";
+import { runItemsCode, spinCode } from "./teamCode.ts";
 import {
-  TeamThread,
+  description,
   descriptionSlots,
   header,
-  installTeamCode,
   maxPhases,
+  maxRanges,
   maxSlots,
   maxWorkers,
   sharedBytes,
   status,
+  type TeamCode,
+  TeamThread,
   words,
 } from "./teamThread.ts";
 import type { TeamWorkerData } from "./teamWorker.ts";
@@ -194,7 +196,7 @@ function describe(target: Float64Array, at: number, block: Float64Array, slots: 
 /** The calling thread on its own. */
 class Local {
   readonly native: Native;
-  readonly code: { runItems: number; spin: number };
+  readonly code: TeamCode;
   readonly #thread: TeamThread;
   readonly #addresses = new WeakMap<Float64Array, number>();
   #block: Float64Array | null = null;
@@ -202,9 +204,10 @@ class Local {
 
   constructor(native: Native) {
     this.native = native;
-    this.code = installTeamCode(native);
-    this.#thread = new TeamThread(native, new ArrayBuffer(sharedBytes), this.code);
+    this.code = { runItems: native.installCode(runItemsCode()), spin: native.installCode(spinCode()) };
+    this.#thread = new TeamThread(native, new ArrayBuffer(sharedBytes), this.code, 0);
     this.#thread.jobs[header.offsetOf] = header.slots;
+    this.#thread.jobs[header.ranges] = 1;
   }
 
   /** Callers use few blocks and use them for ever. */
@@ -224,8 +227,7 @@ class Local {
     const thread = this.#thread;
     thread.needScratch(grid.scratchBytes);
     describe(thread.jobs, header.slots, block, slots, grid);
-    thread.control[words.claimedOf(0)] = 0;
-    thread.control[words.finishedOf(0)] = 0;
+    thread.cutItems(0, grid.countI * grid.countJ);
     thread.runItems(0);
   }
 }
@@ -262,7 +264,7 @@ class Team {
 
   constructor(local: Local) {
     this.#local = local;
-    this.#thread = new TeamThread(local.native, this.#shared, local.code);
+    this.#thread = new TeamThread(local.native, this.#shared, local.code, 0);
     this.#pausesPerMillisecond = measurePauses(this.#thread);
     this.#goOn = () => this.#checkWorkers();
   }
@@ -330,6 +332,7 @@ class Team {
         if (Atomics.wait(this.#thread.control, word, status.active, 1) === "timed-out") this.#checkWorkers();
       }
     }
+    this.#thread.jobs[header.ranges] = Math.min(this.#workers + 1, maxRanges);
     this.#phases = 0;
     this.#end = header.slots;
     this.#items = 0;
@@ -343,13 +346,13 @@ class Team {
 
   /** Adds a phase to the job. */
   add(block: Float64Array, slots: number, grid: Grid): void {
-    const { jobs, control } = this.#thread;
+    const { jobs } = this.#thread;
     const phase = this.#phases++;
     jobs[header.offsetOf + phase] = this.#end;
-    control[words.claimedOf(phase)] = 0;
-    control[words.finishedOf(phase)] = 0;
     this.#end = describe(jobs, this.#end, block, slots, grid);
-    this.#items = Math.max(this.#items, grid.countI * grid.countJ);
+    const items = grid.countI * grid.countJ;
+    this.#thread.cutItems(phase, items);
+    this.#items = Math.max(this.#items, items);
     this.#scratchBytes = Math.max(this.#scratchBytes, grid.scratchBytes);
   }
 

@@ -2,154 +2,193 @@
  * The two routines of the thread team that are machine code themselves, so that an item of work costs nanoseconds and a waiting thread can pause.
  */
 
-/** Slots of the block of `runItemsCode`, the runner. */
-export const runner = {
-  /** Address of the job's description, laid out as `description`. */
-  description: 1,
-  /** Address of the two int32 counters: items claimed at byte 0, items finished at byte 64 (a cache line of its own). */
-  counters: 2,
-  /** Address of this thread's copy of the kernel's block. */
-  kernelBlock: 3,
-  /** Address of this thread's scratch memory. */
-  scratch: 4,
-  /** Result: items that all threads have finished. */
-  finished: 5,
-  slots: 8,
-} as const;
+import { description, runner, spinner } from "./teamThread.ts";
+import {
+  Assembler,
+  type Gp,
+  type Memory,
+  ptr,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+  type Vec,
+  xmm,
+} from "./x64/assembler.ts";
 
-/** Slots of a job's description. After `base`, the kernel's block, follow three numbers for each moving slot: its number, stepI and stepJ. */
-export const description = {
-  slots: 0,
-  items: 1,
-  countJ: 2,
-  moving: 3,
-  sizeSlotI: 4,
-  totalI: 5,
-  blockI: 6,
-  sizeSlotJ: 7,
-  totalJ: 8,
-  blockJ: 9,
-  scratchSlot: 10,
-  base: 12,
-} as const;
+const runnerBlock = rbp;
+const job = rbx;
+const kernelBlock = r12;
+/** Address of the range being claimed from: its next item, then its end, both int32. */
+const range = r13;
+const ran = r14.d;
+const end = r15.d;
+const i = xmm(1);
+const j = xmm(2);
+const kept = [rbx, rbp, r12, r13, r14, r15];
+
+const slot = (base: Gp, index: number): Memory => ptr(base, index * 8);
+/** Stack slots: the range to take next, and how many have not been tried. */
+const nextRange = ptr(rsp, 0);
+const untried = ptr(rsp, 8);
 
 /**
- * Claims items of a job until none is left and runs each: copies the kernel's block once, sets scratch, moving slots and sizes for the item, calls the kernel
- * in slot 0, adds the number of items run to `finished`.
- * rbp runner, rbx description, r12 kernel block, r13 counters, r14 items run, r15 items; xmm1 i, xmm2 j.
+ * Claims items of a job until none is left and runs each, first those of this thread's own range, so that it meets data that its own cache holds, then those of
+ * the others. Copies the kernel's block once, sets scratch, moving slots and sizes for each item, calls the kernel in slot 0, adds the number of items run to
+ * the counter of finished ones.
  */
-export const runItemsCode = Uint8Array.of(
-  ...[0x53], // push rbx
-  ...[0x55], // push rbp
-  ...[0x41, 0x54], // push r12
-  ...[0x41, 0x55], // push r13
-  ...[0x41, 0x56], // push r14
-  ...[0x41, 0x57], // push r15
-  ...[0x48, 0x83, 0xec, 0x08], // sub rsp, 8
-  ...[0x48, 0x89, 0xfd], // mov rbp, rdi
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x5f, 0x08], // cvttsd2si rbx, [rdi+8]
-  ...[0xf2, 0x4c, 0x0f, 0x2c, 0x6f, 0x10], // cvttsd2si r13, [rdi+16]
-  ...[0xf2, 0x4c, 0x0f, 0x2c, 0x67, 0x18], // cvttsd2si r12, [rdi+24]
-  ...[0x45, 0x31, 0xf6], // xor r14d, r14d
-  ...[0xf2, 0x4c, 0x0f, 0x2c, 0x7b, 0x08], // cvttsd2si r15, [rbx+8]
-  ...[0xb8, 0x01, 0x00, 0x00, 0x00], // mov eax, 1
-  ...[0xf0, 0x41, 0x0f, 0xc1, 0x45, 0x00], // lock xadd [r13], eax
-  ...[0x44, 0x39, 0xf8], // cmp eax, r15d
-  ...[0x0f, 0x8d, 0xf2, 0x00, 0x00, 0x00], // jge finish
-  ...[0x41, 0x89, 0xc2], // mov r10d, eax
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x0b], // cvttsd2si rcx, [rbx]
-  ...[0x48, 0x8d, 0x73, 0x60], // lea rsi, [rbx+96]
-  ...[0x4c, 0x89, 0xe7], // mov rdi, r12
-  ...[0xf3, 0x48, 0xa5], // rep movs [rdi], [rsi]
-  ...[0x44, 0x89, 0xd0], // mov eax, r10d
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x4b, 0x50], // cvttsd2si rcx, [rbx+80]
-  ...[0x48, 0x85, 0xc9], // test rcx, rcx
-  ...[0x78, 0x0b], // js item
-  ...[0xf2, 0x0f, 0x10, 0x45, 0x20], // movsd xmm0, [rbp+32]
-  ...[0xf2, 0x41, 0x0f, 0x11, 0x04, 0xcc], // movsd [r12+rcx*8], xmm0
-  // item:
-  ...[0x31, 0xd2], // xor edx, edx
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x4b, 0x10], // cvttsd2si rcx, [rbx+16]
-  ...[0xf7, 0xf1], // div ecx
-  ...[0xf2, 0x0f, 0x2a, 0xc8], // cvtsi2sd xmm1, eax
-  ...[0xf2, 0x0f, 0x2a, 0xd2], // cvtsi2sd xmm2, edx
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x13], // cvttsd2si rdx, [rbx]
-  ...[0x48, 0x8d, 0x73, 0x60], // lea rsi, [rbx+96]
-  ...[0x48, 0x8d, 0x14, 0xd6], // lea rdx, [rsi+rdx*8]
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x4b, 0x18], // cvttsd2si rcx, [rbx+24]
-  ...[0x85, 0xc9], // test ecx, ecx
-  ...[0x74, 0x2e], // je sizeI
-  // move:
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x02], // cvttsd2si rax, [rdx]
-  ...[0xf2, 0x0f, 0x10, 0x42, 0x08], // movsd xmm0, [rdx+8]
-  ...[0xf2, 0x0f, 0x59, 0xc1], // mulsd xmm0, xmm1
-  ...[0xf2, 0x0f, 0x10, 0x5a, 0x10], // movsd xmm3, [rdx+16]
-  ...[0xf2, 0x0f, 0x59, 0xda], // mulsd xmm3, xmm2
-  ...[0xf2, 0x0f, 0x58, 0xc3], // addsd xmm0, xmm3
-  ...[0xf2, 0x0f, 0x58, 0x04, 0xc6], // addsd xmm0, [rsi+rax*8]
-  ...[0xf2, 0x41, 0x0f, 0x11, 0x04, 0xc4], // movsd [r12+rax*8], xmm0
-  ...[0x48, 0x83, 0xc2, 0x18], // add rdx, 24
-  ...[0xff, 0xc9], // dec ecx
-  ...[0x75, 0xd2], // jne move
-  // sizeI:
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x43, 0x20], // cvttsd2si rax, [rbx+32]
-  ...[0x48, 0x85, 0xc0], // test rax, rax
-  ...[0x78, 0x1c], // js sizeJ
-  ...[0xf2, 0x0f, 0x10, 0x43, 0x30], // movsd xmm0, [rbx+48]
-  ...[0xf2, 0x0f, 0x59, 0xc8], // mulsd xmm1, xmm0
-  ...[0xf2, 0x0f, 0x10, 0x5b, 0x28], // movsd xmm3, [rbx+40]
-  ...[0xf2, 0x0f, 0x5c, 0xd9], // subsd xmm3, xmm1
-  ...[0xf2, 0x0f, 0x5d, 0xd8], // minsd xmm3, xmm0
-  ...[0xf2, 0x41, 0x0f, 0x11, 0x1c, 0xc4], // movsd [r12+rax*8], xmm3
-  // sizeJ:
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x43, 0x38], // cvttsd2si rax, [rbx+56]
-  ...[0x48, 0x85, 0xc0], // test rax, rax
-  ...[0x78, 0x1c], // js enter
-  ...[0xf2, 0x0f, 0x10, 0x43, 0x48], // movsd xmm0, [rbx+72]
-  ...[0xf2, 0x0f, 0x59, 0xd0], // mulsd xmm2, xmm0
-  ...[0xf2, 0x0f, 0x10, 0x5b, 0x40], // movsd xmm3, [rbx+64]
-  ...[0xf2, 0x0f, 0x5c, 0xda], // subsd xmm3, xmm2
-  ...[0xf2, 0x0f, 0x5d, 0xd8], // minsd xmm3, xmm0
-  ...[0xf2, 0x41, 0x0f, 0x11, 0x1c, 0xc4], // movsd [r12+rax*8], xmm3
-  // enter:
-  ...[0xf2, 0x49, 0x0f, 0x2c, 0x04, 0x24], // cvttsd2si rax, [r12]
-  ...[0x4c, 0x89, 0xe7], // mov rdi, r12
-  ...[0xff, 0xd0], // call rax
-  ...[0x41, 0xff, 0xc6], // inc r14d
-  ...[0xb8, 0x01, 0x00, 0x00, 0x00], // mov eax, 1
-  ...[0xf0, 0x41, 0x0f, 0xc1, 0x45, 0x00], // lock xadd [r13], eax
-  ...[0x44, 0x39, 0xf8], // cmp eax, r15d
-  ...[0x0f, 0x8c, 0x39, 0xff, 0xff, 0xff], // jl item
-  // finish:
-  ...[0x44, 0x89, 0xf0], // mov eax, r14d
-  ...[0xf0, 0x41, 0x0f, 0xc1, 0x45, 0x40], // lock xadd [r13+64], eax
-  ...[0x44, 0x01, 0xf0], // add eax, r14d
-  ...[0xf2, 0x0f, 0x2a, 0xc0], // cvtsi2sd xmm0, eax
-  ...[0xf2, 0x0f, 0x11, 0x45, 0x28], // movsd [rbp+40], xmm0
-  ...[0x48, 0x83, 0xc4, 0x08], // add rsp, 8
-  ...[0x41, 0x5f], // pop r15
-  ...[0x41, 0x5e], // pop r14
-  ...[0x41, 0x5d], // pop r13
-  ...[0x41, 0x5c], // pop r12
-  ...[0x5d], // pop rbp
-  ...[0x5b], // pop rbx
-  ...[0xc3], // ret
-);
+export function runItemsCode(): Uint8Array {
+  const a = new Assembler({ avx512: false });
+  const tryRange = a.label();
+  const item = a.label();
+  const copied = a.label();
+  const finish = a.label();
+  for (const register of kept) a.push(register);
+  a.sub(rsp, 24); // kernels find the stack aligned
+  a.mov(runnerBlock, rdi);
+  a.op("vcvttsd2si", job, slot(rdi, runner.description));
+  a.op("vcvttsd2si", kernelBlock, slot(rdi, runner.kernelBlock));
+  a.op("vcvttsd2si", rax, slot(rdi, runner.ownRange));
+  a.mov(nextRange, rax);
+  a.op("vcvttsd2si", rax, slot(rdi, runner.ranges));
+  a.mov(untried, rax);
+  a.xor(ran, ran);
 
-/** Slots of the block of `spinCode`. */
-export const spinner = { word: 1, value: 2, pauses: 3, slots: 4 } as const;
+  a.bind(tryRange);
+  a.sub(untried, 1);
+  a.jcc("l", finish);
+  a.op("vcvttsd2si", range, slot(runnerBlock, runner.firstRange));
+  a.mov(rax, nextRange);
+  a.mov(rcx, rax);
+  a.shl(rcx, 6);
+  a.add(range, rcx);
+  a.inc(rax);
+  a.op("vcvttsd2si", rcx, slot(runnerBlock, runner.ranges));
+  a.xor(rdx.d, rdx.d);
+  a.cmp(rax, rcx);
+  a.cmov("e", rax, rdx);
+  a.mov(nextRange, rax);
+  a.mov(end, ptr(range, 4));
+  a.cmp(ptr(range), end);
+  a.jcc("ge", tryRange); // nothing left: no need to write to a line that other threads use
+  claim(a);
+  a.jcc("ge", tryRange);
+
+  a.bind(item);
+  a.test(ran, ran);
+  a.jcc("nz", copied);
+  copyBlock(a);
+  a.bind(copied);
+  a.xor(rdx.d, rdx.d);
+  a.op("vcvttsd2si", rcx, slot(job, description.countJ));
+  a.div(rcx.d);
+  a.op("vcvtsi2sd", i, i, rax.d);
+  a.op("vcvtsi2sd", j, j, rdx.d);
+  moveSlots(a);
+  setSize(a, i, description.sizeSlotI, description.totalI, description.blockI);
+  setSize(a, j, description.sizeSlotJ, description.totalJ, description.blockJ);
+  a.op("vcvttsd2si", rax, slot(kernelBlock, 0));
+  a.mov(rdi, kernelBlock);
+  a.call(rax);
+  a.inc(ran);
+  claim(a);
+  a.jcc("l", item);
+  a.jmp(tryRange);
+
+  a.bind(finish);
+  a.op("vcvttsd2si", rcx, slot(runnerBlock, runner.finishedCounter));
+  a.mov(rax.d, ran);
+  a.lockXadd(ptr(rcx), rax.d);
+  a.add(rax.d, ran);
+  a.op("vcvtsi2sd", xmm(0), xmm(0), rax.d);
+  a.op("vmovsd", slot(runnerBlock, runner.finished), xmm(0));
+  a.add(rsp, 24);
+  for (const register of kept.toReversed()) a.pop(register);
+  a.ret();
+  return a.finish();
+}
+
+/** eax = the next item of the range; compares it with the range's end. */
+function claim(a: Assembler): void {
+  a.mov(rax.d, 1);
+  a.lockXadd(ptr(range), rax.d);
+  a.cmp(rax.d, end);
+}
+
+/** Copies the kernel's block and sets the address of scratch in it; keeps eax. */
+function copyBlock(a: Assembler): void {
+  const none = a.label();
+  a.op("vcvttsd2si", rcx, slot(job, description.slots));
+  a.lea(rsi, slot(job, description.base));
+  a.mov(rdi, kernelBlock);
+  a.emit(0xf3, 0x48, 0xa5); // rep movsq
+  a.op("vcvttsd2si", rcx, slot(job, description.scratchSlot));
+  a.test(rcx, rcx);
+  a.jcc("s", none);
+  a.op("vmovsd", xmm(0), slot(runnerBlock, runner.scratch));
+  a.op("vmovsd", ptr(kernelBlock, 0, rcx, 8), xmm(0));
+  a.bind(none);
+}
+
+/** For each moving slot: block[slot] = base[slot] + i * stepI + j * stepJ. */
+function moveSlots(a: Assembler): void {
+  const none = a.label();
+  a.op("vcvttsd2si", rdx, slot(job, description.slots));
+  a.lea(rsi, slot(job, description.base));
+  a.lea(rdx, ptr(rsi, 0, rdx, 8)); // the triples
+  a.op("vcvttsd2si", rcx, slot(job, description.moving));
+  a.test(rcx.d, rcx.d);
+  a.jcc("z", none);
+  const next = a.label(true);
+  a.op("vcvttsd2si", rax, slot(rdx, 0));
+  a.op("vmulsd", xmm(0), i, slot(rdx, 1));
+  a.op("vmulsd", xmm(3), j, slot(rdx, 2));
+  a.op("vaddsd", xmm(0), xmm(0), xmm(3));
+  a.op("vaddsd", xmm(0), xmm(0), ptr(rsi, 0, rax, 8));
+  a.op("vmovsd", ptr(kernelBlock, 0, rax, 8), xmm(0));
+  a.add(rdx, 24);
+  a.dec(rcx.d);
+  a.jcc("nz", next);
+  a.bind(none);
+}
+
+/** block[sizeSlot] = min(block, total - index * block), unless sizeSlot is -1. */
+function setSize(a: Assembler, index: Vec, sizeSlot: number, total: number, block: number): void {
+  const none = a.label();
+  a.op("vcvttsd2si", rax, slot(job, sizeSlot));
+  a.test(rax, rax);
+  a.jcc("s", none);
+  a.op("vmovsd", xmm(0), slot(job, block));
+  a.op("vmulsd", xmm(4), index, xmm(0));
+  a.op("vmovsd", xmm(3), slot(job, total));
+  a.op("vsubsd", xmm(3), xmm(3), xmm(4));
+  a.op("vminsd", xmm(3), xmm(3), xmm(0));
+  a.op("vmovsd", ptr(kernelBlock, 0, rax, 8), xmm(3));
+  a.bind(none);
+}
 
 /** Waits until the int32 at `word` is no longer `value`, for a number of pauses at most. */
-export const spinCode = Uint8Array.of(
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x47, 0x08], // cvttsd2si rax, [rdi+8]
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x4f, 0x10], // cvttsd2si rcx, [rdi+16]
-  ...[0xf2, 0x48, 0x0f, 0x2c, 0x57, 0x18], // cvttsd2si rdx, [rdi+24]
-  // again:
-  ...[0x39, 0x08], // cmp [rax], ecx
-  ...[0x75, 0x07], // jne out
-  ...[0xf3, 0x90], // pause
-  ...[0x48, 0xff, 0xca], // dec rdx
-  ...[0x75, 0xf5], // jne again
-  // out:
-  ...[0xc3], // ret
-);
+export function spinCode(): Uint8Array {
+  const a = new Assembler({ avx512: false });
+  const done = a.label();
+  a.op("vcvttsd2si", rax, slot(rdi, spinner.word));
+  a.op("vcvttsd2si", rcx, slot(rdi, spinner.value));
+  a.op("vcvttsd2si", rdx, slot(rdi, spinner.pauses));
+  const again = a.label(true);
+  a.cmp(ptr(rax), rcx.d);
+  a.jcc("ne", done);
+  a.pause();
+  a.dec(rdx);
+  a.jcc("nz", again);
+  a.bind(done);
+  a.ret();
+  return a.finish();
+}

@@ -3,17 +3,18 @@
  *
  * One SharedArrayBuffer holds int32 words for Atomics, each on a cache line of its own, and float64 descriptions of the phases of the current job. `generation`
  * is odd while a job is open: adding one opens it, adding one more closes it. A worker first says `active`, then looks whether the generation is still that of
- * the job it saw; the main thread writes a new description only when the job is closed and no worker is active. As items are claimed from a counter, a worker
- * may come late, or never.
+ * the job it saw; the main thread writes a new description only when the job is closed and no worker is active. The items of a phase are cut into one range for
+ * each thread, from which items are claimed one by one, by its own thread first and then by whoever has nothing left to do: so a worker may come late, or never.
  */
-import { type Native, allocateUninitialized } from "../../platform/index.ts";
-import { runItemsCode, runner, spinCode, spinner } from "./teamCode.ts";
+import { allocateUninitialized, type Native } from "../../platform/index.ts";
 
 /** Int32 words on one cache line. */
 const line = 16;
 export const maxWorkers = 255;
 /** Phases in one job; more are cut into several jobs. */
-export const maxPhases = 64;
+export const maxPhases = 32;
+/** Ranges of items in one phase; more threads share them. */
+export const maxRanges = 64;
 /** Slots in a kernel's block. */
 export const maxSlots = 1024;
 
@@ -28,25 +29,72 @@ export const words = {
   statusOf: (worker: number): number => (3 + worker) * line,
   /** The system's number of the worker's thread. */
   threadOf: (worker: number): number => (3 + worker) * line + 1,
-  claimedOf: (phase: number): number => (3 + maxWorkers + 2 * phase) * line,
-  finishedOf: (phase: number): number => (3 + maxWorkers + 2 * phase + 1) * line,
-  total: (3 + maxWorkers + 2 * maxPhases) * line,
+  finishedOf: (phase: number): number => (3 + maxWorkers + phase) * line,
+  /** Two words, the next item of a range and its end. */
+  rangeOf: (phase: number, range: number): number => (3 + maxWorkers + maxPhases + phase * maxRanges + range) * line,
+  total: (3 + maxWorkers + maxPhases + maxPhases * maxRanges) * line,
 } as const;
 
 /** What a worker says of itself. Only an active one reads the description of a job; `sleeping` ones wait for the next generation. */
 export const status = { absent: 0, spinning: 1, active: 2, sleeping: 3 } as const;
 
-/** Float64 slots after the words: number of phases, bytes of scratch, where the description of each phase begins, then the descriptions. */
-export const header = { phases: 0, scratchBytes: 1, offsetOf: 2, slots: 2 + maxPhases } as const;
-export const descriptionSlots = 1 << 15;
+/** Float64 slots after the words: the number of phases and more, where the description of each phase begins, then the descriptions. */
+export const header = { phases: 0, ranges: 1, scratchBytes: 2, offsetOf: 3, slots: 3 + maxPhases } as const;
+export const descriptionSlots = 1 << 14;
 
 export const sharedBytes = words.total * 4 + (header.slots + descriptionSlots) * 8;
+
+/** Slots of a phase's description. After `base`, the kernel's block, follow three numbers for each moving slot: its number, stepI and stepJ. */
+export const description = {
+  slots: 0,
+  items: 1,
+  countJ: 2,
+  moving: 3,
+  sizeSlotI: 4,
+  totalI: 5,
+  blockI: 6,
+  sizeSlotJ: 7,
+  totalJ: 8,
+  blockJ: 9,
+  scratchSlot: 10,
+  base: 12,
+} as const;
+
+/** Slots of the block of the routine `runItems`. */
+export const runner = {
+  /** Address of the phase's description. */
+  description: 1,
+  /** Address of its first range; the next one is 64 bytes further on. */
+  firstRange: 2,
+  ranges: 3,
+  /** The range from which this thread claims first. */
+  ownRange: 4,
+  /** Address of the int32 counter of finished items. */
+  finishedCounter: 5,
+  /** Address of this thread's copy of the kernel's block. */
+  kernelBlock: 6,
+  /** Address of this thread's scratch memory. */
+  scratch: 7,
+  /** Result: items that all threads have finished. */
+  finished: 8,
+  slots: 9,
+} as const;
+
+/** Slots of the block of the routine `spin`. */
+export const spinner = { word: 1, value: 2, pauses: 3, slots: 4 } as const;
+
+/** Addresses of the team's two routines; see `teamCode.ts`. */
+export interface TeamCode {
+  readonly runItems: number;
+  readonly spin: number;
+}
 
 /** A thread's own side of the team. */
 export class TeamThread {
   readonly control: Int32Array;
   /** Header and descriptions. */
   readonly jobs: Float64Array;
+  readonly #number: number;
   readonly #call: (block: number) => void;
   readonly #runner = new Float64Array(runner.slots);
   readonly #runnerAddress: number;
@@ -59,10 +107,11 @@ export class TeamThread {
   #scratch: ArrayBuffer | null = null;
   #scratchBytes = 0;
 
-  /** `code` has the addresses of both routines. */
-  constructor(native: Native, shared: SharedArrayBuffer | ArrayBuffer, code: { runItems: number; spin: number }) {
+  /** `number` is 0 for the thread that hands out jobs, 1 and up for its workers. */
+  constructor(native: Native, shared: SharedArrayBuffer | ArrayBuffer, code: TeamCode, number: number) {
     this.control = new Int32Array(shared, 0, words.total);
     this.jobs = new Float64Array(shared, words.total * 4, header.slots + descriptionSlots);
+    this.#number = number;
     this.#call = native.call;
     this.#addressOf = native.addressOf;
     this.#controlAddress = native.addressOf(shared);
@@ -82,13 +131,30 @@ export class TeamThread {
     this.#runner[runner.scratch] = Math.ceil(this.#addressOf(this.#scratch) / 64) * 64;
   }
 
+  /** Makes the items of a phase ready to be claimed. */
+  cutItems(phase: number, items: number): void {
+    const ranges = this.jobs[header.ranges]!;
+    let next = 0;
+    for (let range = 0; range < ranges; range++) {
+      const word = words.rangeOf(phase, range);
+      this.control[word] = next;
+      next = Math.floor((items * (range + 1)) / ranges);
+      this.control[word + 1] = next;
+    }
+    this.control[words.finishedOf(phase)] = 0;
+  }
+
   /** Runs items of a phase until none is left to claim; true when all of them are finished, by whichever thread. */
   runItems(phase: number): boolean {
     const offset = this.jobs[header.offsetOf + phase]!;
     this.#runner[runner.description] = this.#jobsAddress + offset * 8;
-    this.#runner[runner.counters] = this.#controlAddress + words.claimedOf(phase) * 4;
+    const ranges = this.jobs[header.ranges]!;
+    this.#runner[runner.firstRange] = this.#controlAddress + words.rangeOf(phase, 0) * 4;
+    this.#runner[runner.ranges] = ranges;
+    this.#runner[runner.ownRange] = this.#number % ranges;
+    this.#runner[runner.finishedCounter] = this.#controlAddress + words.finishedOf(phase) * 4;
     this.#call(this.#runnerAddress);
-    return this.#runner[runner.finished] === this.jobs[offset + 1];
+    return this.#runner[runner.finished] === this.jobs[offset + description.items];
   }
 
   /** Waits with pauses, at most `times` the usual time, while the word has this value. */
@@ -102,7 +168,7 @@ export class TeamThread {
   /** Waits until all items of a phase are finished. `goOn` is asked after each millisecond of sleep; false gives up. */
   waitForPhase(phase: number, goOn: () => boolean): boolean {
     const word = words.finishedOf(phase);
-    const items = this.jobs[this.jobs[header.offsetOf + phase]! + 1]!;
+    const items = this.jobs[this.jobs[header.offsetOf + phase]! + description.items]!;
     for (let spun = false; ; ) {
       const finished = Atomics.load(this.control, word);
       if (finished === items) return true;
@@ -129,9 +195,4 @@ export class TeamThread {
       }
     }
   }
-}
-
-/** Installs both routines. */
-export function installTeamCode(native: Native): { runItems: number; spin: number } {
-  return { runItems: native.installCode(runItemsCode), spin: native.installCode(spinCode) };
 }

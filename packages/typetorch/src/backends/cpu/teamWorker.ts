@@ -2,19 +2,19 @@
  * Entry of the team's worker threads. The thread never returns to its event loop: it spins, sleeps in Atomics.wait, or works, until the process ends.
  */
 import { openNative, workerData } from "../../platform/index.ts";
-import { TeamThread, header, status, words } from "./teamThread.ts";
+import { header, status, type TeamCode, TeamThread, words } from "./teamThread.ts";
 
 /** What the main thread hands to a worker. */
 export interface TeamWorkerData {
   readonly shared: SharedArrayBuffer;
-  readonly code: { runItems: number; spin: number };
+  readonly code: TeamCode;
   readonly worker: number;
 }
 
 function work({ shared, code, worker }: TeamWorkerData): void {
   const native = openNative();
   if (native === null) throw new Error("the native layer does not open in a worker thread");
-  const thread = new TeamThread(native, shared, code);
+  const thread = new TeamThread(native, shared, code, worker + 1);
   const { control } = thread;
   const own = words.statusOf(worker);
   Atomics.store(control, words.threadOf(worker), native.threadNumber());
