@@ -226,9 +226,27 @@ class Local {
   runPhase(block: Float64Array, slots: number, grid: Grid): void {
     const thread = this.#thread;
     thread.needScratch(grid.scratchBytes);
+    if (grid.countI * grid.countJ === 1) {
+      this.#runSingle(block, grid);
+      return;
+    }
     describe(thread.jobs, header.slots, block, slots, grid);
     thread.cutItems(0, grid.countI * grid.countJ);
     thread.runItems(0);
+  }
+
+  /** Item (0, 0) in the caller's own block: nothing moves, and what is set for it is set back. */
+  #runSingle(block: Float64Array, { sizeSlotI, totalI, blockI, sizeSlotJ, totalJ, blockJ, scratchSlot }: Grid): void {
+    const sizeI = sizeSlotI < 0 ? 0 : block[sizeSlotI]!;
+    const sizeJ = sizeSlotJ < 0 ? 0 : block[sizeSlotJ]!;
+    const scratch = scratchSlot < 0 ? 0 : block[scratchSlot]!;
+    if (sizeSlotI >= 0) block[sizeSlotI] = Math.min(blockI, totalI);
+    if (sizeSlotJ >= 0) block[sizeSlotJ] = Math.min(blockJ, totalJ);
+    if (scratchSlot >= 0) block[scratchSlot] = this.#thread.scratchAddress;
+    this.native.call(this.addressOfBlock(block));
+    if (sizeSlotI >= 0) block[sizeSlotI] = sizeI;
+    if (sizeSlotJ >= 0) block[sizeSlotJ] = sizeJ;
+    if (scratchSlot >= 0) block[scratchSlot] = scratch;
   }
 }
 

@@ -131,6 +131,11 @@ export class TeamThread {
     this.#runner[runner.scratch] = Math.ceil(this.#addressOf(this.#scratch) / 64) * 64;
   }
 
+  /** Where this thread's scratch memory begins; 0 before any was needed. */
+  get scratchAddress(): number {
+    return this.#runner[runner.scratch]!;
+  }
+
   /** Makes the items of a phase ready to be claimed. */
   cutItems(phase: number, items: number): void {
     const ranges = this.jobs[header.ranges]!;
