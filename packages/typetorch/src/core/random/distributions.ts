@@ -49,13 +49,17 @@ function fillChoice(array: TypedArray, p: number, chosen: number | bigint, gener
     return;
   }
   const count = array.length;
-  const threshold = p * 2 ** 53;
+  // u < p in units of 2^-53, on the two words: nearly always the high ones decide, and without a branch, which would be a coin toss
+  const threshold = Math.ceil(p * 2 ** 53);
+  const thresholdHigh = Math.floor(threshold / 2 ** 32);
+  const thresholdLow = threshold % 2 ** 32;
   for (let done = 0; done < count; ) {
     const part = Math.min(CHUNK / 2, count - done);
     generator.draw(raw, 2 * part);
     for (let i = 0; i < part; i++) {
-      const ticks = (raw[2 * i]! & 0x1fffff) * 2 ** 32 + raw[2 * i + 1]!;
-      array[done + i] = ticks < threshold ? chosen : 0;
+      let difference = (raw[2 * i]! & 0x1fffff) - thresholdHigh;
+      if (difference === 0 && raw[2 * i + 1]! < thresholdLow) difference = -1;
+      array[done + i] = (difference >>> 31) * chosen;
     }
     done += part;
   }

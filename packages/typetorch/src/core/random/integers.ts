@@ -186,10 +186,11 @@ function fillRange(array: TypedArray, dtype: DType, range: bigint, base: bigint,
 /** Values `output % range + base` with outputs of 32 bits, a range of at most 2^32 and a base that a number holds exactly. */
 function fillModulo(array: TypedArray, dtype: DType, range: number, base: number, generator: Generator): void {
   const count = array.length;
+  const divisor = range >>> 0; // an unsigned integer divides faster than a number
   for (let done = 0; done < count; ) {
     const part = Math.min(CHUNK, count - done);
     generator.draw(raw, part);
-    if (range < TWO32) for (let i = 0; i < part; i++) raw[i] = raw[i]! % range;
+    if (range < TWO32) for (let i = 0; i < part; i++) raw[i] = (raw[i]! >>> 0) % divisor;
     storeShifted(array, dtype, done, part, base);
     done += part;
   }
@@ -221,9 +222,6 @@ function storeShifted(array: TypedArray, dtype: DType, start: number, part: numb
   }
 }
 
-/** From this size on PyTorch draws 64 bits for each place of a permutation. */
-const LARGE_PERMUTATION = Math.floor((TWO32 - 1) / 20);
-
 /** Throws as `torch.randperm` does when `n` is negative or the dtype cannot hold the places. */
 export function checkRandperm(n: number, dtype: DType): void {
   if (n < 0) throw new ShapeError(`Trying to create tensor with negative dimension ${n}: [${n}]`);
@@ -239,8 +237,7 @@ export function fillRandperm(array: TypedArray, dtype: DType, generator: Generat
   const n = array.length;
   checkRandperm(n, dtype);
   const places = new Uint32Array(n);
-  if (n < LARGE_PERMUTATION) shuffle(places, generator);
-  else shuffleLarge(places, generator);
+  shuffle(places, generator);
   if (dtype.key === "i64") {
     const words = wordsOf(array);
     for (let i = 0; i < n; i++) {
@@ -261,22 +258,11 @@ function shuffle(places: Uint32Array, generator: Generator): void {
     generator.draw(raw, part);
     for (let k = 0; k < part; k++) {
       const i = done + k;
-      const other = i + (raw[k]! % (n - i));
+      const other = i + ((raw[k]! >>> 0) % ((n - i) >>> 0)); // as unsigned integers, which is faster than as numbers
       const moved = places[i]!;
       places[i] = places[other]!;
       places[other] = moved;
     }
     done += part;
   }
-}
-
-/** Fisher and Yates in the "inside-out" form, with 64 bits a place. */
-function shuffleLarge(places: Uint32Array, generator: Generator): void {
-  drawPairs(places.length, generator, (i, high, low) => {
-    const size = i + 1;
-    let other = ((high % size) * 65536 + (low >>> 16)) % size;
-    other = (other * 65536 + (low & 0xffff)) % size;
-    places[i] = places[other]!;
-    places[other] = i;
-  });
 }
