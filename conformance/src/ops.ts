@@ -56,6 +56,10 @@ function isTensorValue(value: Json | undefined): boolean {
   return isObject(value) && "$t" in value;
 }
 
+function requireMethod(api: Api, name: string): void {
+  if (typeof api.Tensor.prototype[name] !== "function") throw new Missing(`there is no Tensor.${name}`);
+}
+
 /** Calls the op of a case as its users would. */
 function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
   const { op, args, kwargs } = c;
@@ -65,6 +69,7 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
     return input[op];
   }
   if (op === "__getitem__") {
+    requireMethod(api, "at");
     const input = decode.tensor((args[0] as { $t: number }).$t) as TensorLike & { at(...index: unknown[]): unknown };
     const index = args[1]!;
     const list =
@@ -76,6 +81,7 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
     return input.at(...list.map((v) => decode.value(v)));
   }
   if (op === "slice") {
+    requireMethod(api, "at");
     const [input, dim = 0, start = null, end = null, step = 1] = args as [
       { $t: number },
       number?,
@@ -90,7 +96,12 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
   const reflected = REFLECTED[op];
   if (reflected !== undefined) {
     const [self, other] = args as [Json, Json];
-    if (isTensorValue(other)) return api.call(reflected, [other, self], kwargs, decode);
+    if (!isTensorValue(self)) throw new Missing("numbers have no methods for tensors on their right");
+    if (isTensorValue(other)) {
+      // PyTorch 1.13's `tensor.__rpow__(other)` makes a new tensor of `other`, which cuts its graph
+      if (reflected === "pow") return api.fn("pow")(decode.tensor((other as { $t: number }).$t).detach(), decode.value(self));
+      return api.call(reflected, [other, self], kwargs, decode);
+    }
     if (COMMUTATIVE.has(reflected)) return api.call(reflected, [self, other], kwargs, decode);
     if (reflected === "sub") return api.call("rsub", [self, other], kwargs, decode);
     if (reflected === "div") {
@@ -107,6 +118,12 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
     ];
     const options = Object.fromEntries(Object.entries(kwargs).map(([k, v]) => [camel(k), decode.value(v)]));
     return api.fn(op)(a.matmul(b.mT), options);
+  }
+  if (op.endsWith("_") && c.grads !== undefined) {
+    // recorded on a copy, so that the gradient of the input could be taken
+    requireMethod(api, camel(op));
+    const [self, ...rest] = args.map((v) => decode.value(v)) as [TensorLike, ...unknown[]];
+    return (self.clone() as TensorLike & Record<string, (...a: unknown[]) => unknown>)[camel(op)]!(...rest);
   }
   const inPlace =
     api.lookup(op) === undefined &&

@@ -80,6 +80,9 @@ function accepts(type: string, value: Json): boolean {
   );
 }
 
+/** `out=` is in no table: every function takes it. */
+const out: Parameter = { name: "out", type: "a", hasDefault: true, keywordOnly: true, variadic: false };
+
 function bindTo(signature: readonly Parameter[], args: readonly Json[], kwargs: JsonObject, checkTypes: boolean): Bound | null {
   const given = new Map<Parameter, Json>();
   const rest: Json[] = [];
@@ -92,13 +95,13 @@ function bindTo(signature: readonly Parameter[], args: readonly Json[], kwargs: 
     else return null;
   }
   for (const [name, value] of Object.entries(kwargs)) {
-    const parameter = signature.find((p) => p.name === name || (name === "self" && p.name === "input"));
+    const parameter = name === "out" ? out : signature.find((p) => p.name === name || (name === "self" && p.name === "input"));
     if (parameter === undefined || given.has(parameter)) return null;
     given.set(parameter, value);
   }
   const positional: { parameter: Parameter; value: Json }[] = [];
   const options: { parameter: Parameter; value: Json }[] = [];
-  for (const parameter of signature) {
+  for (const parameter of given.has(out) ? [...signature, out] : signature) {
     if (parameter.variadic) {
       for (const value of rest) positional.push({ parameter, value });
       continue;
