@@ -1,5 +1,5 @@
 // npm test: runs every lane and prints one line for each, then `N passed, N failed`. A lane in which no test ran has failed.
-// npm test -- NAME... runs only the lanes whose name contains one of the words; `--list` names them.
+// npm test -- NAME... runs only the lanes whose name contains one of the words (or is it, with `$` at its end); `--list` names them.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -143,7 +143,7 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 for (const [name, lane] of Object.entries(lanes)) {
-  if (words.length > 0 && !words.some((w) => name.includes(w))) continue;
+  if (words.length > 0 && !words.some((w) => (w.endsWith("$") ? name === w.slice(0, -1) : name.includes(w)))) continue;
   const started = performance.now();
   const result = await lane();
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
