@@ -13,9 +13,9 @@ import { transformFloat } from "./normalFloat.ts";
  * Fills with normal values of mean `mean` and standard deviation `std`: the stream of `Tensor.normal_` and, with 0 and 1, of `torch.randn`.
  *
  * PyTorch has two streams: one for a contiguous tensor of 16 values or more (groups of 16), one for all others, which computes in float64 and draws pairs
- * whose second value the generator keeps; `contiguous` says which tensor the array belongs to. float32, float16 and bfloat16 are PyTorch's bit for bit;
- * float64 as far as Math.log, Math.sin and Math.cos agree with the C library, which is to a few units in the last place. Throws ValueError unless
- * `std >= 0`, NotSupportedError for a dtype that is not floating.
+ * whose second value the generator keeps; `contiguous` says which tensor the array belongs to. float32 and bfloat16 are PyTorch's bit for bit; float16 but for
+ * about one value in a million (the C library's float log, sin and cos); float64 as far as Math.log, Math.sin and Math.cos agree with the C library, which is
+ * to a few units in the last place. Throws ValueError unless `std >= 0`, NotSupportedError for a dtype that is not floating.
  */
 export function fillNormal(
   array: TypedArray,
