@@ -28,25 +28,23 @@ interface Libc {
   ftruncate(fd: number, length: number): number;
 }
 
-/** Opens the native layer of this thread, or gives null where there is none. */
-export function openNative(): Native | null {
+/**
+ * Opens the native layer of this thread, or gives null where there is none. `failed` hears why on processors and systems that should have one; `memfd: false`
+ * leaves out the way of mapping code that needs it.
+ */
+export function openNative(options: { failed?: (reason: string) => void; memfd?: boolean } = {}): Native | null {
   if (arch !== "x64" || (platform !== "linux" && platform !== "darwin")) return null;
-  let koffi: Koffi;
-  let lib: Library;
   try {
-    koffi = createRequire(import.meta.url)("koffi") as Koffi;
-    lib = koffi.load(null); // also what initialises koffi in this thread: a decoded pointer called before any load is a crash
-  } catch {
+    const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    const lib = koffi.load(null); // also what initialises koffi in this thread: a decoded pointer called before any load is a crash
+    return createNative(koffi, lib, options.memfd ?? true);
+  } catch (error) {
+    options.failed?.(error instanceof Error ? error.message : String(error));
     return null;
-  }
-  try {
-    return createNative(koffi, lib);
-  } catch {
-    return null; // for example a system that refuses executable memory
   }
 }
 
-function createNative(koffi: Koffi, lib: Library): Native {
+function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
   const libc: Libc = {
     mmap: lib.func("int64_t mmap(int64_t, int64_t, int, int, int, int64_t)"),
     munmap: lib.func("int munmap(int64_t, int64_t)"),
@@ -56,10 +54,10 @@ function createNative(koffi: Koffi, lib: Library): Native {
     ftruncate: lib.func("int ftruncate(int, int64_t)"),
   };
   tuneMalloc(lib);
-  const installCode = codeWriter(
-    libc,
-    optionalFunction<(name: string, flags: number) => number>(lib, "int memfd_create(const char *, unsigned int)"),
-  );
+  const memfdCreate = useMemfd
+    ? optionalFunction<(name: string, flags: number) => number>(lib, "int memfd_create(const char *, unsigned int)")
+    : null;
+  const installCode = codeWriter(libc, memfdCreate);
   const addressOf = (buffer: ArrayBufferLike): number =>
     checkedAddress(Number(koffi.address(buffer instanceof ArrayBuffer ? buffer : new Uint8Array(buffer)))); // koffi knows shared buffers by their views only
 
@@ -163,6 +161,7 @@ function codeWriter(libc: Libc, memfdCreate: ((name: string, flags: number) => n
 }
 
 function guardedBuffer(koffi: Koffi, libc: Libc, nbytes: number, at: "end" | "start"): GuardedBuffer {
+  if (!(nbytes >= 0 && nbytes < 2 ** 32)) throw new RangeError(`a guarded buffer of ${nbytes} bytes`); // koffi.view aborts beyond 4 GiB
   const inner = Math.max(1, Math.ceil(nbytes / pageBytes)) * pageBytes;
   const total = inner + 2 * pageBytes;
   const base = libc.mmap(0, total, protRead | protWrite, mapPrivate | mapAnonymous, -1, 0);

@@ -1,6 +1,7 @@
 /**
  * The platform layer on Node.
  */
+import { constants } from "node:buffer";
 import { existsSync, openSync, readFileSync, writeSync, closeSync } from "node:fs";
 import { readFile as readFilePromise } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
@@ -80,12 +81,16 @@ export function threadAlive(threadNumber: number): boolean {
 let native: Native | null | undefined;
 
 export function openNative(): Native | null {
-  if (native === undefined) native = openNativeLayer();
+  if (native === undefined) {
+    native = openNativeLayer({
+      failed: (reason) => warn(`there is no native layer, so kernels run as JavaScript, slowly: ${reason}`),
+    });
+  }
   return native;
 }
 
 export function allocateUninitialized(nbytes: number): ArrayBuffer {
-  return Buffer.allocUnsafeSlow(nbytes).buffer as ArrayBuffer;
+  return nbytes > constants.MAX_LENGTH ? new ArrayBuffer(nbytes) : (Buffer.allocUnsafeSlow(nbytes).buffer as ArrayBuffer);
 }
 
 export function writeStdout(text: string): void {

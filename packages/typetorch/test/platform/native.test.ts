@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import * as browser from "../../src/platform/browser.ts";
 import * as platform from "../../src/platform/index.ts";
+import { openNative as openNativeLayer } from "../../src/platform/native.ts";
 import * as node from "../../src/platform/node.ts";
 import type { Platform } from "../../src/platform/types.ts";
 
@@ -19,6 +23,8 @@ const addCode = Uint8Array.of(
 /** Where there must be a native layer; elsewhere there is nothing to test. */
 const expected = process.arch === "x64" && (process.platform === "linux" || process.platform === "darwin");
 const nativeTest = expected ? test : test.skip;
+/** What reads /proc. */
+const linuxTest = process.platform === "linux" ? nativeTest : test.skip;
 
 function opened(): NonNullable<ReturnType<typeof platform.openNative>> {
   const native = platform.openNative();
@@ -64,7 +70,67 @@ nativeTest("code written over more than one chunk of executable memory runs", ()
   }
 });
 
-nativeTest("features agree with /proc/cpuinfo", { skip: process.platform !== "linux" }, () => {
+linuxTest("without memfd code runs from one writable mapping", () => {
+  const native = openNativeLayer({ memfd: false });
+  assert.ok(native);
+  const block = new Float64Array(4);
+  block[1] = 20;
+  block[2] = 22;
+  block[0] = native.installCode(addCode);
+  native.call(native.addressOf(block.buffer));
+  assert.equal(block[3], 42);
+  const mapping = readFileSync("/proc/self/maps", "utf8")
+    .split("\n")
+    .find((line) => {
+      const [first, last] = line
+        .split(" ")[0]!
+        .split("-")
+        .map((address) => Number.parseInt(address, 16));
+      return first! <= block[0]! && block[0]! < last!;
+    });
+  assert.match(mapping!, / rwxp /);
+});
+
+linuxTest("code is never writable where it runs", () => {
+  const native = opened();
+  const address = native.installCode(addCode);
+  for (const line of readFileSync("/proc/self/maps", "utf8").split("\n")) {
+    const [range, permissions] = line.split(" ");
+    const [first, last] = range!.split("-").map((text) => Number.parseInt(text, 16));
+    if (first! <= address && address < last!) {
+      assert.equal(permissions, "r-xs");
+      return;
+    }
+  }
+  assert.fail("the code is not mapped");
+});
+
+nativeTest("without koffi: no native layer, one warning, and memory without addresses", () => {
+  const folder = mkdtempSync(join(tmpdir(), "typetorch-platform-"));
+  try {
+    writeFileSync(
+      join(folder, "package.json"),
+      JSON.stringify({ type: "module", imports: { "#platform": "./src/platform/node.js" } }),
+    );
+    cpSync(fileURLToPath(new URL("../../src/", import.meta.url)), join(folder, "src"), { recursive: true });
+    const script = `
+      import { openNative } from ${JSON.stringify(`file://${folder}/src/platform/index.js`)};
+      import { allocate, emptyCache, release, typedArrayOf } from ${JSON.stringify(`file://${folder}/src/backends/cpu/memory.js`)};
+      import { float32 } from ${JSON.stringify(`file://${folder}/src/core/dtype.js`)};
+      const kept = [4, 100, 1e6].map((nbytes) => allocate(nbytes));
+      for (const [k, storage] of kept.entries()) typedArrayOf(storage, float32).fill(k);
+      console.log(openNative(), kept.map((storage) => [storage.address, typedArrayOf(storage, float32).at(-1)]).join());
+      for (const storage of kept) release(storage);
+      emptyCache();`;
+    const child = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    assert.equal(child.stdout, "null 0,0,0,1,0,2\n", child.stderr);
+    assert.equal(child.stderr.match(/kernels run as JavaScript, slowly: Cannot find module 'koffi'/g)?.length, 1, child.stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+linuxTest("features agree with /proc/cpuinfo", () => {
   const { features } = opened();
   const flags = new Set(/^flags\s*: (.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))![1]!.split(" "));
   assert.equal(features.avx2, flags.has("avx2"));
