@@ -18,5 +18,7 @@ export {
   noGrad,
   setGradEnabled,
 } from "./autograd/gradMode.ts";
+// also what makes the emitted declarations load the methods declared there
+export type { BackwardCallOptions, ToOptions } from "./methods.ts";
 export { type Hook, type Nested, Tensor } from "./tensor.ts";
 export { type Mode, pushMode } from "./dispatch.ts";
