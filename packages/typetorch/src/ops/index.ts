@@ -10,3 +10,4 @@ export * from "./math/index.ts";
 export * from "./memory/index.ts";
 export * from "./reduction/index.ts";
 export * from "./views/index.ts";
+export { layerNorm, logSoftmax, softmax } from "./nn/index.ts";

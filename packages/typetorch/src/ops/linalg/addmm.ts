@@ -1,0 +1,94 @@
+/**
+ * Products added to a tensor: `addmm`, `addmv`, `addr`, `baddbmm`, `addbmm`.
+ */
+import { DTypeError, ShapeError } from "../../core/errors.ts";
+import { type NumberLike, numberOf } from "../../core/promotion.ts";
+import { formatShape } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { bmm, mm, mv } from "./matmul.ts";
+
+export interface AddProductOptions {
+  /** Factor of `input`. Default 1; with 0 the input is ignored, NaN and all. */
+  beta?: NumberLike;
+  /** Factor of the product. Default 1. */
+  alpha?: NumberLike;
+  out?: Tensor;
+}
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link addmm}. */
+    addmm(mat1: Tensor, mat2: Tensor, options?: AddProductOptions): Tensor;
+    addmm_(mat1: Tensor, mat2: Tensor, options?: AddProductOptions): this;
+    /** See {@link addmv}. */
+    addmv(mat: Tensor, vec: Tensor, options?: AddProductOptions): Tensor;
+    addmv_(mat: Tensor, vec: Tensor, options?: AddProductOptions): this;
+    /** See {@link addr}. */
+    addr(vec1: Tensor, vec2: Tensor, options?: AddProductOptions): Tensor;
+    addr_(vec1: Tensor, vec2: Tensor, options?: AddProductOptions): this;
+    /** See {@link baddbmm}. */
+    baddbmm(batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor;
+    baddbmm_(batch1: Tensor, batch2: Tensor, options?: AddProductOptions): this;
+    /** See {@link addbmm}. */
+    addbmm(batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor;
+    addbmm_(batch1: Tensor, batch2: Tensor, options?: AddProductOptions): this;
+  }
+}
+
+/** `beta * input + alpha * product`, with the input broadcast to the product. */
+function combine(name: string, input: Tensor, product: Tensor, options: AddProductOptions = {}): Tensor {
+  const beta = numberOf(options.beta ?? 1);
+  const alpha = numberOf(options.alpha ?? 1);
+  if (input.dtype !== product.dtype) {
+    throw new DTypeError(`self and mat2 must have the same dtype`, `${name} got ${input.dtype} and ${product.dtype}`);
+  }
+  if (!product.dtype.isFloatingPoint) {
+    for (const [label, value] of [
+      ["beta", beta],
+      ["alpha", alpha],
+    ] as const) {
+      if (!Number.isInteger(value))
+        throw new DTypeError(`For integral input tensors, argument ${label} must not be a floating point number.`);
+    }
+  }
+  const expanded = input.expand(product.shape);
+  const scaled = alpha === 1 ? product : product.mul(alpha);
+  const result = beta === 0 ? scaled : (beta === 1 ? expanded : expanded.mul(beta)).add(scaled);
+  if (!options.out) return result;
+  if (formatShape(options.out.shape) !== formatShape(result.shape)) options.out.resize_(result.shape);
+  return options.out.copy_(result);
+}
+
+/** `beta * input + alpha * (mat1 @ mat2)`, as `torch.addmm`. */
+export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: AddProductOptions): Tensor {
+  return combine("addmm", input, mm(mat1, mat2), options);
+}
+/** `beta * input + alpha * (mat @ vec)`, as `torch.addmv`. */
+export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: AddProductOptions): Tensor {
+  return combine("addmv", input, mv(mat, vec), options);
+}
+/** `beta * input + alpha * (vec1 ⊗ vec2)`, as `torch.addr`. */
+export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: AddProductOptions): Tensor {
+  if (vec1.shape.length !== 1) throw new ShapeError(`addr: Expected 1-D argument vec1, but got ${vec1.shape.length}-D`);
+  if (vec2.shape.length !== 1) throw new ShapeError(`addr: Expected 1-D argument vec2, but got ${vec2.shape.length}-D`);
+  const product = vec1.unsqueeze(1).mul(vec2.unsqueeze(0));
+  const beta = numberOf(options?.beta ?? 1);
+  const alpha = numberOf(options?.alpha ?? 1);
+  const result = beta === 0 ? product.mul(alpha) : input.mul(beta).add(product.mul(alpha));
+  return options?.out ? options.out.copy_(result) : result;
+}
+/** `beta * input + alpha * (batch1 @ batch2)` for batches, as `torch.baddbmm`. */
+export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor {
+  return combine("baddbmm", input, bmm(batch1, batch2), options);
+}
+/** `beta * input + alpha * Σ (batch1 @ batch2)`, as `torch.addbmm`. */
+export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor {
+  return combine("addbmm", input, bmm(batch1, batch2).sum(0), options);
+}
+
+const forms = { addmm, addmv, addr, baddbmm, addbmm };
+for (const [name, fn] of Object.entries(forms)) {
+  method(name, fn);
+  method(`${name}_`, (input: Tensor, a: Tensor, b: Tensor, options?: AddProductOptions) => input.copy_(fn(input, a, b, options)));
+}

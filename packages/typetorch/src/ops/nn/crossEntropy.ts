@@ -1,0 +1,217 @@
+/**
+ * Negative log likelihood of class indices, and the cross entropy of logits as one fused op.
+ */
+import { type DType, int64 } from "../../core/dtype.ts";
+import { DTypeError, IndexError, ShapeError, ValueError } from "../../core/errors.ts";
+import { formatShape } from "../../core/shape.ts";
+import { type Expr, Expr as ExprClass, accumulator, at, computeType, constant, input, param } from "../../ir/expr.ts";
+import type { RowSpec } from "../../ir/spec.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import { logSoftmax } from "./softmax.ts";
+
+export type LossReduction = "none" | "mean" | "sum";
+
+export interface ClassLossOptions {
+  /** Factor of each class, (C). */
+  weight?: Tensor | null;
+  /** Targets of this value count nothing. Default -100. */
+  ignoreIndex?: number;
+  reduction?: LossReduction;
+}
+
+/** Throws unless each target is a class or the ignored value. */
+export function checkTargets(target: Tensor, classes: number, ignoreIndex: number): number {
+  if (target.dtype !== int64 && target.dtype.key !== "i32" && target.dtype.key !== "u8") {
+    throw new DTypeError(
+      `expected scalar type Long but found ${target.dtype.isFloatingPoint ? "Float" : target.dtype.name}`,
+      "class indices are int64: target.long(), or bigints in torch.tensor",
+    );
+  }
+  const data = target.data;
+  let counted = 0;
+  if (data instanceof BigInt64Array) {
+    const ignored = BigInt(Math.trunc(ignoreIndex));
+    for (let i = 0; i < data.length; i++) {
+      const t = data[i]!;
+      if (t === ignored) continue;
+      if (t < 0n || t >= BigInt(classes))
+        throw new IndexError(
+          `Target ${t} is out of bounds.`,
+          `there are ${classes} classes: targets are 0 to ${classes - 1}, or ${ignoreIndex} to be ignored`,
+        );
+      counted++;
+    }
+    return counted;
+  }
+  for (let i = 0; i < data.length; i++) {
+    const t = Number(data[i]!);
+    if (t === ignoreIndex) continue;
+    if (t < 0 || t >= classes)
+      throw new IndexError(
+        `Target ${t} is out of bounds.`,
+        `there are ${classes} classes: targets are 0 to ${classes - 1}, or ${ignoreIndex} to be ignored`,
+      );
+    counted++;
+  }
+  return counted;
+}
+
+/** Per row: logsumexp(x) - x[target], 0 where the target is ignored; and logsumexp for the derivative. */
+function lossSpec(dtype: DType): RowSpec {
+  const type = computeType(dtype);
+  const x = input(0, type);
+  const target = input(1, "i64");
+  const max = accumulator(0, type);
+  const lse = accumulator(1, type).log().add(max);
+  const ignored = target.eq(param(0, "i64"));
+  const picked = at(0, constant(0, "i64").where(ignored, target), type);
+  return {
+    kind: "row",
+    name: "cross_entropy",
+    inputs: [
+      { dtype, along: "element" },
+      { dtype: int64, along: "row" },
+    ],
+    passes: [[{ op: "max", value: x, type }], [{ op: "add", value: x.sub(max).exp(), type }]],
+    outputs: [
+      { dtype, along: "row", value: constant(0, type).where(ignored, lse.sub(picked)) },
+      { dtype, along: "row", value: lse },
+    ],
+    params: 1,
+    compiled: null,
+  };
+}
+
+/** g * (softmax(x) - onehot(target)), 0 where ignored. */
+function gradientSpec(dtype: DType): RowSpec {
+  const type = computeType(dtype);
+  const x = input(0, type);
+  const target = input(1, "i64");
+  const lse = input(2, type);
+  const g = input(3, type);
+  const column = new ExprClass("column", "i64");
+  const p = x.sub(lse).exp();
+  const value: Expr = p.sub(1).where(column.eq(target), p).mul(g);
+  return {
+    kind: "row",
+    name: "cross_entropy_backward",
+    inputs: [
+      { dtype, along: "element" },
+      { dtype: int64, along: "row" },
+      { dtype, along: "row" },
+      { dtype, along: "row" },
+    ],
+    passes: [],
+    outputs: [{ dtype, along: "element", value: constant(0, type).where(target.eq(param(0, "i64")), value) }],
+    params: 1,
+    compiled: null,
+  };
+}
+
+const lossSpecs: (RowSpec | undefined)[] = [];
+const gradientSpecs: (RowSpec | undefined)[] = [];
+
+const rowsOp = defineOp<{ ignoreIndex: number }>({
+  name: "cross_entropy_loss",
+  gradName: "NllLossBackward0",
+  saves: { inputs: [0, 1] },
+  run([x, target], { ignoreIndex }, extra) {
+    const n = x!.shape[0]!;
+    const loss = runtime.empty([n, 1], x!.dtype);
+    const lse = runtime.empty([n, 1], x!.dtype);
+    lossSpecs[x!.dtype.index] ??= lossSpec(x!.dtype);
+    if (n > 0)
+      runtime.backendOf(x!).row(lossSpecs[x!.dtype.index]!, x!.shape, [1], [x!, column(target!)], [loss, lse], [ignoreIndex]);
+    extra?.push(lse);
+    return flat(loss);
+  },
+  backward([g], saved) {
+    const x = saved.input(0);
+    const target = saved.input(1);
+    const { ignoreIndex } = saved.attributes;
+    if (runtime.recording([g!, x])) {
+      const counted = target.ne(ignoreIndex);
+      const safe = target.mul(counted.long());
+      const hot = runtime.full(x.shape, 0, x.dtype).scatter(1, safe.unsqueeze(1), runtime.full([x.shape[0]!, 1], 1, x.dtype));
+      return [
+        logSoftmax(x, 1)
+          .exp()
+          .sub(hot)
+          .mul(g!.mul(counted.to(x.dtype)).unsqueeze(1)),
+        null,
+      ];
+    }
+    const gx = runtime.empty(x.shape, x.dtype);
+    gradientSpecs[x.dtype.index] ??= gradientSpec(x.dtype);
+    if (gx.numel() > 0) {
+      runtime
+        .backendOf(x)
+        .row(gradientSpecs[x.dtype.index]!, x.shape, [1], [x, column(target), saved.extra(0), column(g!)], [gx], [ignoreIndex]);
+    }
+    return [gx, null];
+  },
+});
+
+const column = (x: Tensor) => ({
+  storage: x.storage,
+  storageOffset: x.storageOffset,
+  shape: [x.shape[0]!, 1],
+  strides: [x.strides[0]!, 0],
+  dtype: x.dtype,
+});
+function flat(x: Tensor): Tensor {
+  const y = runtime.alias(x, [x.shape[0]!], [1], x.storageOffset);
+  y.base = null;
+  return y;
+}
+
+/** Cross entropy of logits (N, C) and class indices (N), one loss per row. Targets were checked. @internal */
+export function crossEntropyRows(x: Tensor, target: Tensor, ignoreIndex: number): Tensor {
+  return runtime.call(rowsOp, [x, target], { ignoreIndex });
+}
+
+/** Applies a reduction to losses. */
+export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined): Tensor {
+  if (reduction === undefined || reduction === "mean") return loss.mean();
+  if (reduction === "sum") return loss.sum();
+  if (reduction === "none") return loss;
+  throw new ValueError(`${reduction as string} is not a valid value for reduction`, "use 'none', 'mean' or 'sum'");
+}
+
+/**
+ * The negative log likelihood `-input[n, target[n]]` of log probabilities (N, C, …) for class indices (N, …), weighted by `weight[target]`. The mean divides by
+ * the sum of the weights. As `torch.nn.functional.nll_loss`.
+ */
+export function nllLoss(logProbabilities: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
+  const ignoreIndex = options.ignoreIndex ?? -100;
+  const rank = logProbabilities.shape.length;
+  if (rank < 1) throw new ShapeError(`Expected 1 or more dimensions (got ${rank})`);
+  const x = rank === 1 ? logProbabilities.unsqueeze(0) : logProbabilities;
+  const t = rank === 1 ? target.reshape([1]) : target;
+  if (x.shape[0] !== t.shape[0])
+    throw new ShapeError(`Expected input batch_size (${x.shape[0]}) to match target batch_size (${t.shape[0]}).`);
+  if (x.shape.slice(2).join() !== t.shape.slice(1).join()) {
+    throw new ShapeError(`Expected target size ${formatShape([x.shape[0]!, ...x.shape.slice(2)])}, got ${formatShape(t.shape)}`);
+  }
+  const classes = x.shape[1]!;
+  const { weight } = options;
+  if (weight && (weight.shape.length !== 1 || weight.shape[0] !== classes)) {
+    throw new ShapeError(
+      `weight tensor should be defined either for all ${classes} classes or no classes but got weight tensor of shape: ${formatShape(weight.shape)}`,
+    );
+  }
+  checkTargets(t, classes, ignoreIndex);
+  const index = t.dtype === int64 ? t : t.long();
+  const counted = index.ne(ignoreIndex);
+  const safe = index.where(counted, 0);
+  const picked = x.gather(1, safe.unsqueeze(1)).squeeze(1).neg();
+  const factors = weight ? weight.indexSelect(0, safe.reshape([-1])).view(safe.shape) : runtime.full(safe.shape, 1, x.dtype);
+  const used = factors.where(counted, 0);
+  const losses = picked.mul(used).where(counted, 0);
+  if (options.reduction === "none") return rank === 1 ? losses.squeeze(0) : losses;
+  if (options.reduction === "sum") return losses.sum();
+  if (options.reduction !== undefined && options.reduction !== "mean") reduceLoss(losses, options.reduction);
+  return losses.sum().div(used.sum());
+}
