@@ -26,6 +26,7 @@ export {
   uint8,
 } from "./core/dtype.ts";
 export * from "./core/errors.ts";
+export { type PrintOptions, setPrintoptions } from "./core/format.ts";
 export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
 export * from "./tensor/index.ts";

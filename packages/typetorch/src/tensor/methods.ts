@@ -15,6 +15,7 @@ import { runBackward } from "./autograd/engine.ts";
 import { register } from "./autograd/node.ts";
 import { viewRecorder } from "./autograd/views.ts";
 import { call } from "./dispatch.ts";
+import { tensorToString } from "./print.ts";
 import { type Hook, Tensor } from "./tensor.ts";
 
 export interface BackwardCallOptions {
@@ -255,6 +256,12 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   });
   define("sharesStorageWith", function (this: Tensor, other: Tensor) {
     return this.storage === other.storage;
+  });
+  define("toString", function (this: Tensor) {
+    return tensorToString(this);
+  });
+  define(Symbol.for("nodejs.util.inspect.custom"), function (this: Tensor) {
+    return tensorToString(this);
   });
   define(Symbol.iterator, function* (this: Tensor) {
     if (this.shape.length === 0) throw new ShapeError("iteration over a 0-d tensor");
