@@ -2,7 +2,7 @@
  * What op files use of the floors above: bound once by tensor/, so that an op imports nothing that imports ops.
  */
 import type { Backend } from "../backends/backend.ts";
-import type { DType } from "../core/dtype.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
 import type { NumberLike } from "../core/promotion.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Op } from "./op.ts";
@@ -26,6 +26,8 @@ export interface Runtime {
   aliasDtype(source: Tensor, shape: readonly number[], strides: readonly number[], storageOffset: number, dtype: DType): Tensor;
   /** A new tensor filled with a number. */
   full(shape: readonly number[], value: NumberLike, dtype: DType): Tensor;
+  /** A typed array over the whole storage of a CPU tensor; the elements are at `storageOffset` and on by the strides. */
+  storageArray(x: Tensor): TypedArray;
   isTensor(x: unknown): x is Tensor;
   backendOf(x: Tensor): Backend;
   /** Whether gradients are being recorded and one of the tensors takes part. */

@@ -3,6 +3,7 @@
  */
 import type { Backend } from "../backends/backend.ts";
 import { createCpuBackend } from "../backends/cpu/index.ts";
+import { typedArrayOf } from "../backends/cpu/memory.ts";
 import type { DType } from "../core/dtype.ts";
 import type { NumberLike } from "../core/promotion.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
@@ -43,6 +44,7 @@ bindRuntime({
     fillElements(x, value);
     return x;
   },
+  storageArray: (x) => typedArrayOf(x.storage, x.dtype),
   isTensor: (x: unknown): x is Tensor => x instanceof Tensor,
   backendOf: () => cpuBackend,
   recording(inputs) {

@@ -1,7 +1,6 @@
 /**
  * Reading and writing single elements by an index tensor along a dimension: `gather`, `scatter`, `scatterAdd`.
  */
-import { typedArrayOf } from "../../backends/cpu/memory.ts";
 import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike } from "../../core/promotion.ts";
 import { formatShape, numelOf, wrapDim } from "../../core/shape.ts";
@@ -113,7 +112,7 @@ const gatherOp = defineOp<Attributes>({
   saves: { inputs: [1] },
   run([x, index], { dim }) {
     const out = runtime.empty(index!.shape, x!.dtype);
-    const from = typedArrayOf(x!.storage, x!.dtype);
+    const from = runtime.storageArray(x!);
     const to = out.data;
     visit(x!, dim, index!, null, (k, at) => {
       to[k] = from[at]!;
@@ -141,8 +140,8 @@ export function gather(input: Tensor, dim: number, index: Tensor, options?: { sp
 type Write = "set" | "add" | "multiply";
 
 function writeElements(out: Tensor, dim: number, index: Tensor, source: Tensor, how: Write): void {
-  const to = typedArrayOf(out.storage, out.dtype);
-  const from = typedArrayOf(source.storage, source.dtype);
+  const to = runtime.storageArray(out);
+  const from = runtime.storageArray(source);
   if (how === "set" || out.dtype.key === "bool") {
     visit(out, dim, index, source, (_k, at, position) => {
       to[at] =
