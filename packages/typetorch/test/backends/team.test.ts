@@ -288,6 +288,19 @@ test("a script that has run large jobs ends by itself; one that only ran small o
   assert.equal(output("const n = osThreads(); for (let k = 0; k < 100; k++) job(8); console.log(osThreads() > n);"), "true");
 });
 
+test("no more workers start than a job has items for; jobs on workers that fell asleep are done in full", () => {
+  const script = `
+    setNumThreads(8);
+    const n = osThreads();
+    job(3);
+    const two = osThreads() - n;
+    job(64);
+    const seven = osThreads() - n;
+    for (let k = 0; k < 200; k++) { await sleep(k % 20 === 0 ? 20 : 0); job(64); }
+    console.log(two, seven);`;
+  assert.equal(output(script), "2 7");
+});
+
 test("OMP_NUM_THREADS sets the number of threads", () => {
   assert.equal(output("console.log(getNumThreads())", { env: { OMP_NUM_THREADS: "5" } }), "5");
 });

@@ -112,7 +112,7 @@ export function getNumThreads(): number {
 export function setNumThreads(count: number): void {
   if (!Number.isInteger(count) || count < 1) throw new ValueError(`set_num_threads expects a positive integer, but got ${count}`);
   threads = Math.min(count, maxWorkers + 1);
-  team?.setWorkers(threads - 1, false);
+  team?.setWorkers(threads - 1, 0);
 }
 
 /** Runs the kernel in slot 0 of the block: once on the calling thread when `grid` is null, else once for each item, on all threads. Only with a native layer. */
@@ -124,7 +124,7 @@ export function run(block: Float64Array, slots: number, grid: Grid | null): void
   }
   const items = grid.countI * grid.countJ;
   if (items === 0) return;
-  const crew = items > 1 ? crewFor(grid.work, local) : null;
+  const crew = items > 1 ? crewFor(grid.work, items, local) : null;
   if (crew === null) {
     local.runPhase(block, slots, grid);
     return;
@@ -138,8 +138,13 @@ export function run(block: Float64Array, slots: number, grid: Grid | null): void
 export function runPhases(phases: readonly Phase[]): void {
   const local = openLocal();
   let work = 0;
-  for (const { grid } of phases) if (grid !== null && grid.countI * grid.countJ > 1) work += grid.work ?? wakingWork;
-  const crew = crewFor(work, local);
+  let most = 1;
+  for (const { grid } of phases) {
+    if (grid === null || grid.countI * grid.countJ < 2) continue;
+    work += grid.work ?? wakingWork;
+    most = Math.max(most, grid.countI * grid.countJ);
+  }
+  const crew = crewFor(work, most, local);
   if (crew === null) {
     for (const { block, slots, grid } of phases)
       if (grid === null || grid.countI * grid.countJ > 0) local.runPhase(block, slots, grid ?? single);
@@ -158,10 +163,10 @@ export function runPhases(phases: readonly Phase[]): void {
 }
 
 /** The team, if a job of so many nanoseconds is worth its help now. */
-function crewFor(work: number | undefined, local: Local): Team | null {
+function crewFor(work: number | undefined, items: number, local: Local): Team | null {
   if (threads === 1 || (work !== undefined && work < leastWork)) return null;
   if (team === null) team = new Team(local);
-  team.setWorkers(threads - 1, true);
+  team.setWorkers(threads - 1, items - 1);
   return team.summon(work ?? wakingWork) ? team : null;
 }
 
@@ -287,8 +292,8 @@ class Team {
     this.#goOn = () => this.#checkWorkers();
   }
 
-  /** How many workers shall help; starts those that are missing if asked to. */
-  setWorkers(workers: number, start: boolean): void {
+  /** How many workers may help; starts those of the first `wanted` that are missing: each costs the caller 2 ms. */
+  setWorkers(workers: number, wanted: number): void {
     const { control } = this.#thread;
     if (workers !== this.#workers) {
       this.#workers = workers;
@@ -297,7 +302,8 @@ class Team {
       Atomics.store(control, words.limit, workers);
       Atomics.notify(control, words.limit);
     }
-    if (start) for (let worker = this.#alive.length; worker < workers; worker++) this.#startWorker(worker);
+    const count = Math.min(workers, wanted);
+    for (let worker = this.#alive.length; worker < count; worker++) this.#startWorker(worker);
   }
 
   #startWorker(worker: number): void {
@@ -392,7 +398,7 @@ class Team {
     this.#aloneWork = 0;
     for (let worker = 0; worker < this.#workers; worker++) {
       if (this.#statusOf(worker) !== status.sleeping) continue;
-      Atomics.notify(this.#thread.control, words.generation, this.#items - 1);
+      this.#thread.wake(this.#items - 1);
       return;
     }
   }

@@ -34,8 +34,9 @@ function work({ shared, code, worker }: TeamWorkerData): void {
       thread.spinWhile(words.generation, generation);
       if (Atomics.load(control, words.generation) !== generation) continue;
       Atomics.store(control, own, status.sleeping);
-      Atomics.wait(control, words.generation, generation);
+      const outcome = Atomics.wait(control, words.generation, generation);
       Atomics.store(control, own, status.spinning);
+      if (outcome === "ok") thread.wakeOthers();
       continue;
     }
     Atomics.store(control, own, status.active);
