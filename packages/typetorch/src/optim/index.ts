@@ -1,0 +1,22 @@
+/** Optimizers, `torch.optim`. */
+export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
+export { Adagrad, type AdagradOptions } from "./adagrad.ts";
+export { Adam, type AdamOptions, AdamW } from "./adam.ts";
+export { Adamax, type AdamaxOptions } from "./adamax.ts";
+export { ASGD, type ASGDOptions } from "./asgd.ts";
+export * as lrScheduler from "./lrScheduler/index.ts";
+export { NAdam, type NAdamOptions } from "./nadam.ts";
+export {
+  Optimizer,
+  type OptimizerStateDict,
+  type ParamGroup,
+  type ParamsInput,
+  type State,
+  type StepPostHook,
+  type StepPreHook,
+} from "./optimizer.ts";
+export { RAdam, type RAdamOptions } from "./radam.ts";
+export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
+export { Rprop, type RpropOptions } from "./rprop.ts";
+export { SGD, type SGDOptions } from "./sgd.ts";
+export * as swaUtils from "./swaUtils.ts";

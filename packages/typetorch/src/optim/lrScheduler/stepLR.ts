@@ -1,0 +1,86 @@
+import type { Optimizer } from "../optimizer.ts";
+import { bisectRight, LRScheduler, type LRSchedulerOptions, restoreState, type SchedulerStateDict } from "./scheduler.ts";
+
+export interface StepLROptions extends LRSchedulerOptions {
+  /** Factor of each decay. Default: 0.1. */
+  gamma?: number;
+}
+
+/**
+ * The rate times `gamma` every `stepSize` epochs. `torch.optim.lr_scheduler.StepLR`.
+ *
+ * @example new StepLR(optimizer, 30, { gamma: 0.1 })
+ */
+export class StepLR extends LRScheduler {
+  stepSize: number;
+  gamma: number;
+
+  constructor(optimizer: Optimizer, stepSize: number, options: StepLROptions = {}) {
+    super(optimizer, options);
+    this.stepSize = stepSize;
+    this.gamma = options.gamma ?? 0.1;
+    this.initialStep();
+  }
+  protected override computeLr(): number[] {
+    const decay = this.lastEpoch !== 0 && this.lastEpoch % this.stepSize === 0;
+    return this.mapLr((lr) => (decay ? lr * this.gamma : lr));
+  }
+  protected override closedFormLr(): number[] {
+    return this.baseLrs.map((lr) => lr * this.gamma ** Math.floor(this.lastEpoch / this.stepSize));
+  }
+}
+
+/**
+ * The rate times `gamma` at each epoch in `milestones`; one that is there twice counts twice. `torch.optim.lr_scheduler.MultiStepLR`.
+ *
+ * @example new MultiStepLR(optimizer, [30, 80], { gamma: 0.1 })
+ */
+export class MultiStepLR extends LRScheduler {
+  /** How often each milestone was given. */
+  milestones: Map<number, number>;
+  gamma: number;
+
+  constructor(optimizer: Optimizer, milestones: Iterable<number>, options: StepLROptions = {}) {
+    super(optimizer, options);
+    this.milestones = new Map();
+    for (const epoch of milestones) this.milestones.set(epoch, (this.milestones.get(epoch) ?? 0) + 1);
+    this.gamma = options.gamma ?? 0.1;
+    this.initialStep();
+  }
+  protected override computeLr(): number[] {
+    const times = this.milestones.get(this.lastEpoch);
+    return this.mapLr((lr) => (times === undefined ? lr : lr * this.gamma ** times));
+  }
+  protected override closedFormLr(): number[] {
+    const epochs = [...this.milestones].flatMap(([epoch, times]) => new Array<number>(times).fill(epoch)).sort((a, b) => a - b);
+    return this.baseLrs.map((lr) => lr * this.gamma ** bisectRight(epochs, this.lastEpoch));
+  }
+  /** Milestones come as the `Map` of `stateDict()`, or as a plain object with the epochs as keys. */
+  override loadStateDict(stateDict: SchedulerStateDict): void {
+    restoreState(this, stateDict, ["milestones"]);
+    const saved = stateDict.milestones as Map<number, number> | Record<string, number>;
+    const entries = saved instanceof Map ? [...saved] : Object.entries(saved);
+    this.milestones = new Map(entries.map(([epoch, times]) => [Number(epoch), times]));
+  }
+}
+
+/**
+ * The rate times `gamma` every epoch. `torch.optim.lr_scheduler.ExponentialLR`.
+ *
+ * @example new ExponentialLR(optimizer, 0.9)
+ */
+export class ExponentialLR extends LRScheduler {
+  gamma: number;
+
+  constructor(optimizer: Optimizer, gamma: number, options: LRSchedulerOptions = {}) {
+    super(optimizer, options);
+    this.gamma = gamma;
+    this.initialStep();
+  }
+  protected override computeLr(): number[] {
+    return this.mapLr((lr) => (this.lastEpoch === 0 ? lr : lr * this.gamma));
+  }
+  protected override closedFormLr(): number[] {
+    return this.baseLrs.map((lr) => lr * this.gamma ** this.lastEpoch);
+  }
+}
