@@ -6,7 +6,7 @@
  *   const out = linear.call(x); // (128, 30)    the shape, of each declared name in turn
  *   console.log(x); // tensor(6.)               what is printed
  *
- * Other comments are prose. `torch`, `nn`, `F` and `optim` are there without an import.
+ * Other comments are prose. An example without imports finds the names of {@link setting}.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -164,19 +164,39 @@ const examples = [
 rmSync(workspace, { recursive: true, force: true });
 mkdirSync(workspace, { recursive: true });
 const names = library as Record<string, unknown>;
-const prelude = [
-  'import * as torch from "typetorch";',
-  ...(names.nn === undefined ? [] : ["const { nn } = torch;", "const F = torch.nn.functional;"]),
-  ...(names.optim === undefined ? [] : ["const { optim } = torch;"]),
-  'declare function __check(value: unknown, promise: string, form: "value" | "declared" | "printed"): void;',
-];
+
+/** The names that a module of the namespace exports, for a destructuring; empty while it is not there. */
+function exportsOf(path: string): string {
+  let value: unknown = library;
+  for (const part of path.split(".")) value = (value as Record<string, unknown> | undefined)?.[part];
+  return Object.keys(value ?? {}).join(", ");
+}
+
+/** What every example finds: the namespace, its customary parts, and a small model with data to talk about. */
+const setting = `
+import * as torch from "typetorch";
+import type { Tensor } from "typetorch";
+import { ${exportsOf("utils.data")} } from "typetorch/utils/data";
+const { nn, optim } = torch;
+const F = torch.nn.functional;
+const { ${exportsOf("optim.lrScheduler")} } = torch.optim.lrScheduler;
+const x = torch.randn(5, 4);
+const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 3));
+const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+const images = torch.rand(20, 4);
+const labels = torch.randint(0, 3, [20]);
+const dataset = new TensorDataset(images, labels);
+const loader = new DataLoader(dataset, { batchSize: 5 });
+const lossFunction = new nn.CrossEntropyLoss();
+`;
+const declaration = 'declare function __check(value: unknown, promise: string, form: "value" | "declared" | "printed"): void;';
 examples.forEach((example, i) => {
   const imports = [...example.code.matchAll(/^import[\s\S]*?from\s+["'][^"']+["'];?$/gm)].map((m) => m[0]);
   const body = imports.reduce((code, line) => code.replace(line, ""), example.code);
-  const known = prelude.filter((line) => imports.length === 0 || line.startsWith("declare"));
+  const known = imports.length === 0 ? [setting] : imports; // a program of its own brings its imports
   const lines = [
     ...known,
-    ...imports,
+    declaration,
     "export default async function example(): Promise<void> {",
     instrument(body.trim()),
     "}",
