@@ -106,6 +106,7 @@ const lanes = {
     const projects = new Set([...output.matchAll(/Project '([^']+)'/g)].map((m) => m[1]));
     return { passed: status === 0 ? projects.size : 0, failed: status === 0 ? 0 : 1, output };
   },
+  "conformance runner": () => nodeTest([join(root, "conformance/dist/test/runner.test.js")]),
   architecture: () => nodeTest(testFiles(["architecture.test.js"])),
   "unit tests": () => nodeTest(testFiles(null, ALONE)),
   "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
