@@ -3,6 +3,7 @@
  * kernel that reads and writes parameter and state in one pass; over `Tensor` it is ordinary ops through which gradients flow (`differentiable: true`).
  */
 import type { Operand } from "../backends/backend.ts";
+import { typedArrayOf } from "../backends/cpu/memory.ts";
 import { type DType, float32 } from "../core/dtype.ts";
 import { computeType, type Expr, input, param as scalarLeaf } from "../ir/expr.ts";
 import type { Num } from "../ir/num.ts";
@@ -89,13 +90,13 @@ export const scalarState = (value: number): Tensor => tensor(value, { dtype: flo
 
 /** Writes a 0-d tensor of {@link scalarState}. */
 export function setScalar(state: Tensor, value: number): void {
-  (state.data as Float32Array)[0] = value;
+  typedArrayOf(state.storage, state.dtype)[state.storageOffset] = value;
   state.storage.version++;
 }
 
 /** Adds 1 to the step count in a state, and returns it. */
 export function nextStep(step: Tensor): number {
-  const value = step.item() + 1;
+  const value = (typedArrayOf(step.storage, step.dtype)[step.storageOffset] as number) + 1;
   setScalar(step, value);
   return value;
 }
