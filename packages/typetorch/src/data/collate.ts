@@ -24,7 +24,10 @@ export type Collated<T> = T extends Tensor
  * `torch.utils.data.default_collate`.
  *
  * @throws ArgumentTypeError for anything else.
- * @example defaultCollate([[0, 1], [2, 3]])  // [tensor([0, 2]), tensor([1, 3])]
+ * @example
+ * const [first, second] = torch.utils.data.defaultCollate([[0, 1.5], [2, 3]]);
+ * first // tensor([0, 2])
+ * second // tensor([1.5000, 3.0000], dtype=torch.float64)
  */
 export function defaultCollate<T>(batch: readonly T[]): Collated<T> {
   return collate(batch) as Collated<T>;

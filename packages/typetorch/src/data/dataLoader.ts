@@ -35,8 +35,11 @@ export interface DataLoaderOptions<T, B> {
  *
  * @throws ValueError in PyTorch's words for options that exclude each other.
  * @example
- * const loader = new DataLoader(new TensorDataset(images, labels), { batchSize: 64, shuffle: true });
- * for (const [x, y] of loader) train(x, y);
+ * const { DataLoader, TensorDataset } = torch.utils.data;
+ * const dataset = new TensorDataset(torch.zeros(10, 3), torch.arange(10));
+ * const loader = new DataLoader(dataset, { batchSize: 4 });
+ * for (const [x, y] of loader) console.log(x!.shape, y);
+ * loader.length // 3
  */
 export class DataLoader<T, B = Collated<Awaited<T>>> implements Iterable<B>, AsyncIterable<B> {
   readonly dataset: DatasetLike<T> | IterableDataset<T>;

@@ -11,11 +11,18 @@ export type DatasetLike<T> = Dataset<T> | readonly T[];
 /**
  * Samples by index: a subclass gives `getItem` and `length`. `torch.utils.data.Dataset`.
  *
+ *
  * @example
- * class Squares extends Dataset<[Tensor, number]> {
- *   get length() { return 100; }
- *   getItem(i: number): [Tensor, number] { return [torch.tensor(i), i * i]; }
+ * const { Dataset } = torch.utils.data;
+ * class Squares extends Dataset<[x: torch.Tensor, square: number]> {
+ *   get length() {
+ *     return 100;
+ *   }
+ *   getItem(i: number): [torch.Tensor, number] {
+ *     return [torch.tensor(i), i * i];
+ *   }
  * }
+ * new Squares().getItem(3)[1] // 9
  */
 export abstract class Dataset<T> {
   /** Sample number `index`; a promise for one when it is read with `for await`. */
@@ -40,10 +47,15 @@ export abstract class Dataset<T> {
  * Samples in the order in which they come, for streams: a subclass gives `[Symbol.iterator]`, or `[Symbol.asyncIterator]` for `for await`; `length` is
  * optional. `torch.utils.data.IterableDataset`.
  *
+ *
  * @example
- * class Lines extends IterableDataset<string> {
- *   *[Symbol.iterator]() { yield* text.split('\n'); }
+ * const { DataLoader, IterableDataset } = torch.utils.data;
+ * class Words extends IterableDataset<string> {
+ *   override *[Symbol.iterator]() {
+ *     yield* ["to", "be", "or"];
+ *   }
  * }
+ * [...new DataLoader(new Words(), { batchSize: 2 })] // [["to", "be"], ["or"]]
  */
 export abstract class IterableDataset<T> {
   [Symbol.iterator]?(): Iterator<T>;
@@ -68,7 +80,11 @@ export function itemOf<T>(dataset: DatasetLike<T>, index: number): T {
 /**
  * Tensors of the same length, indexed along their first dimension. `torch.utils.data.TensorDataset`.
  *
- * @example new TensorDataset(images, labels)
+ *
+ * @example
+ * const { TensorDataset } = torch.utils.data;
+ * const dataset = new TensorDataset(torch.zeros(10, 3), torch.arange(10));
+ * dataset.getItem(7)[1] // tensor(7)
  */
 export class TensorDataset<T extends Tensor[] = Tensor[]> extends Dataset<T> {
   readonly tensors: T;
@@ -95,7 +111,10 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> extends Dataset<T> {
 /**
  * One dataset after the other. `torch.utils.data.ConcatDataset`.
  *
- * @example new ConcatDataset([train, extra])
+ *
+ * @example
+ * const { ConcatDataset } = torch.utils.data;
+ * new ConcatDataset([["a", "b"], ["c"]]).getItem(2) // "c"
  */
 export class ConcatDataset<T> extends Dataset<T> {
   readonly datasets: readonly DatasetLike<T>[];
@@ -136,7 +155,15 @@ export class ConcatDataset<T> extends Dataset<T> {
 /**
  * One stream after the other. `torch.utils.data.ChainDataset`.
  *
- * @example new ChainDataset([linesOfA, linesOfB])
+ *
+ * @example
+ * const { ChainDataset, IterableDataset } = torch.utils.data;
+ * class Up extends IterableDataset<number> {
+ *   override *[Symbol.iterator]() {
+ *     yield* [1, 2];
+ *   }
+ * }
+ * [...new ChainDataset([new Up(), new Up()])] // [1, 2, 1, 2]
  */
 export class ChainDataset<T> extends IterableDataset<T> {
   readonly datasets: readonly IterableDataset<T>[];
@@ -164,7 +191,10 @@ export class ChainDataset<T> extends IterableDataset<T> {
 /**
  * Some samples of a dataset. `torch.utils.data.Subset`.
  *
- * @example new Subset(dataset, [0, 2, 4])
+ *
+ * @example
+ * const { Subset } = torch.utils.data;
+ * new Subset(["a", "b", "c", "d"], [0, 2]).getItem(1) // "c"
  */
 export class Subset<T> extends Dataset<T> {
   readonly dataset: DatasetLike<T>;

@@ -60,7 +60,10 @@ export interface RandomSamplerOptions {
 /**
  * All indices in a random order, or random ones with replacement. `torch.utils.data.RandomSampler`.
  *
- * @example new RandomSampler(dataset, { replacement: true, numSamples: 1000 })
+ *
+ * @example
+ * const { RandomSampler } = torch.utils.data;
+ * [...new RandomSampler([0, 0, 0], { replacement: true, numSamples: 20 })].length // 20
  */
 export class RandomSampler extends Sampler {
   readonly dataSource: Sized;
@@ -110,7 +113,10 @@ export class RandomSampler extends Sampler {
 /**
  * The given indices in a random order. `torch.utils.data.SubsetRandomSampler`.
  *
- * @example new SubsetRandomSampler(trainIndices)
+ *
+ * @example
+ * const { SubsetRandomSampler } = torch.utils.data;
+ * [...new SubsetRandomSampler([4, 5, 6])].sort() // [4, 5, 6]
  */
 export class SubsetRandomSampler extends Sampler {
   readonly indices: readonly number[];
@@ -131,7 +137,10 @@ export class SubsetRandomSampler extends Sampler {
 /**
  * Indices with probabilities in proportion to `weights`. `torch.utils.data.WeightedRandomSampler`.
  *
- * @example new WeightedRandomSampler([0.1, 0.9, 0.4], 5)
+ *
+ * @example
+ * const { WeightedRandomSampler } = torch.utils.data;
+ * [...new WeightedRandomSampler([0, 0, 1], 4)] // [2, 2, 2, 2]
  */
 export class WeightedRandomSampler extends Sampler {
   readonly weights: Tensor;
@@ -173,7 +182,10 @@ export class WeightedRandomSampler extends Sampler {
 /**
  * Lists of indices from another sampler. `torch.utils.data.BatchSampler`.
  *
- * @example [...new BatchSampler(new SequentialSampler(list), 3, false)]  // [[0, 1, 2], [3, 4, 5], …]
+ *
+ * @example
+ * const { BatchSampler, SequentialSampler } = torch.utils.data;
+ * [...new BatchSampler(new SequentialSampler("abcde"), 2, false)] // [[0, 1], [2, 3], [4]]
  */
 export class BatchSampler<I = number> extends Sampler<I[]> {
   readonly sampler: Iterable<I>;

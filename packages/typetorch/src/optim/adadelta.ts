@@ -43,7 +43,11 @@ const update = variants((flags) => {
  *
  * @source ADADELTA: An Adaptive Learning Rate Method, https://arxiv.org/abs/1212.5701
  * @example
- * const optimizer = new torch.optim.Adadelta(model.parameters());
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.Adadelta([w]);
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.9968, 1.9968])
  */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: ParamsInput<AdadeltaOptions>, options: AdadeltaOptions = {}) {

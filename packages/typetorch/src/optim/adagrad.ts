@@ -42,7 +42,11 @@ const update = variants((flags) => {
  *
  * @source Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, http://jmlr.org/papers/v12/duchi11a.html
  * @example
- * const optimizer = new torch.optim.Adagrad(model.parameters(), { lr: 0.1 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.Adagrad([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.9000, 1.9000])
  */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: ParamsInput<AdagradOptions>, options: AdagradOptions = {}) {

@@ -108,7 +108,11 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
  *
  * @source Adam: A Method for Stochastic Optimization, https://arxiv.org/abs/1412.6980
  * @example
- * const optimizer = new torch.optim.Adam(model.parameters(), { lr: 3e-4 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.Adam([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.9000, 1.9000])
  */
 export class Adam extends AdamBase {
   protected override get decoupled(): boolean {
@@ -124,7 +128,11 @@ export class Adam extends AdamBase {
  *
  * @source Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
  * @example
- * const optimizer = new torch.optim.AdamW(model.parameters(), { lr: 3e-4, weightDecay: 0.1 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.AdamW([w], { lr: 0.1, weightDecay: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.8900, 1.8800])
  */
 export class AdamW extends AdamBase {
   protected override get decoupled(): boolean {

@@ -42,7 +42,11 @@ const update = variants((flags) => {
  *
  * @source Adam: A Method for Stochastic Optimization, https://arxiv.org/abs/1412.6980
  * @example
- * const optimizer = new torch.optim.Adamax(model.parameters(), { lr: 2e-3 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.Adamax([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.9000, 1.9000])
  */
 export class Adamax extends Optimizer<AdamaxOptions> {
   constructor(params: ParamsInput<AdamaxOptions>, options: AdamaxOptions = {}) {

@@ -47,7 +47,11 @@ const update = variants((flags) => {
  *
  * @source Acceleration of stochastic approximation by averaging, https://dl.acm.org/citation.cfm?id=131098
  * @example
- * const optimizer = new torch.optim.ASGD(model.parameters(), { lr: 1e-2 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.ASGD([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.8000, 1.6000])
  */
 export class ASGD extends Optimizer<ASGDOptions> {
   constructor(params: ParamsInput<ASGDOptions>, options: ASGDOptions = {}) {

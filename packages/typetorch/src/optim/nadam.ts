@@ -43,7 +43,11 @@ const update = variants((flags) => {
  *
  * @source Incorporating Nesterov Momentum into Adam, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
  * @example
- * const optimizer = new torch.optim.NAdam(model.parameters(), { lr: 2e-3 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.NAdam([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.8950, 1.8950])
  */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: ParamsInput<NAdamOptions>, options: NAdamOptions = {}) {

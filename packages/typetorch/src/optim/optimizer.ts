@@ -39,17 +39,22 @@ export interface RemovableHandle {
  * Base class of the optimizers, and of your own: give `super` the parameters and the default options (one that is `undefined` must come with the group), and
  * override `updateGroup`, or `step`. `torch.optim.Optimizer`.
  *
+ *
  * @example
- * class SignSGD extends torch.optim.Optimizer<{ lr?: number }> {
- *   constructor(params: ParamsInput, options: { lr?: number } = {}) {
+ * class SignSGD extends optim.Optimizer<{ lr?: number }> {
+ *   constructor(params: optim.ParamsInput, options: { lr?: number } = {}) {
  *     super(params, { lr: options.lr ?? 0.01 });
  *   }
- *   protected override updateGroup(group: ParamGroup) {
+ *   protected override updateGroup(group: optim.ParamGroup) {
  *     torch.noGrad(() => {
  *       for (const p of group.params) if (p.grad) p.sub_(p.grad.sign().mul(group.lr));
  *     });
  *   }
  * }
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * w.square().sum().backward();
+ * new SignSGD([w], { lr: 0.5 }).step();
+ * w.detach() // tensor([0.5000, 1.5000])
  */
 export class Optimizer<O extends object = object> {
   /** The options of groups that give none of their own. */
@@ -128,11 +133,6 @@ export class Optimizer<O extends object = object> {
 
   /**
    * Changes the parameters by one step. `closure` computes the loss anew (gradients are on inside it) and what it returns is returned.
-   *
-   * @example
-   * optimizer.zeroGrad();
-   * loss.backward();
-   * optimizer.step();
    */
   step(): undefined;
   step<R>(closure: () => R): R;

@@ -43,7 +43,11 @@ const update = variants((flags) => {
  *
  * @source On the Variance of the Adaptive Learning Rate and Beyond, https://arxiv.org/abs/1908.03265
  * @example
- * const optimizer = new torch.optim.RAdam(model.parameters(), { lr: 1e-3 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.RAdam([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.8000, 1.6000])
  */
 export class RAdam extends Optimizer<RAdamOptions> {
   constructor(params: ParamsInput<RAdamOptions>, options: RAdamOptions = {}) {

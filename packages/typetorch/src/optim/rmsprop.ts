@@ -63,7 +63,11 @@ const update = variants((flags) => {
  *
  * @source Lecture 6e of Neural Networks for Machine Learning, G. Hinton; centered: Generating Sequences With Recurrent Neural Networks, https://arxiv.org/abs/1308.0850
  * @example
- * const optimizer = new torch.optim.RMSprop(model.parameters(), { lr: 1e-3, momentum: 0.9 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.RMSprop([w], { lr: 0.01 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.9000, 1.9000])
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: ParamsInput<RMSpropOptions>, options: RMSpropOptions = {}) {

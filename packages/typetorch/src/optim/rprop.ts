@@ -42,7 +42,11 @@ const update = variants((flags) => {
  *
  * @source A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP Algorithm, https://doi.org/10.1109/ICNN.1993.298623
  * @example
- * const optimizer = new torch.optim.Rprop(model.parameters(), { lr: 1e-2 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.Rprop([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.9000, 1.9000])
  */
 export class Rprop extends Optimizer<RpropOptions> {
   constructor(params: ParamsInput<RpropOptions>, options: RpropOptions = {}) {

@@ -44,8 +44,13 @@ const update = variants((flags) => {
 /**
  * Stochastic gradient descent, optionally with momentum: m = momentum m + (1 - dampening) g; p = p - lr m. `torch.optim.SGD`.
  *
+ *
  * @example
- * const optimizer = new torch.optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+ * const w = torch.tensor([1, 2]).requiresGrad_();
+ * const optimizer = new optim.SGD([w], { lr: 0.1, momentum: 0.9 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * w.detach() // tensor([0.8000, 1.6000])
  */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: ParamsInput<SGDOptions>, options: SGDOptions = {}) {

@@ -39,7 +39,13 @@ export interface SequentialLROptions {
 /**
  * One scheduler after another; `milestones[i]` is the epoch at which scheduler i + 1 takes over. `torch.optim.lr_scheduler.SequentialLR`.
  *
- * @example new SequentialLR(optimizer, [new LinearLR(optimizer), new ExponentialLR(optimizer, 0.9)], [5])
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const { LinearLR, ExponentialLR, SequentialLR } = optim.lrScheduler;
+ * const warmup = new LinearLR(optimizer, { startFactor: 0.5, totalIters: 5 });
+ * const scheduler = new SequentialLR(optimizer, [warmup, new ExponentialLR(optimizer, 0.9)], [5]);
+ * scheduler.getLastLr() // [0.5]
  */
 export class SequentialLR extends CompositeScheduler {
   protected _milestones: number[];
@@ -85,7 +91,12 @@ export class SequentialLR extends CompositeScheduler {
 /**
  * Several schedulers at once, each changing what the one before left. `torch.optim.lr_scheduler.ChainedScheduler`.
  *
- * @example new ChainedScheduler([new ConstantLR(optimizer), new ExponentialLR(optimizer, 0.9)])
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const { ConstantLR, ExponentialLR, ChainedScheduler } = optim.lrScheduler;
+ * const constant = new ConstantLR(optimizer, { factor: 0.5 });
+ * new ChainedScheduler([constant, new ExponentialLR(optimizer, 0.9)]).getLastLr() // [0.5]
  */
 export class ChainedScheduler extends CompositeScheduler {
   constructor(schedulers: readonly LRScheduler[]) {

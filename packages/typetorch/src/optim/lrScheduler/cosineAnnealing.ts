@@ -11,7 +11,10 @@ export interface CosineAnnealingLROptions extends LRSchedulerOptions {
  * lr = etaMin + (initial - etaMin) * (1 + cos(pi * epoch / T_max)) / 2, in its recursive form. `torch.optim.lr_scheduler.CosineAnnealingLR`.
  *
  * @source SGDR: Stochastic Gradient Descent with Warm Restarts, https://arxiv.org/abs/1608.03983
- * @example new CosineAnnealingLR(optimizer, 100, { etaMin: 1e-5 })
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.CosineAnnealingLR(optimizer, 100);
+ * scheduler.getLastLr() // [1]
  */
 export class CosineAnnealingLR extends LRScheduler {
   T_max: number;
@@ -51,7 +54,14 @@ export interface CosineAnnealingWarmRestartsOptions extends CosineAnnealingLROpt
  * `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`.
  *
  * @source SGDR: Stochastic Gradient Descent with Warm Restarts, https://arxiv.org/abs/1608.03983
- * @example new CosineAnnealingWarmRestarts(optimizer, 10, { T_mult: 2 })
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.CosineAnnealingWarmRestarts(optimizer, 10, { T_mult: 2 });
+ * for (let i = 0; i < 10; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [1]
  */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
   T_0: number;

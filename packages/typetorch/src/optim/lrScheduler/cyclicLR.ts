@@ -27,7 +27,10 @@ export interface CyclicLROptions extends LRSchedulerOptions {
  * The rate goes up and down between two bounds; `step()` is called after every batch. `torch.optim.lr_scheduler.CyclicLR`.
  *
  * @source Cyclical Learning Rates for Training Neural Networks, https://arxiv.org/abs/1506.01186
- * @example new CyclicLR(optimizer, 0.01, 0.1, { stepSizeUp: 500 })
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1, momentum: 0.9 });
+ * const scheduler = new optim.lrScheduler.CyclicLR(optimizer, 0.25, 1, { stepSizeUp: 500 });
+ * scheduler.getLastLr() // [0.25]
  */
 export class CyclicLR extends LRScheduler {
   maxLrs: number[];

@@ -48,7 +48,15 @@ abstract class FunctionLR extends LRScheduler {
 /**
  * The rate is the initial one times `lrLambda(epoch)`. `torch.optim.lr_scheduler.LambdaLR`.
  *
- * @example new LambdaLR(optimizer, (epoch) => 0.95 ** epoch)
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.LambdaLR(optimizer, (epoch) => 0.5 ** epoch);
+ * for (let i = 0; i < 2; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [0.25]
  */
 export class LambdaLR extends FunctionLR {
   protected override computeLr(): number[] {
@@ -59,7 +67,15 @@ export class LambdaLR extends FunctionLR {
 /**
  * The present rate is multiplied by `lrLambda(epoch)` at each step. `torch.optim.lr_scheduler.MultiplicativeLR`.
  *
- * @example new MultiplicativeLR(optimizer, () => 0.95)
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.MultiplicativeLR(optimizer, () => 0.5);
+ * for (let i = 0; i < 2; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [0.25]
  */
 export class MultiplicativeLR extends FunctionLR {
   protected override computeLr(): number[] {

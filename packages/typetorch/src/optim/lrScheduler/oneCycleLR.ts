@@ -70,7 +70,10 @@ function positiveInteger(name: string, value: number | null): number {
  * One rise to `maxLr` and one fall far below the start; `step()` is called after every batch. `torch.optim.lr_scheduler.OneCycleLR`.
  *
  * @source Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, https://arxiv.org/abs/1708.07120
- * @example new OneCycleLR(optimizer, 0.01, { epochs: 10, stepsPerEpoch: loader.length })
+ * @example
+ * const optimizer = new optim.Adam([torch.zeros(1).requiresGrad_()]);
+ * const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, 0.5, { epochs: 10, stepsPerEpoch: 100 });
+ * scheduler.getLastLr() // [0.02]
  */
 export class OneCycleLR extends LRScheduler {
   totalSteps: number;

@@ -28,9 +28,12 @@ export interface ReduceLROnPlateauOptions {
 /**
  * The rate times `factor` when a metric stopped getting better; `step(metric)` after each epoch. `torch.optim.lr_scheduler.ReduceLROnPlateau`.
  *
+ *
  * @example
- * const scheduler = new ReduceLROnPlateau(optimizer, 'min', { patience: 5 });
- * scheduler.step(validationLoss);
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.ReduceLROnPlateau(optimizer, "min", { patience: 1, factor: 0.5 });
+ * for (const loss of [3, 2, 2, 2]) scheduler.step(loss);
+ * scheduler.getLastLr() // [0.5]
  */
 export class ReduceLROnPlateau {
   readonly optimizer: Optimizer;

@@ -9,7 +9,15 @@ export interface StepLROptions extends LRSchedulerOptions {
 /**
  * The rate times `gamma` every `stepSize` epochs. `torch.optim.lr_scheduler.StepLR`.
  *
- * @example new StepLR(optimizer, 30, { gamma: 0.1 })
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.StepLR(optimizer, 30, { gamma: 0.5 });
+ * for (let i = 0; i < 30; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [0.5]
  */
 export class StepLR extends LRScheduler {
   stepSize: number;
@@ -33,7 +41,15 @@ export class StepLR extends LRScheduler {
 /**
  * The rate times `gamma` at each epoch in `milestones`; one that is there twice counts twice. `torch.optim.lr_scheduler.MultiStepLR`.
  *
- * @example new MultiStepLR(optimizer, [30, 80], { gamma: 0.1 })
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.MultiStepLR(optimizer, [2, 4], { gamma: 0.5 });
+ * for (let i = 0; i < 4; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [0.25]
  */
 export class MultiStepLR extends LRScheduler {
   /** How often each milestone was given. */
@@ -67,7 +83,15 @@ export class MultiStepLR extends LRScheduler {
 /**
  * The rate times `gamma` every epoch. `torch.optim.lr_scheduler.ExponentialLR`.
  *
- * @example new ExponentialLR(optimizer, 0.9)
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.ExponentialLR(optimizer, 0.5);
+ * for (let i = 0; i < 3; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [0.125]
  */
 export class ExponentialLR extends LRScheduler {
   gamma: number;

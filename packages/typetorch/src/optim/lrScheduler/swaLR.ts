@@ -13,7 +13,12 @@ export interface SWALROptions extends LRSchedulerOptions {
  * Anneals the rate to a constant one, for stochastic weight averaging. `torch.optim.swa_utils.SWALR`.
  *
  * @source Averaging Weights Leads to Wider Optima and Better Generalization, https://arxiv.org/abs/1803.05407
- * @example new SWALR(optimizer, 0.05, { annealEpochs: 20 })
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.swaUtils.SWALR(optimizer, 0.25, { annealEpochs: 1 });
+ * optimizer.step();
+ * scheduler.step();
+ * scheduler.getLastLr() // [0.25]
  */
 export class SWALR extends LRScheduler {
   annealEpochs: number;

@@ -12,7 +12,11 @@ export interface ConstantLROptions extends LRSchedulerOptions {
 /**
  * The rate times `factor` for the first `totalIters` epochs. `torch.optim.lr_scheduler.ConstantLR`.
  *
- * @example new ConstantLR(optimizer, { factor: 0.5, totalIters: 4 })
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.ConstantLR(optimizer, { factor: 0.5, totalIters: 4 });
+ * scheduler.getLastLr() // [0.5]
  */
 export class ConstantLR extends LRScheduler {
   factor: number;
@@ -49,7 +53,11 @@ export interface LinearLROptions extends LRSchedulerOptions {
 /**
  * The rate's factor goes linearly from `startFactor` to `endFactor` in `totalIters` epochs. `torch.optim.lr_scheduler.LinearLR`.
  *
- * @example new LinearLR(optimizer, { startFactor: 0.1, totalIters: 10 })
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.LinearLR(optimizer, { startFactor: 0.5, totalIters: 10 });
+ * scheduler.getLastLr() // [0.5]
  */
 export class LinearLR extends LRScheduler {
   startFactor: number;
@@ -96,7 +104,15 @@ export interface PolynomialLROptions extends LRSchedulerOptions {
 /**
  * lr = initial * (1 - epoch / totalIters) ^ power. `torch.optim.lr_scheduler.PolynomialLR`.
  *
- * @example new PolynomialLR(optimizer, { totalIters: 4, power: 1 })
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
+ * const scheduler = new optim.lrScheduler.PolynomialLR(optimizer, { totalIters: 4 });
+ * for (let i = 0; i < 2; i++) {
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr() // [0.5]
  */
 export class PolynomialLR extends LRScheduler {
   totalIters: number;
