@@ -1,6 +1,21 @@
 /**
  * Every op that is a function of the torch namespace. Each folder lists its own.
  */
+// Activations are listed in torch.nn.functional; the torch namespace has only some of them.
+export {
+  celu,
+  celu_,
+  hardshrink,
+  prelu,
+  relu,
+  relu_,
+  rrelu,
+  rrelu_,
+  selu,
+  selu_,
+  threshold,
+  threshold_,
+} from "./activation/index.ts";
 export * from "./arithmetic/index.ts";
 export * from "./comparison/index.ts";
 export * from "./factory/index.ts";

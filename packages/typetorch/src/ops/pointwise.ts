@@ -266,9 +266,26 @@ class Variant implements Op<Attributes> {
     return gradients.map((e, i) => {
       if (!e || (needs & (1 << i)) === 0) return null;
       const shaped = sumToShape(e, saved.inputShape(i));
-      return shaped.dtype === saved.inputDtype(i) ? shaped : shaped.to(saved.inputDtype(i));
+      const typed = shaped.dtype === saved.inputDtype(i) ? shaped : shaped.to(saved.inputDtype(i));
+      return typed.requiresGrad ? typed : withZeroDerivative(typed, tensors);
     });
   }
+}
+
+let flatOp: Pointwise | null = null;
+
+/**
+ * A piecewise linear op's gradient reads its operands in conditions only, so that nothing connects it with them. PyTorch's derivative of it with respect to
+ * them is zero, not absent.
+ */
+function withZeroDerivative(gradient: Tensor, operands: readonly (Tensor | null)[]): Tensor {
+  const x = operands.find((t) => t?.requiresGrad && sameShape(t.shape, gradient.shape));
+  if (!x) return gradient;
+  flatOp ??= definePointwise(
+    { name: "piecewise_backward", compute: "first", forward: ([g]) => g!, backward: (g) => [g, g.mul(0)] },
+    2,
+  );
+  return flatOp([gradient, x]);
 }
 
 interface BackwardKernel {
