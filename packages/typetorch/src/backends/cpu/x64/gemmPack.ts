@@ -1,0 +1,309 @@
+/**
+ * Packing routines of matrix products, called by the driver or by the packing phase. All take their arguments in registers and change any but rbx, rbp, rdi, rsp
+ * and r12 to r15.
+ */
+import {
+  type Assembler,
+  type Vec,
+  k1,
+  k2,
+  ptr,
+  r8,
+  r9,
+  r10,
+  r11,
+  rax,
+  rcx,
+  rdx,
+  rsi,
+  rsp,
+  xmm,
+  ymm,
+  zmm,
+} from "./assembler.ts";
+import { type GemmTarget, itemBytes, lanes, typed, vectorBytes } from "./gemmTile.ts";
+
+const register = (target: GemmTarget, id: number): Vec => (target.avx512 ? zmm(id) : ymm(id));
+
+/** A mask vector (AVX2) whose first `count` lanes are set; `count` may be any integer. Changes xmm `id`. */
+export function emitLaneMask(a: Assembler, target: GemmTarget, id: number, count: Parameters<Assembler["mov"]>[1] & object): void {
+  const w = lanes(target);
+  if (target.double) {
+    a.op("vmovq", xmm(id), count as never);
+    a.op("vpbroadcastq", ymm(id), xmm(id));
+    a.op("vpcmpgtq", ymm(id), ymm(id), a.longs(...Array.from({ length: w }, (_, i) => i)));
+  } else {
+    a.op("vmovd", xmm(id), count as never);
+    a.op("vpbroadcastd", ymm(id), xmm(id));
+    a.op("vpcmpgtd", ymm(id), ymm(id), a.ints(...Array.from({ length: w }, (_, i) => i)));
+  }
+}
+
+/**
+ * Copies `vectors` vectors for every step of k: of these `rcx` elements (at least 1) are read, the rest becomes zero.
+ * rsi source, r9 distance of its steps, rdx target (steps follow each other), r8 steps (may be 0).
+ */
+export function emitPackRows(a: Assembler, target: GemmTarget, vectors: 1 | 2): void {
+  const bytes = vectorBytes(target);
+  const w = lanes(target);
+  const move = typed(target, "vmovu");
+  const end = a.label();
+  a.test(r8, r8);
+  a.jcc("z", end);
+  const masks = [k1, k2];
+  if (target.avx512) {
+    a.mov(rax, -1);
+    a.op("bzhi", rax, rax, rcx);
+    a.op("kmovw", k1, rax.d);
+    a.shr(rax, w);
+    a.op("kmovw", k2, rax.d);
+  } else {
+    emitLaneMask(a, target, 14, target.double ? rcx : rcx.d);
+    a.lea(rax, ptr(rcx, -w));
+    emitLaneMask(a, target, 15, target.double ? rax : rax.d);
+  }
+  const loop = a.label(true);
+  for (let v = 0; v < vectors; v++) {
+    if (target.avx512) a.op(move, register(target, v).kz(masks[v]!), ptr(rsi, v * bytes));
+    else a.op(typed(target, "vmaskmov"), register(target, v), register(target, 14 + v), ptr(rsi, v * bytes));
+  }
+  for (let v = 0; v < vectors; v++) a.op(move, ptr(rdx, v * bytes), register(target, v));
+  a.add(rsi, r9);
+  a.add(rdx, vectors * bytes);
+  a.dec(r8);
+  a.jcc("nz", loop);
+  a.bind(end);
+  a.ret();
+}
+
+/** Copies `rcx` rows (at least 1) of `r8` elements; rsi source, r9 distance of its rows, rdx target, r10 distance of its rows. */
+export function emitCopyRows(a: Assembler, target: GemmTarget): void {
+  const bytes = vectorBytes(target);
+  const w = lanes(target);
+  const move = typed(target, "vmovu");
+  const register0 = register(target, 0);
+  const shift = target.double ? 3 : 2;
+  if (target.avx512) {
+    a.mov(r11, r8);
+    a.and(r11, w - 1);
+    a.mov(rax, -1);
+    a.op("bzhi", rax.d, rax.d, r11.d);
+    a.op("kmovw", k1, rax.d);
+  } else {
+    a.mov(r11, r8);
+    a.and(r11, w - 1);
+    emitLaneMask(a, target, 15, target.double ? r11 : r11.d);
+  }
+  a.shl(r8, shift); // bytes
+  a.mov(r11, r8);
+  a.and(r11, -bytes); // of which in whole vectors
+  const row = a.label(true);
+  const loop = a.label();
+  const tail = a.label();
+  const next = a.label();
+  a.mov(rax, 0);
+  a.cmp(rax, r11);
+  a.jcc("ge", tail);
+  a.bind(loop);
+  a.op(move, register0, ptr(rsi, 0, rax));
+  a.op(move, ptr(rdx, 0, rax), register0);
+  a.add(rax, bytes);
+  a.cmp(rax, r11);
+  a.jcc("l", loop);
+  a.bind(tail);
+  a.cmp(rax, r8);
+  a.jcc("ge", next);
+  if (target.avx512) {
+    a.op(move, register0.kz(k1), ptr(rsi, 0, rax));
+    a.op(move, ptr(rdx, 0, rax).k(k1), register0);
+  } else {
+    a.op(typed(target, "vmaskmov"), register0, register(target, 15), ptr(rsi, 0, rax));
+    a.op(typed(target, "vmaskmov"), ptr(rdx, 0, rax), register(target, 15), register0);
+  }
+  a.bind(next);
+  a.add(rsi, r9);
+  a.add(rdx, r10);
+  a.dec(rcx);
+  a.jcc("nz", row);
+  a.ret();
+}
+
+/**
+ * Transposes into a panel of two vectors for each step of k: element (k, j) of the panel is element k of column j of the source, and every column is
+ * contiguous. Columns from `rcx` (at least 1) on repeat the last one. rsi source, r9 distance of its columns, rdx target, r8 steps (may be 0).
+ */
+export function emitPackTransposed(a: Assembler, target: GemmTarget): void {
+  const bytes = vectorBytes(target);
+  const w = lanes(target);
+  const move = typed(target, "vmovu");
+  const table = w * 8;
+  const panel = 2 * bytes;
+  a.sub(rsp, table + 32);
+  const at = { target: ptr(rsp, table), steps: ptr(rsp, table + 8), valid: ptr(rsp, table + 16), source: ptr(rsp, table + 24) };
+  a.mov(at.target, rdx);
+  a.mov(at.steps, r8);
+  a.mov(at.valid, rcx);
+  a.mov(at.source, rsi);
+  for (const half of [0, 1]) {
+    // addresses of this half's columns
+    const fill = a.label();
+    a.mov(rax, half * w);
+    a.mov(r11, 0);
+    a.bind(fill);
+    a.mov(rcx, at.valid);
+    a.dec(rcx);
+    a.cmp(rax, rcx);
+    a.cmov("l", rcx, rax);
+    a.imul(rcx, r9);
+    a.add(rcx, at.source);
+    a.mov(ptr(rsp, 0, r11, 8), rcx);
+    a.inc(rax);
+    a.inc(r11);
+    a.cmp(r11, w);
+    a.jcc("l", fill);
+
+    const block = a.label();
+    const partial = a.label();
+    const done = a.label();
+    a.mov(rdx, at.target);
+    if (half === 1) a.add(rdx, bytes);
+    a.mov(r8, at.steps);
+    a.mov(r10, 0); // offset in the columns
+    a.bind(block);
+    a.cmp(r8, w);
+    a.jcc("l", partial);
+    for (let i = 0; i < w; i++) {
+      a.mov(rax, ptr(rsp, i * 8));
+      a.op(move, register(target, i), ptr(rax, 0, r10));
+    }
+    for (const [i, x] of transpose(a, target).entries()) a.op(move, ptr(rdx, i * panel), x);
+    a.add(r10, bytes);
+    a.add(rdx, w * panel);
+    a.sub(r8, w);
+    a.jmp(block);
+    a.bind(partial);
+    a.test(r8, r8);
+    a.jcc("z", done);
+    if (target.avx512) {
+      a.mov(rax, -1);
+      a.op("bzhi", rax.d, rax.d, r8.d);
+      a.op("kmovw", k1, rax.d);
+    } else emitLaneMask(a, target, 15, target.double ? r8 : r8.d);
+    for (let i = 0; i < w; i++) {
+      a.mov(rax, ptr(rsp, i * 8));
+      const from = ptr(rax, 0, r10);
+      if (target.avx512) a.op(move, register(target, i).kz(k1), from);
+      else a.op(typed(target, "vmaskmov"), register(target, i), register(target, 15), from);
+    }
+    for (const [i, x] of transpose(a, target).entries()) {
+      a.op(move, ptr(rdx, i * panel), x);
+      a.cmp(r8, i + 1);
+      a.jcc("le", done);
+    }
+    a.bind(done);
+  }
+  a.add(rsp, table + 32);
+  a.ret();
+}
+
+/** Emits the transposition of a square of vectors in registers 0 to w-1; returns the registers that hold its rows. */
+export function transpose(a: Assembler, target: GemmTarget): readonly Vec[] {
+  const w = lanes(target);
+  const half = w;
+  let current = Array.from({ length: w }, (_, i) => register(target, i));
+  let spare = Array.from({ length: w }, (_, i) => register(target, half + i));
+  const swap = (): void => {
+    [current, spare] = [spare, current];
+  };
+  // within 128 bits
+  if (!target.double) {
+    for (let i = 0; i < w; i += 2) {
+      a.op("vunpcklps", spare[i]!, current[i]!, current[i + 1]!);
+      a.op("vunpckhps", spare[i + 1]!, current[i]!, current[i + 1]!);
+    }
+    swap();
+    for (let i = 0; i < w; i += 4) {
+      a.op("vunpcklpd", spare[i]!, current[i]!, current[i + 2]!);
+      a.op("vunpckhpd", spare[i + 1]!, current[i]!, current[i + 2]!);
+      a.op("vunpcklpd", spare[i + 2]!, current[i + 1]!, current[i + 3]!);
+      a.op("vunpckhpd", spare[i + 3]!, current[i + 1]!, current[i + 3]!);
+    }
+  } else {
+    for (let i = 0; i < w; i += 2) {
+      a.op("vunpcklpd", spare[i]!, current[i]!, current[i + 1]!);
+      a.op("vunpckhpd", spare[i + 1]!, current[i]!, current[i + 1]!);
+    }
+  }
+  swap();
+  // 128-bit parts: group[q][c] holds, in its part L, rows of group q of column per * L + c
+  const per = target.double ? 2 : 4;
+  const rows: Vec[] = new Array(w);
+  for (let c = 0; c < per; c++) {
+    const group = Array.from({ length: w / per }, (_, q) => current[q * per + c]!);
+    const free = Array.from({ length: w / per }, (_, q) => spare[q * per + c]!);
+    if (target.avx512) {
+      const [g0, g1, g2, g3] = group as [Vec, Vec, Vec, Vec];
+      const [f0, f1, f2, f3] = free as [Vec, Vec, Vec, Vec];
+      a.op("vshuff64x2", f0, g0, g1, 0x88);
+      a.op("vshuff64x2", f1, g2, g3, 0x88);
+      a.op("vshuff64x2", f2, g0, g1, 0xdd);
+      a.op("vshuff64x2", f3, g2, g3, 0xdd);
+      a.op("vshuff64x2", g0, f0, f1, 0x88);
+      a.op("vshuff64x2", g1, f2, f3, 0x88);
+      a.op("vshuff64x2", g2, f0, f1, 0xdd);
+      a.op("vshuff64x2", g3, f2, f3, 0xdd);
+      for (const [part, x] of [g0, g1, g2, g3].entries()) rows[part * per + c] = x;
+    } else {
+      a.op("vperm2f128", free[0]!, group[0]!, group[1]!, 0x20);
+      a.op("vperm2f128", free[1]!, group[0]!, group[1]!, 0x31);
+      rows[c] = free[0]!;
+      rows[per + c] = free[1]!;
+    }
+  }
+  return rows;
+}
+
+/** Slots of the packing phase's block. */
+export const packSlot = { begin: 1, end: 2, source: 3, panelStep: 4, target: 5, targetStep: 6, steps: 7, distance: 8, columns: 9, routine: 10, slots: 11 } as const;
+
+/** Emits the packing phase: packs panels `begin` to `end` of a matrix by the routine whose address is given. `panelColumns` is the width of a panel. */
+export function emitPackPhase(a: Assembler, panelColumns: number, registers: { rbx: typeof rax; rdi: typeof rax; r12: typeof rax }): void {
+  const { rbx, rdi, r12 } = registers;
+  const int = (to: typeof rax, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
+  a.push(rbx);
+  a.push(r12);
+  a.sub(rsp, 8);
+  int(rbx, packSlot.begin);
+  const loop = a.label();
+  const end = a.label();
+  a.bind(loop);
+  int(rax, packSlot.end);
+  a.cmp(rbx, rax);
+  a.jcc("ge", end);
+  int(rsi, packSlot.panelStep);
+  a.imul(rsi, rbx);
+  int(rax, packSlot.source);
+  a.add(rsi, rax);
+  int(rdx, packSlot.targetStep);
+  a.imul(rdx, rbx);
+  int(rax, packSlot.target);
+  a.add(rdx, rax);
+  int(r8, packSlot.steps);
+  int(r9, packSlot.distance);
+  a.imul(r12, rbx, panelColumns);
+  int(rcx, packSlot.columns);
+  a.sub(rcx, r12);
+  a.mov(rax, panelColumns);
+  a.cmp(rcx, rax);
+  a.cmov("g", rcx, rax);
+  int(rax, packSlot.routine);
+  a.call(rax);
+  a.inc(rbx);
+  a.jmp(loop);
+  a.bind(end);
+  a.add(rsp, 8);
+  a.pop(r12);
+  a.pop(rbx);
+  a.vzeroupper();
+  a.ret();
+}

@@ -1,0 +1,543 @@
+/**
+ * The register tiles of matrix products: the code that does the arithmetic, called by the loops of `gemmDriver.ts`.
+ *
+ * A tile holds `rows` x `vectors` accumulators. In every step of k it multiplies `rows` broadcast elements of A with `vectors` vectors of B. Every element of the
+ * product is one chain of fused multiply-adds in ascending k, whatever the tile, so the shape of tiles never shows in the result.
+ *
+ * A dot tile has `rows` x `columns` accumulators that run along k, where both operands are contiguous, and adds up their lanes at the end.
+ */
+import {
+  type Assembler,
+  type InstructionName,
+  type Memory,
+  type Vec,
+  k1,
+  k2,
+  ptr,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdx,
+  rsi,
+  rsp,
+  xmm,
+  ymm,
+  zmm,
+} from "./assembler.ts";
+
+/** What the code is made for: instruction set and element type. */
+export interface GemmTarget {
+  readonly avx512: boolean;
+  readonly double: boolean;
+}
+
+export function itemBytes(target: GemmTarget): number {
+  return target.double ? 8 : 4;
+}
+export function vectorBytes(target: GemmTarget): 32 | 64 {
+  return target.avx512 ? 64 : 32;
+}
+/** Elements of a vector. */
+export function lanes(target: GemmTarget): number {
+  return vectorBytes(target) / itemBytes(target);
+}
+
+/** Bits of r14 in a tile's epilogue. */
+export const flag = {
+  /** C is read: out = … + beta C. */
+  beta: 1,
+  /** alpha is not 1. */
+  alpha: 2,
+  /** The bias is a vector along the columns (and may differ by row). */
+  biasVector: 4,
+  /** The bias is one element for each row. */
+  biasElement: 8,
+  relu: 16,
+  /** beta is neither 0 nor 1. */
+  betaFactor: 32,
+} as const;
+
+/** Bytes of the driver's stack frame that tiles read; offsets from rsp before the call. */
+export const frame = {
+  /** Column mask of AVX2, a vector. */
+  mask: 0,
+  alpha: 32,
+  beta: 40,
+  biasRowStride: 48,
+  first: 56,
+} as const;
+
+/**
+ * `row`: A is contiguous along k, r9 is the distance of rows. `column`: A is contiguous along m, r9 is the distance of steps of k.
+ */
+export type AKind = "row" | "column";
+
+export interface TileShape {
+  readonly kind: AKind;
+  readonly rows: number;
+  readonly vectors: number;
+  /** The last vector has fewer valid lanes, by k1 or the frame's mask. */
+  readonly masked: boolean;
+}
+
+/** A vector instruction for the element type: `vadd` becomes `vaddps` or `vaddpd`. */
+export function typed(target: GemmTarget, name: string): InstructionName {
+  return `${name}${target.double ? "pd" : "ps"}` as InstructionName;
+}
+
+/** Steps of k from which on a tile of C is prefetched. */
+const prefetchFrom = 64;
+
+function vector(target: GemmTarget, id: number): Vec {
+  return target.avx512 ? zmm(id) : ymm(id);
+}
+
+function broadcastName(target: GemmTarget): InstructionName {
+  return target.double ? "vbroadcastsd" : "vbroadcastss";
+}
+
+/**
+ * Emits a tile. In: rsi A, rdx B, rcx C, r8 steps of k, r9 distance in A and rbp three times it, r10 distance of steps of k in B and rbx three times it, r11
+ * distance of rows of C, r14 flags, r15 bias; all in bytes. Changes rsi, rdx, rcx, r8, rax, r12, r13.
+ */
+export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): void {
+  const { rows, vectors } = shape;
+  const item = itemBytes(target);
+  const bytes = vectorBytes(target);
+  const registers = target.avx512 ? 32 : shape.masked ? 15 : 16;
+  const acc = (i: number, j: number): Vec => vector(target, i * vectors + j);
+  const free = rows * vectors;
+  const maskRegister = vector(target, 15); // AVX2 only
+  const fma = typed(target, "vfmadd231");
+  const holdB = vectors <= rows;
+  if (free + (holdB ? vectors : rows) + 1 > registers) throw new Error(`a tile of ${rows}x${vectors} has too few registers`);
+
+  const loadB = (to: Vec, at: Memory, j: number): void => {
+    const last = shape.masked && j === vectors - 1;
+    const move = typed(target, "vmovu");
+    if (!last) a.op(move, to, at);
+    else if (target.avx512) a.op(move, to.kz(k1), at);
+    else a.op(typed(target, "vmaskmov"), to, maskRegister, at);
+  };
+  const stepOfB = [ptr(rdx), ptr(rdx, 0, r10), ptr(rdx, 0, r10, 2), ptr(rdx, 0, rbx)];
+  const elementOfA = (i: number, u: number): Memory => {
+    if (shape.kind === "column") return [ptr(rsi), ptr(rsi, 0, r9), ptr(rsi, 0, r9, 2), ptr(rsi, 0, rbp)][u]!.plus(i * item);
+    const base = [rsi, r12, r13][Math.floor(i / 5)]!;
+    return [ptr(base), ptr(base, 0, r9), ptr(base, 0, r9, 2), ptr(base, 0, rbp), ptr(base, 0, r9, 4)][i % 5]!.plus(u * item);
+  };
+  const step = (u: number): void => {
+    if (holdB) {
+      const spare = Math.min(4, registers - free - vectors);
+      for (let j = 0; j < vectors; j++) loadB(vector(target, free + j), stepOfB[u]!.plus(j * bytes), j);
+      for (let i = 0; i < rows; i++) {
+        const element = vector(target, free + vectors + (i % spare));
+        a.op(broadcastName(target), element, elementOfA(i, u));
+        for (let j = 0; j < vectors; j++) a.op(fma, acc(i, j), vector(target, free + j), element);
+      }
+    } else {
+      const spare = Math.min(4, registers - free - rows);
+      for (let i = 0; i < rows; i++) a.op(broadcastName(target), vector(target, free + i), elementOfA(i, u));
+      for (let j = 0; j < vectors; j++) {
+        const b = vector(target, free + rows + (j % spare));
+        loadB(b, stepOfB[u]!.plus(j * bytes), j);
+        for (let i = 0; i < rows; i++) a.op(fma, acc(i, j), b, vector(target, free + i));
+      }
+    }
+  };
+  const advanceA = (steps: 1 | 4): void => {
+    if (shape.kind === "column") {
+      if (steps === 4) a.lea(rsi, ptr(rsi, 0, r9, 4));
+      else a.add(rsi, r9);
+      return;
+    }
+    a.add(rsi, steps * item);
+    if (rows > 5) a.add(r12, steps * item);
+    if (rows > 10) a.add(r13, steps * item);
+  };
+
+  if (shape.masked && !target.avx512) a.op("vmovups", maskRegister, ptr(rsp, 8 + frame.mask));
+  if (shape.kind === "row" && rows > 5) {
+    a.lea(r12, ptr(rsi, 0, r9, 4));
+    a.add(r12, r9);
+    if (rows > 10) {
+      a.lea(r13, ptr(r12, 0, r9, 4));
+      a.add(r13, r9);
+    }
+  }
+  for (let i = 0; i < free; i++) {
+    const x = vector(target, i);
+    if (target.avx512) a.op("vpxord", x, x, x);
+    else a.op("vxorps", x, x, x);
+  }
+  const epilogue = a.label();
+  const tail = a.label();
+  const loop = a.label();
+  const few = a.label();
+  a.cmp(r8, prefetchFrom);
+  a.jcc("b", few);
+  a.mov(rax, rcx);
+  for (let i = 0; i < rows; i++) {
+    // C is needed only after the loop: it comes while the loop runs
+    for (let j = 0; j < vectors * bytes; j += 64) a.prefetch(0, ptr(rax, j));
+    if (i < rows - 1) a.add(rax, r11);
+  }
+  a.bind(few);
+  a.mov(rax, r8);
+  a.shr(rax, 2);
+  a.jcc("z", tail);
+  a.align(32);
+  a.bind(loop);
+  for (let u = 0; u < 4; u++) step(u);
+  advanceA(4);
+  a.lea(rdx, ptr(rdx, 0, r10, 4));
+  a.dec(rax);
+  a.jcc("nz", loop);
+  a.bind(tail);
+  a.and(r8, 3);
+  a.jcc("z", epilogue);
+  const single = a.label(true);
+  step(0);
+  advanceA(1);
+  a.add(rdx, r10);
+  a.dec(r8);
+  a.jcc("nz", single);
+  a.bind(epilogue);
+  emitTileEpilogue(a, target, shape);
+  a.ret();
+}
+
+/** out = relu(alpha acc + beta C + bias), as the flags in r14 say. */
+function emitTileEpilogue(a: Assembler, target: GemmTarget, shape: TileShape): void {
+  const { rows, vectors } = shape;
+  const bytes = vectorBytes(target);
+  const acc = (i: number, j: number): Vec => vector(target, i * vectors + j);
+  const spare = vector(target, rows * vectors); // one is always free
+  const maskRegister = vector(target, 15);
+  const isLast = (j: number): boolean => shape.masked && j === vectors - 1;
+  const broadcast = (offset: number): void => a.op(broadcastName(target), spare, ptr(rsp, 8 + offset));
+  const unless = (bit: number, body: () => void): void => {
+    const skip = a.label();
+    a.test(r14.d, bit);
+    a.jcc("z", skip);
+    body();
+    a.bind(skip);
+  };
+  /** acc op= memory, in the valid lanes. */
+  const withMemory = (name: InstructionName, i: number, j: number, at: Memory): void => {
+    if (!isLast(j)) a.op(name, acc(i, j), acc(i, j), at);
+    else if (target.avx512) a.op(name, acc(i, j).k(k1), acc(i, j), at);
+    else {
+      a.op(typed(target, "vmaskmov"), spare, maskRegister, at);
+      a.op(name, acc(i, j), acc(i, j), spare);
+    }
+  };
+  const eachRow = (stride: () => void, body: (i: number) => void): void => {
+    for (let i = 0; i < rows; i++) {
+      body(i);
+      if (i < rows - 1) stride();
+    }
+  };
+
+  unless(flag.alpha, () => {
+    broadcast(frame.alpha);
+    for (let i = 0; i < rows; i++) for (let j = 0; j < vectors; j++) a.op(typed(target, "vmul"), acc(i, j), acc(i, j), spare);
+  });
+  unless(flag.beta, () => {
+    const plain = a.label();
+    const done = a.label();
+    a.test(r14.d, flag.betaFactor);
+    a.jcc("z", plain);
+    a.mov(rax, rcx);
+    if (target.avx512 || !shape.masked) {
+      broadcast(frame.beta);
+      eachRow(
+        () => a.add(rax, r11),
+        (i) => {
+          for (let j = 0; j < vectors; j++) {
+            const to = isLast(j) ? acc(i, j).k(k1) : acc(i, j);
+            a.op(typed(target, "vfmadd231"), to, spare, ptr(rax, j * bytes));
+          }
+        },
+      );
+    } else {
+      const factor = vector(target, rows * vectors + 1);
+      a.op(broadcastName(target), factor, ptr(rsp, 8 + frame.beta));
+      eachRow(
+        () => a.add(rax, r11),
+        (i) => {
+          for (let j = 0; j < vectors; j++) {
+            if (isLast(j)) {
+              a.op(typed(target, "vmaskmov"), spare, maskRegister, ptr(rax, j * bytes));
+              a.op(typed(target, "vfmadd231"), acc(i, j), factor, spare);
+            } else a.op(typed(target, "vfmadd231"), acc(i, j), factor, ptr(rax, j * bytes));
+          }
+        },
+      );
+    }
+    a.jmp(done);
+    a.bind(plain);
+    a.mov(rax, rcx);
+    eachRow(
+      () => a.add(rax, r11),
+      (i) => {
+        for (let j = 0; j < vectors; j++) withMemory(typed(target, "vadd"), i, j, ptr(rax, j * bytes));
+      },
+    );
+    a.bind(done);
+  });
+  unless(flag.biasVector, () => {
+    a.mov(rax, r15);
+    eachRow(
+      () => a.add(rax, ptr(rsp, 8 + frame.biasRowStride)),
+      (i) => {
+        for (let j = 0; j < vectors; j++) withMemory(typed(target, "vadd"), i, j, ptr(rax, j * bytes));
+      },
+    );
+  });
+  unless(flag.biasElement, () => {
+    a.mov(rax, r15);
+    eachRow(
+      () => a.add(rax, ptr(rsp, 8 + frame.biasRowStride)),
+      (i) => {
+        a.op(broadcastName(target), spare, ptr(rax));
+        for (let j = 0; j < vectors; j++) a.op(typed(target, "vadd"), acc(i, j), acc(i, j), spare);
+      },
+    );
+  });
+  unless(flag.relu, () => {
+    if (target.avx512) a.op("vpxord", spare, spare, spare);
+    else a.op("vxorps", spare, spare, spare);
+    // the second source wins when one is NaN
+    for (let i = 0; i < rows; i++) for (let j = 0; j < vectors; j++) a.op(typed(target, "vmax"), acc(i, j), spare, acc(i, j));
+  });
+  eachRow(
+    () => a.add(rcx, r11),
+    (i) => {
+      for (let j = 0; j < vectors; j++) {
+        const at = ptr(rcx, j * bytes);
+        if (!isLast(j)) a.op(typed(target, "vmovu"), at, acc(i, j));
+        else if (target.avx512) a.op(typed(target, "vmovu"), at.k(k1), acc(i, j));
+        else a.op(typed(target, "vmaskmov"), at, maskRegister, acc(i, j));
+      }
+    },
+  );
+}
+
+export interface DotShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Emits a dot tile. In: as {@link emitTile}, but r9 is the distance of rows of A and r10 that of columns of B, and both operands are contiguous along k.
+ */
+export function emitDotTile(a: Assembler, target: GemmTarget, shape: DotShape): void {
+  const { rows, columns } = shape;
+  const item = itemBytes(target);
+  const bytes = vectorBytes(target);
+  const width = lanes(target);
+  const acc = (i: number, j: number): Vec => vector(target, i * columns + j);
+  const free = rows * columns;
+  const fma = typed(target, "vfmadd231");
+  const rowOfA = (i: number): Memory => {
+    const base = i < 4 ? rsi : r13;
+    return [ptr(base), ptr(base, 0, r9), ptr(base, 0, r9, 2), ptr(base, 0, rbp)][i % 4]!;
+  };
+  const columnOfB = (j: number): Memory => {
+    const base = j < 4 ? rdx : r12;
+    return [ptr(base), ptr(base, 0, r10), ptr(base, 0, r10, 2), ptr(base, 0, rbx)][j % 4]!;
+  };
+  if (rows > 4) a.lea(r13, ptr(rsi, 0, r9, 4));
+  if (columns > 4) a.lea(r12, ptr(rdx, 0, r10, 4));
+  for (let i = 0; i < free; i++) {
+    const x = vector(target, i);
+    if (target.avx512) a.op("vpxord", x, x, x);
+    else a.op("vxorps", x, x, x);
+  }
+  const move = typed(target, "vmovu");
+  const loop = a.label();
+  const tail = a.label();
+  const done = a.label();
+  a.mov(rax, r8);
+  a.shr(rax, Math.log2(width));
+  a.jcc("z", tail);
+  a.align(32);
+  a.bind(loop);
+  if (rows === 1) {
+    a.op(move, vector(target, free), rowOfA(0));
+    for (let j = 0; j < columns; j++) a.op(fma, acc(0, j), vector(target, free), columnOfB(j));
+  } else {
+    for (let j = 0; j < columns; j++) a.op(move, vector(target, free + j), columnOfB(j));
+    for (let i = 0; i < rows; i++) {
+      const x = vector(target, free + columns);
+      a.op(move, x, rowOfA(i));
+      for (let j = 0; j < columns; j++) a.op(fma, acc(i, j), x, vector(target, free + j));
+    }
+  }
+  a.add(rsi, bytes);
+  a.add(rdx, bytes);
+  if (rows > 4) a.add(r13, bytes);
+  if (columns > 4) a.add(r12, bytes);
+  a.dec(rax);
+  a.jcc("nz", loop);
+  a.bind(tail);
+  a.and(r8, width - 1);
+  a.jcc("z", done);
+  if (target.avx512) {
+    a.mov(rax, -1);
+    a.op("bzhi", rax.d, rax.d, r8.d);
+    a.op("kmovw", k2, rax.d);
+    const x = vector(target, free);
+    const y = vector(target, free + 1);
+    for (let i = 0; i < rows; i++) {
+      a.op(move, x.kz(k2), rowOfA(i));
+      for (let j = 0; j < columns; j++) {
+        a.op(move, y.kz(k2), columnOfB(j));
+        a.op(fma, acc(i, j), x, y);
+      }
+    }
+  } else {
+    const single = a.label(true);
+    const x = xmm(free);
+    const y = xmm(free + 1);
+    const load = target.double ? "vmovsd" : "vmovss";
+    // the products are added to lane 0: in full length, so that the other lanes keep their sums (the load clears them in x)
+    for (let i = 0; i < rows; i++) {
+      a.op(load, x, rowOfA(i));
+      for (let j = 0; j < columns; j++) {
+        a.op(load, y, columnOfB(j));
+        a.op(fma, acc(i, j), vector(target, free), vector(target, free + 1));
+      }
+    }
+    a.add(rsi, item);
+    a.add(rdx, item);
+    if (rows > 4) a.add(r13, item);
+    if (columns > 4) a.add(r12, item);
+    a.dec(r8);
+    a.jcc("nz", single);
+  }
+  a.bind(done);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j += 4) {
+      const group = Array.from({ length: Math.min(4, columns - j) }, (_, q) => acc(i, j + q));
+      const sums = addLanes(a, target, group, vector(target, free), vector(target, free + 1));
+      emitDotEpilogue(a, target, sums, vector(target, free + 1), group.length, j * item);
+    }
+    if (i < rows - 1) {
+      a.add(rcx, r11);
+      a.add(r15, ptr(rsp, 8 + frame.biasRowStride));
+    }
+  }
+  for (let i = 1; i < rows; i++) a.sub(r15, ptr(rsp, 8 + frame.biasRowStride));
+  a.ret();
+}
+
+/** The sums of the lanes of one to four vectors, in as many lanes of the result. Changes the vectors, s and t. */
+function addLanes(a: Assembler, target: GemmTarget, group: readonly Vec[], s: Vec, t: Vec): Vec {
+  const add = typed(target, "vadd");
+  const unpackLow = typed(target, "vunpckl");
+  const unpackHigh = typed(target, "vunpckh");
+  /** x = per 128 bits, sums of both halves of x next to those of y. */
+  const pair = (low: InstructionName, high: InstructionName, x: Vec, y: Vec): void => {
+    a.op(low, s, x, y);
+    a.op(high, t, x, y);
+    a.op(add, x, s, t);
+  };
+  /** Sums the 128-bit parts of x into the first. */
+  const fold = (x: Vec): void => {
+    if (target.avx512) {
+      a.op("vextractf64x4", s.y, x, 1);
+      a.op(add, x.y, x.y, s.y);
+      a.op("vextractf32x4", s.x, x.y, 1);
+    } else a.op("vextractf128", s.x, x, 1);
+    a.op(add, x.x, x.x, s.x);
+  };
+  const [x, y = x, z = x, w = y] = group as [Vec, Vec?, Vec?, Vec?];
+  if (group.length > 1 || !target.double) pair(unpackLow, unpackHigh, x, y);
+  else pair(unpackLow, unpackHigh, x, x);
+  if (target.double) {
+    fold(x);
+    if (group.length <= 2) return x.y;
+    pair(unpackLow, unpackHigh, z, w);
+    fold(z);
+    a.op(target.avx512 ? "vinsertf64x2" : "vinsertf128", x.y, x.y, z.x, 1);
+    return x.y;
+  }
+  if (group.length > 2) {
+    if (w !== y) pair(unpackLow, unpackHigh, z, w);
+    else pair(unpackLow, unpackHigh, z, z);
+    pair("vunpcklpd", "vunpckhpd", x, z);
+  } else pair("vunpcklpd", "vunpckhpd", x, x);
+  fold(x);
+  return x.x;
+}
+
+/** The epilogue for up to four neighbouring elements in the low lanes of `x`; rcx and r15 point to those of the row. */
+function emitDotEpilogue(a: Assembler, target: GemmTarget, x: Vec, spare: Vec, count: number, offset: number): void {
+  const t = spare.as(x.bytes as 16 | 32);
+  const u = vector(target, spare.id - 1).as(x.bytes as 16 | 32);
+  const at = ptr(rcx, offset);
+  const unless = (bit: number, body: () => void): void => {
+    const skip = a.label();
+    a.test(r14.d, bit);
+    a.jcc("z", skip);
+    body();
+    a.bind(skip);
+  };
+  const part = count < 4;
+  if (part) {
+    if (target.avx512) {
+      a.mov(rax, (1 << count) - 1);
+      a.op("kmovw", k2, rax.d);
+    } else {
+      const ones = Array.from({ length: 4 }, (_, q) => (q < count ? -1 : 0));
+      a.op("vmovups", vector(target, 15).as(x.bytes as 16 | 32), target.double ? a.longs(...ones) : a.ints(...ones));
+    }
+  }
+  const mask = vector(target, 15).as(x.bytes as 16 | 32);
+  const load = (from: Memory): Vec => {
+    if (!part) a.op(typed(target, "vmovu"), t, from);
+    else if (target.avx512) a.op(typed(target, "vmovu"), t.kz(k2), from);
+    else a.op(typed(target, "vmaskmov"), t, mask, from);
+    return t;
+  };
+  unless(flag.alpha, () => {
+    a.op(broadcastName(target), t, ptr(rsp, 8 + frame.alpha));
+    a.op(typed(target, "vmul"), x, x, t);
+  });
+  unless(flag.beta, () => {
+    load(at);
+    const plain = a.label();
+    const done = a.label();
+    a.test(r14.d, flag.betaFactor);
+    a.jcc("z", plain, { short: true });
+    a.op(broadcastName(target), u, ptr(rsp, 8 + frame.beta));
+    a.op(typed(target, "vfmadd231"), x, t, u);
+    a.jmp(done, { short: true });
+    a.bind(plain);
+    a.op(typed(target, "vadd"), x, x, t);
+    a.bind(done);
+  });
+  unless(flag.biasVector, () => a.op(typed(target, "vadd"), x, x, load(ptr(r15, offset))));
+  unless(flag.biasElement, () => {
+    a.op(broadcastName(target), t, ptr(r15));
+    a.op(typed(target, "vadd"), x, x, t);
+  });
+  unless(flag.relu, () => {
+    if (target.avx512) a.op("vpxord", t, t, t);
+    else a.op("vxorps", t, t, t);
+    a.op(typed(target, "vmax"), x, t, x);
+  });
+  if (!part) a.op(typed(target, "vmovu"), at, x);
+  else if (target.avx512) a.op(typed(target, "vmovu"), at.k(k2), x);
+  else a.op(typed(target, "vmaskmov"), at, mask, x);
+}
