@@ -4,6 +4,7 @@
  */
 import {
   type Assembler,
+  type Gp,
   type Vec,
   k1,
   k2,
@@ -12,8 +13,11 @@ import {
   r9,
   r10,
   r11,
+  r12,
   rax,
+  rbx,
   rcx,
+  rdi,
   rdx,
   rsi,
   rsp,
@@ -26,14 +30,14 @@ import { type GemmTarget, itemBytes, lanes, typed, vectorBytes } from "./gemmTil
 const register = (target: GemmTarget, id: number): Vec => (target.avx512 ? zmm(id) : ymm(id));
 
 /** A mask vector (AVX2) whose first `count` lanes are set; `count` may be any integer. Changes xmm `id`. */
-export function emitLaneMask(a: Assembler, target: GemmTarget, id: number, count: Parameters<Assembler["mov"]>[1] & object): void {
+export function emitLaneMask(a: Assembler, target: GemmTarget, id: number, count: Gp): void {
   const w = lanes(target);
   if (target.double) {
-    a.op("vmovq", xmm(id), count as never);
+    a.op("vmovq", xmm(id), count);
     a.op("vpbroadcastq", ymm(id), xmm(id));
     a.op("vpcmpgtq", ymm(id), ymm(id), a.longs(...Array.from({ length: w }, (_, i) => i)));
   } else {
-    a.op("vmovd", xmm(id), count as never);
+    a.op("vmovd", xmm(id), count);
     a.op("vpbroadcastd", ymm(id), xmm(id));
     a.op("vpcmpgtd", ymm(id), ymm(id), a.ints(...Array.from({ length: w }, (_, i) => i)));
   }
@@ -264,12 +268,23 @@ export function transpose(a: Assembler, target: GemmTarget): readonly Vec[] {
 }
 
 /** Slots of the packing phase's block. */
-export const packSlot = { begin: 1, end: 2, source: 3, panelStep: 4, target: 5, targetStep: 6, steps: 7, distance: 8, columns: 9, routine: 10, slots: 11 } as const;
+export const packSlot = {
+  begin: 1,
+  end: 2,
+  source: 3,
+  panelStep: 4,
+  target: 5,
+  targetStep: 6,
+  steps: 7,
+  distance: 8,
+  columns: 9,
+  routine: 10,
+  slots: 11,
+} as const;
 
 /** Emits the packing phase: packs panels `begin` to `end` of a matrix by the routine whose address is given. `panelColumns` is the width of a panel. */
-export function emitPackPhase(a: Assembler, panelColumns: number, registers: { rbx: typeof rax; rdi: typeof rax; r12: typeof rax }): void {
-  const { rbx, rdi, r12 } = registers;
-  const int = (to: typeof rax, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
+export function emitPackPhase(a: Assembler, panelColumns: number): void {
+  const int = (to: Gp, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
   a.push(rbx);
   a.push(r12);
   a.sub(rsp, 8);
@@ -305,5 +320,45 @@ export function emitPackPhase(a: Assembler, panelColumns: number, registers: { r
   a.pop(r12);
   a.pop(rbx);
   a.vzeroupper();
+  a.ret();
+}
+
+/** Emits a copy of a matrix with any distances: slots rows, columns, from, its row and column distance, to, its row and column distance (in bytes). */
+export function emitCopyStrided(a: Assembler, target: GemmTarget): void {
+  const int = (to: Gp, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
+  const x = target.double ? rax : rax.d;
+  const row = a.label();
+  const column = a.label();
+  const end = a.label();
+  int(r8, 1);
+  int(rsi, 3);
+  int(r9, 5);
+  int(rdx, 6);
+  int(r10, 8);
+  a.push(rbx);
+  int(rcx, 2);
+  a.test(rcx, rcx);
+  a.jcc("z", end);
+  a.test(r8, r8);
+  a.jcc("z", end);
+  a.bind(row);
+  int(rcx, 2);
+  a.mov(rbx, rsi);
+  a.mov(r11, rdx);
+  a.bind(column);
+  a.mov(x, ptr(rbx));
+  a.mov(ptr(r11), x);
+  a.add(rbx, r9);
+  a.add(r11, r10);
+  a.dec(rcx);
+  a.jcc("nz", column);
+  int(rax, 4);
+  a.add(rsi, rax);
+  int(rax, 7);
+  a.add(rdx, rax);
+  a.dec(r8);
+  a.jcc("nz", row);
+  a.bind(end);
+  a.pop(rbx);
   a.ret();
 }

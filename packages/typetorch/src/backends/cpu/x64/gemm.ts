@@ -1,0 +1,585 @@
+/**
+ * Matrix products on x86-64: chooses tiles, packing and the cut into items for each shape, and keeps the compiled code.
+ *
+ * float32 and float64, any strides. Orientation is chosen so that vectors run along the contiguous dimension of the output. The ways:
+ * - direct: tiles read A and B where they are (small products, few rows);
+ * - packed: B is copied into panels, by a phase of its own or by each item, and A block by block into the thread's scratch memory (large products);
+ * - dot: few rows and both operands contiguous along k (matrix-vector products, small batches through a linear layer): nothing is copied, each matrix is read once.
+ * Blocks of k depend on the shape and the processor only, so results do not depend on the number of threads.
+ */
+import { type CpuFeatures, type Native, openNative } from "../../../platform/index.ts";
+import type { Activation, GemmArguments, Operand } from "../../backend.ts";
+import { allocate, release } from "../memory.ts";
+import { getNumThreads, type Grid, type Phase, run, runPhases } from "../team.ts";
+import { Assembler } from "./assembler.ts";
+import { driverSlot as slot, driverSlots, emitDriver } from "./gemmDriver.ts";
+import { emitCopyRows, emitCopyStrided, emitPackPhase, emitPackRows, emitPackTransposed, packSlot } from "./gemmPack.ts";
+import { type AKind, emitDotTile, emitTile, flag, type GemmTarget, itemBytes, lanes, vectorBytes } from "./gemmTile.ts";
+
+/** Code for one element type and instruction set, compiled when first asked for. */
+export class GemmCode {
+  readonly target: GemmTarget;
+  readonly item: number;
+  readonly lanes: number;
+  readonly vectorBytes: number;
+  /** Rows of a full tile. */
+  readonly maxRows: number;
+  readonly driver: number;
+  readonly #native: Native;
+  readonly #compiled = new Map<number, number>();
+
+  constructor(native: Native, target: GemmTarget) {
+    this.#native = native;
+    this.target = target;
+    this.item = itemBytes(target);
+    this.lanes = lanes(target);
+    this.vectorBytes = vectorBytes(target);
+    this.maxRows = target.avx512 ? 14 : 6;
+    this.driver = this.#compile((a) => emitDriver(a, target));
+  }
+
+  #compile(emit: (a: Assembler) => void): number {
+    const a = new Assembler({ avx512: this.target.avx512 });
+    emit(a);
+    return this.#native.installCode(a.finish());
+  }
+  #cached(key: number, emit: (a: Assembler) => void): number {
+    let address = this.#compiled.get(key);
+    if (address === undefined) {
+      address = this.#compile(emit);
+      this.#compiled.set(key, address);
+    }
+    return address;
+  }
+
+  tile(kind: AKind, rows: number, vectors: number, masked: boolean): number {
+    const key = 1000 + ((rows * 16 + vectors) * 2 + (masked ? 1 : 0)) * 2 + (kind === "row" ? 1 : 0);
+    return this.#cached(key, (a) => emitTile(a, this.target, { kind, rows, vectors, masked }));
+  }
+  dotTile(rows: number, columns: number): number {
+    return this.#cached(100 + rows * 16 + columns, (a) => emitDotTile(a, this.target, { rows, columns }));
+  }
+  packRows(vectors: 1 | 2): number {
+    return this.#cached(vectors, (a) => emitPackRows(a, this.target, vectors));
+  }
+  get packTransposed(): number {
+    return this.#cached(3, (a) => emitPackTransposed(a, this.target));
+  }
+  get copyRows(): number {
+    return this.#cached(4, (a) => emitCopyRows(a, this.target));
+  }
+  get copyStrided(): number {
+    return this.#cached(6, (a) => emitCopyStrided(a, this.target));
+  }
+  get packPhase(): number {
+    return this.#cached(5, (a) => emitPackPhase(a, 2 * this.lanes));
+  }
+}
+
+/** Vectors of a tile of few rows: as many accumulators as registers allow, so that the latency of additions is hidden. */
+const vectorsOfRows = {
+  avx512: [0, 8, 8, 8, 6, 5, 4, 3, 3],
+  avx2: [0, 8, 4, 3],
+} as const;
+
+/** Nanoseconds of one multiply-add on one thread, for deciding what is worth sharing. */
+const nanosecondsOfStep = 0.01;
+
+export class Gemm {
+  readonly #features: CpuFeatures;
+  readonly #native: Native;
+  readonly #avx512: boolean;
+  #single: GemmCode | null = null;
+  #double: GemmCode | null = null;
+  readonly #block = new Float64Array(driverSlots);
+  readonly #packBlock = new Float64Array(packSlot.slots);
+  readonly #grid: Grid = itemGrid(slot.begin, slot.end, slot.scratch);
+  readonly #packGrid: Grid = itemGrid(packSlot.begin, packSlot.end, -1);
+  readonly #phases: Phase[];
+  // batch dimensions of the product at hand, collapsed: sizes and distances in elements, the innermost first
+  readonly #sizes: number[] = [];
+  #aSteps: number[] = [];
+  #bSteps: number[] = [];
+  readonly #cSteps: number[] = [];
+
+  constructor(native: Native, options: { readonly avx512?: boolean } = {}) {
+    this.#native = native;
+    this.#features = native.features;
+    this.#avx512 = options.avx512 ?? native.features.avx512;
+    this.#phases = [
+      { block: this.#packBlock, slots: packSlot.slots, grid: this.#packGrid },
+      { block: this.#block, slots: driverSlots, grid: this.#grid },
+    ];
+  }
+
+  codeOf(double: boolean): GemmCode {
+    if (double) {
+      this.#double ??= new GemmCode(this.#native, { avx512: this.#avx512, double });
+      return this.#double;
+    }
+    this.#single ??= new GemmCode(this.#native, { avx512: this.#avx512, double });
+    return this.#single;
+  }
+
+  /**
+   * Runs the product when it is float32 or float64; false when it is not, with nothing done. Activations other than relu are not applied: the caller follows up
+   * with a map (`needsActivation`).
+   */
+  run({ a, b, out, alpha, beta, bias, activation }: GemmArguments): boolean {
+    const key = out.dtype.key;
+    if (key !== "f32" && key !== "f64") return false;
+    const code = this.codeOf(key === "f64");
+    const item = code.item;
+    const rank = out.shape.length;
+    const m = out.shape[rank - 2]!;
+    const n = out.shape[rank - 1]!;
+    const k = a.shape[a.shape.length - 1]!;
+    if (m === 0 || n === 0) return true;
+    const aRank = a.shape.length;
+    const bRank = b.shape.length;
+    const biasRank = bias === null ? 0 : bias.shape.length;
+    const product: Product = {
+      m,
+      n,
+      k,
+      a: addressOf(a),
+      aRow: m === 1 ? 0 : a.strides[aRank - 2]!,
+      aStep: k === 1 ? 1 : a.strides[aRank - 1]!,
+      b: addressOf(b),
+      bStep: k === 1 ? 1 : b.strides[bRank - 2]!,
+      bColumn: n === 1 ? 1 : b.strides[bRank - 1]!,
+      c: addressOf(out),
+      cRow: m === 1 ? n : out.strides[rank - 2]!,
+      cColumn: n === 1 ? 1 : out.strides[rank - 1]!,
+      bias: bias === null ? 0 : addressOf(bias),
+      biasRow: bias === null || m === 1 || biasRank < 2 || bias.shape[biasRank - 2] === 1 ? 0 : bias.strides[biasRank - 2]!,
+      biasColumn: bias === null ? 0 : n === 1 ? 1 : bias.shape[biasRank - 1] === 1 ? 0 : bias.strides[biasRank - 1]!,
+      alpha,
+      beta,
+      flags:
+        (beta === 0 ? 0 : beta === 1 ? flag.beta : flag.beta | flag.betaFactor) |
+        (alpha === 1 ? 0 : flag.alpha) |
+        (activation === "relu" ? flag.relu : 0),
+    };
+    if (this.#collapse(out, a, b, product) === 0) return true;
+    // vectors run along the contiguous dimension of the output; a product with a vector on the right is one with a vector on the left
+    if (product.cRow === 1 && product.m > 1 && (product.n > 1 ? product.cColumn !== 1 : true)) {
+      transposeProduct(product);
+      [this.#aSteps, this.#bSteps] = [this.#bSteps, this.#aSteps];
+    }
+    this.#outer(code, product, this.#sizes.length - 1, item);
+    return true;
+  }
+
+  /** Merges batch dimensions, and rows with them where B is the same for all. Returns the number of batches. */
+  #collapse(out: Operand, a: Operand, b: Operand, product: Product): number {
+    const sizes = this.#sizes;
+    const aSteps = this.#aSteps;
+    const bSteps = this.#bSteps;
+    const cSteps = this.#cSteps;
+    sizes.length = aSteps.length = bSteps.length = cSteps.length = 0;
+    const rank = out.shape.length;
+    let total = 1;
+    for (let d = rank - 3; d >= 0; d--) {
+      const size = out.shape[d]!;
+      total *= size;
+      if (size === 1) continue;
+      const aDim = d + a.shape.length - rank;
+      const bDim = d + b.shape.length - rank;
+      const aStep = aDim < 0 || a.shape[aDim] === 1 ? 0 : a.strides[aDim]!;
+      const bStep = bDim < 0 || b.shape[bDim] === 1 ? 0 : b.strides[bDim]!;
+      const cStep = out.strides[d]!;
+      const last = sizes.length - 1;
+      if (last < 0) {
+        const { m } = product;
+        const rowOfA = m === 1 ? aStep : product.aRow;
+        const rowOfC = m === 1 ? cStep : product.cRow;
+        if (bStep === 0 && product.biasRow === 0 && aStep === m * rowOfA && cStep === m * rowOfC) {
+          product.m = m * size;
+          product.aRow = rowOfA;
+          product.cRow = rowOfC;
+          continue;
+        }
+      } else if (
+        aStep === aSteps[last]! * sizes[last]! &&
+        bStep === bSteps[last]! * sizes[last]! &&
+        cStep === cSteps[last]! * sizes[last]!
+      ) {
+        sizes[last] = sizes[last]! * size;
+        continue;
+      }
+      sizes.push(size);
+      aSteps.push(aStep);
+      bSteps.push(bStep);
+      cSteps.push(cStep);
+    }
+    return total;
+  }
+
+  /** Loops over the batch dimensions beyond the two that the driver knows. */
+  #outer(code: GemmCode, p: Product, dim: number, item: number): void {
+    if (dim < 2) {
+      this.#oriented(code, p);
+      return;
+    }
+    const { a, b, c } = p;
+    for (let i = 0; i < this.#sizes[dim]!; i++) {
+      p.a = a + i * this.#aSteps[dim]! * item;
+      p.b = b + i * this.#bSteps[dim]! * item;
+      p.c = c + i * this.#cSteps[dim]! * item;
+      this.#outer(code, p, dim - 1, item);
+    }
+  }
+
+  /** Copies what has no contiguous dimension. */
+  #oriented(code: GemmCode, p: Product): void {
+    const aFits = p.aStep === 1 || p.aRow === 1 || p.m === 1;
+    const bFits = p.bColumn === 1 || p.bStep === 1;
+    const cFits = p.cColumn === 1;
+    const biasFits = p.bias === 0 || p.biasColumn === 1 || p.biasColumn === 0 || p.n === 1;
+    if (!aFits || !bFits || !cFits || !biasFits) this.#throughCopies(code, p);
+    else this.#product(code, p);
+  }
+
+  /** Runs the product on contiguous copies of those matrices that have no contiguous dimension, one batch at a time. */
+  #throughCopies(code: GemmCode, p: Product): void {
+    const { item } = code;
+    const sizes = [...this.#sizes];
+    const steps = [this.#aSteps, this.#bSteps, this.#cSteps].map((s) => [...s]);
+    const needA = p.aStep !== 1 && p.aRow !== 1 && p.m > 1;
+    const needB = p.bColumn !== 1 && p.bStep !== 1;
+    const needC = p.cColumn !== 1;
+    const needBias = p.bias !== 0 && p.biasColumn !== 0 && p.biasColumn !== 1 && p.n > 1;
+    const copies = [
+      needA ? allocate(p.m * p.k * item) : null,
+      needB ? allocate(p.k * p.n * item) : null,
+      needC ? allocate(p.m * p.n * item) : null,
+      needBias ? allocate((p.biasRow === 0 ? 1 : p.m) * p.n * item) : null,
+    ];
+    const [copyA, copyB, copyC, copyBias] = copies;
+    if (copyBias) this.#copy(code, p.biasRow === 0 ? 1 : p.m, p.n, p.bias, p.biasRow, p.biasColumn, copyBias.address, p.n, 1);
+    this.#sizes.length = 0;
+    const batches = sizes.slice(0, 2).reduce((x, y) => x * y, 1);
+    for (let i = 0; i < batches; i++) {
+      const inner = i % (sizes[0] ?? 1);
+      const outer = Math.floor(i / (sizes[0] ?? 1));
+      const [aAt, bAt, cAt] = [p.a, p.b, p.c].map(
+        (address, which) => address + (inner * (steps[which]![0] ?? 0) + outer * (steps[which]![1] ?? 0)) * item,
+      ) as [number, number, number];
+      const q = { ...p, a: aAt, b: bAt, c: cAt };
+      if (copyA) {
+        this.#copy(code, p.m, p.k, aAt, p.aRow, p.aStep, copyA.address, p.k, 1);
+        Object.assign(q, { a: copyA.address, aRow: p.k, aStep: 1 });
+      }
+      if (copyB) {
+        this.#copy(code, p.k, p.n, bAt, p.bStep, p.bColumn, copyB.address, p.n, 1);
+        Object.assign(q, { b: copyB.address, bStep: p.n, bColumn: 1 });
+      }
+      if (copyBias) Object.assign(q, { bias: copyBias.address, biasRow: p.biasRow === 0 ? 0 : p.n, biasColumn: 1 });
+      if (copyC) {
+        if (p.beta !== 0) this.#copy(code, p.m, p.n, cAt, p.cRow, p.cColumn, copyC.address, p.n, 1);
+        Object.assign(q, { c: copyC.address, cRow: p.n, cColumn: 1 });
+      }
+      this.#oriented(code, q);
+      if (copyC) this.#copy(code, p.m, p.n, copyC.address, p.n, 1, cAt, p.cRow, p.cColumn);
+    }
+    for (const storage of copies) if (storage) release(storage);
+    this.#sizes.push(...sizes);
+  }
+
+  /** to[i, j] = from[i, j], any distances (in elements). */
+  #copy(
+    code: GemmCode,
+    rows: number,
+    columns: number,
+    from: number,
+    fromRow: number,
+    fromColumn: number,
+    to: number,
+    toRow: number,
+    toColumn: number,
+  ): void {
+    const { item } = code;
+    const block = Float64Array.of(
+      ...[code.copyStrided, rows, columns, from, fromRow * item, fromColumn * item, to, toRow * item, toColumn * item],
+    );
+    this.#native.call(this.#native.addressOf(block.buffer));
+  }
+
+  /** The product proper: A contiguous along k or m, B along n or k, C along n. */
+  #product(code: GemmCode, p: Product): void {
+    const { item, lanes: width, vectorBytes: bytes, maxRows, target } = code;
+    const { m, n, k } = p;
+    const block = this.#block;
+    const sizes = this.#sizes;
+    const batch = (sizes[0] ?? 1) * (sizes[1] ?? 1);
+    const work = batch * m * n * (k + 4) * nanosecondsOfStep * (target.avx512 ? 1 : 2) * (target.double ? 2 : 1);
+    const aKind: AKind = p.aStep === 1 ? "row" : "column";
+    const bByRows = p.bColumn === 1;
+    const dot = aKind === "row" && !bByRows && m <= (target.avx512 ? 8 : 4) && k >= width;
+
+    let rows: number;
+    let tiles: number;
+    let panelColumns: number;
+    let vectors = 0;
+    if (dot) {
+      const most = target.avx512 ? 6 : 2;
+      tiles = Math.ceil(m / most);
+      rows = Math.ceil(m / tiles);
+      panelColumns = rows === 1 || (rows === 2 && target.avx512) ? 8 : 4;
+    } else {
+      tiles = Math.ceil(m / maxRows);
+      rows = Math.ceil(m / tiles);
+      vectors = bByRows ? ((target.avx512 ? vectorsOfRows.avx512 : vectorsOfRows.avx2)[rows] ?? 2) : 2;
+      if (tiles > 1) vectors = 2;
+      panelColumns = vectors * width;
+    }
+    const fullTiles = tiles - (tiles * rows - m);
+    const panels = Math.ceil(n / panelColumns);
+    const edgeColumns = n - (panels - 1) * panelColumns;
+
+    // what is packed
+    const packB = !dot && (!bByRows || (tiles >= 5 && k * n * item > 65536));
+    const kBlocks = dot ? 1 : Math.max(1, Math.round(k / this.#kBlock(code)));
+    const kBlock = kBlocks === 1 ? k : Math.ceil(k / kBlocks / 4) * 4;
+
+    // the cut into items
+    const threads = getNumThreads();
+    const wanted = threads === 1 ? 1 : Math.min(8 * threads, Math.floor(work / 4000));
+    const splits = Math.max(1, Math.ceil(wanted / batch));
+    const inItem = packB && (batch > 1 || tiles <= 12);
+    let columnBlocks = 1;
+    let rowBlocks = 1;
+    if (packB && !inItem) {
+      rowBlocks = Math.min(tiles, splits);
+      columnBlocks = Math.min(panels, Math.ceil(splits / rowBlocks));
+    } else {
+      columnBlocks = Math.min(panels, splits);
+      rowBlocks = Math.min(tiles, Math.ceil(splits / columnBlocks));
+    }
+    // a block of A fits half of the second-level cache
+    const blockRows = Math.max(1, Math.floor(this.#features.l2 / 2 / (kBlock * item) / rows));
+    rowBlocks = Math.max(rowBlocks, Math.ceil(tiles / blockRows));
+    if (inItem) {
+      const most = Math.max(1, Math.floor((4 << 20) / (k * 2 * bytes)));
+      columnBlocks = Math.max(columnBlocks, Math.ceil(panels / most));
+    }
+    const tilesPerBlock = Math.ceil(tiles / rowBlocks);
+    rowBlocks = Math.ceil(tiles / tilesPerBlock);
+    const panelsPerBlock = Math.ceil(panels / columnBlocks);
+    columnBlocks = Math.ceil(panels / panelsPerBlock);
+    const packA = !dot && panelsPerBlock >= 6 && tiles > 1 && m * k * item > 32768;
+
+    block[0] = code.driver;
+    block[slot.begin] = 0;
+    block[slot.a] = p.a;
+    block[slot.b] = p.b;
+    block[slot.c] = p.c;
+    block[slot.bias] = p.bias;
+    block[slot.batch2] = sizes.length > 0 ? sizes[0]! : 1;
+    block[slot.aBatch1] = sizes.length > 1 ? this.#aSteps[1]! * item : 0;
+    block[slot.aBatch2] = sizes.length > 0 ? this.#aSteps[0]! * item : 0;
+    block[slot.bBatch1] = sizes.length > 1 ? this.#bSteps[1]! * item : 0;
+    block[slot.bBatch2] = sizes.length > 0 ? this.#bSteps[0]! * item : 0;
+    block[slot.cBatch1] = sizes.length > 1 ? this.#cSteps[1]! * item : 0;
+    block[slot.cBatch2] = sizes.length > 0 ? this.#cSteps[0]! * item : 0;
+    block[slot.rowBlocks] = rowBlocks;
+    block[slot.columnBlocks] = columnBlocks;
+    block[slot.tilesPerBlock] = tilesPerBlock;
+    block[slot.tiles] = tiles;
+    block[slot.fullTiles] = fullTiles;
+    block[slot.tileRows] = rows;
+    block[slot.panelsPerBlock] = panelsPerBlock;
+    block[slot.panels] = panels;
+    block[slot.k] = k;
+    block[slot.kBlock] = kBlock;
+    block[slot.aRow] = p.aRow * item;
+    block[slot.aStep] = p.aStep * item;
+    block[slot.cRow] = p.cRow * item;
+    block[slot.cPanel] = panelColumns * item;
+    block[slot.biasRow] = p.biasRow * item;
+    block[slot.biasPanel] = p.biasColumn * panelColumns * item;
+    block[slot.flags] = p.flags | (p.bias === 0 ? 0 : p.biasColumn === 0 ? flag.biasElement : flag.biasVector);
+    block[slot.columns] = n;
+    block[slot.panelColumns] = panelColumns;
+    block[slot.alpha] = p.alpha;
+    block[slot.beta] = p.beta;
+
+    // A
+    let scratchBytes = 0;
+    block[slot.packA] = 0;
+    block[slot.packAByTile] = 0;
+    const packedColumn = Math.ceil((maxRows * item) / bytes) * bytes;
+    if (packA && aKind === "row") {
+      const distance = kBlock * item + 64;
+      block[slot.packA] = code.copyRows;
+      block[slot.aDistance] = distance;
+      block[slot.aTileHigh] = rows * distance;
+      block[slot.aTileLow] = (rows - 1) * distance;
+      scratchBytes = tilesPerBlock * rows * distance;
+    } else if (packA) {
+      block[slot.packA] = code.packRows((packedColumn / bytes) as 1 | 2);
+      block[slot.packAByTile] = 1;
+      block[slot.aDistance] = packedColumn;
+      block[slot.aTileHigh] = kBlock * packedColumn;
+      block[slot.aTileLow] = kBlock * packedColumn;
+      scratchBytes = tilesPerBlock * kBlock * packedColumn;
+    } else {
+      block[slot.aDistance] = aKind === "row" ? p.aRow * item : p.aStep * item;
+      block[slot.aTileHigh] = rows * p.aRow * item;
+      block[slot.aTileLow] = (rows - 1) * p.aRow * item;
+    }
+
+    // B
+    const packedPanel = k * 2 * bytes;
+    block[slot.packB] = 0;
+    block[slot.packBDistance] = 0;
+    block[slot.scratchA] = 0;
+    block[slot.bPacked] = packedPanel;
+    const sourcePanel = (bByRows ? 1 : p.bColumn) * panelColumns * item;
+    if (packB) {
+      block[slot.bStep] = 2 * bytes;
+      block[slot.bDistance] = 2 * bytes;
+      if (inItem) {
+        block[slot.packB] = bByRows ? code.packRows(2) : code.packTransposed;
+        block[slot.packBDistance] = (bByRows ? p.bStep : p.bColumn) * item;
+        block[slot.bPanel] = sourcePanel;
+        block[slot.scratchA] = packedPanel * panelsPerBlock;
+        scratchBytes += packedPanel * panelsPerBlock;
+      }
+    } else {
+      block[slot.bStep] = dot ? item : p.bStep * item;
+      block[slot.bDistance] = dot ? p.bColumn * item : p.bStep * item;
+      block[slot.bPanel] = sourcePanel;
+    }
+
+    // the tiles
+    const edgeVectors = Math.ceil(edgeColumns / width);
+    const edgeMasked = edgeColumns !== edgeVectors * width;
+    block[slot.maskLanes] = edgeColumns - (edgeVectors - 1) * width;
+    const low = Math.max(1, rows - 1);
+    if (dot) {
+      block[slot.tileHigh] = panels > 1 ? code.dotTile(rows, panelColumns) : 0;
+      block[slot.tileLow] = panels > 1 ? code.dotTile(low, panelColumns) : 0;
+      block[slot.edgeHigh] = code.dotTile(rows, edgeColumns);
+      block[slot.edgeLow] = code.dotTile(low, edgeColumns);
+    } else {
+      const twoHeights = fullTiles < tiles;
+      block[slot.tileHigh] = panels > 1 ? code.tile(aKind, rows, vectors, false) : 0;
+      block[slot.tileLow] = panels > 1 && twoHeights ? code.tile(aKind, low, vectors, false) : 0;
+      block[slot.edgeHigh] = code.tile(aKind, rows, edgeVectors, edgeMasked);
+      block[slot.edgeLow] = twoHeights ? code.tile(aKind, low, edgeVectors, edgeMasked) : 0;
+    }
+
+    const items = batch * rowBlocks * columnBlocks;
+    if (packB && !inItem) {
+      const packed = allocate(panels * packedPanel);
+      block[slot.b] = packed.address;
+      block[slot.bPanel] = packedPanel;
+      const pack = this.#packBlock;
+      pack[0] = code.packPhase;
+      pack[packSlot.source] = p.b;
+      pack[packSlot.panelStep] = sourcePanel;
+      pack[packSlot.target] = packed.address;
+      pack[packSlot.targetStep] = packedPanel;
+      pack[packSlot.steps] = k;
+      pack[packSlot.distance] = (bByRows ? p.bStep : p.bColumn) * item;
+      pack[packSlot.columns] = n;
+      pack[packSlot.routine] = bByRows ? code.packRows(2) : code.packTransposed;
+      this.#packGrid.countI = panels;
+      this.#packGrid.work = k * n * 0.3;
+      this.#grid.countI = items;
+      this.#grid.scratchBytes = scratchBytes;
+      this.#grid.work = work;
+      block[slot.end] = 1;
+      pack[packSlot.begin] = 0;
+      pack[packSlot.end] = 1;
+      runPhases(this.#phases);
+      release(packed);
+    } else if (items === 1 && scratchBytes === 0) {
+      block[slot.end] = 1;
+      run(block, driverSlots, null);
+    } else {
+      block[slot.end] = 1;
+      this.#grid.countI = items;
+      this.#grid.scratchBytes = scratchBytes;
+      this.#grid.work = work;
+      run(block, driverSlots, this.#grid);
+    }
+  }
+
+  /** Steps of k in a block: a panel of B takes two thirds of the first-level cache. */
+  #kBlock(code: GemmCode): number {
+    return Math.max(64, Math.floor((this.#features.l1d * 2) / 3 / (2 * code.vectorBytes) / 64) * 64);
+  }
+}
+
+/** One product, or one of a batch. Addresses in bytes, distances in elements. */
+interface Product {
+  m: number;
+  n: number;
+  k: number;
+  a: number;
+  aRow: number;
+  aStep: number;
+  b: number;
+  bStep: number;
+  bColumn: number;
+  c: number;
+  cRow: number;
+  cColumn: number;
+  bias: number;
+  biasRow: number;
+  biasColumn: number;
+  alpha: number;
+  beta: number;
+  flags: number;
+}
+
+/** The same product with its sides swapped: out^T = B^T A^T. */
+function transposeProduct(p: Product): void {
+  [p.m, p.n] = [p.n, p.m];
+  [p.a, p.b] = [p.b, p.a];
+  [p.aRow, p.aStep, p.bStep, p.bColumn] = [p.bColumn, p.bStep, p.aStep, p.aRow];
+  [p.cRow, p.cColumn] = [p.cColumn, p.cRow];
+  [p.biasRow, p.biasColumn] = [p.biasColumn, p.biasRow];
+}
+
+function addressOf(operand: Operand): number {
+  return operand.storage.address + operand.storageOffset * operand.dtype.itemsize;
+}
+
+/** Whether an activation is left to the caller after {@link Gemm.run}. */
+export function needsActivation(activation: Activation): boolean {
+  return activation !== "none" && activation !== "relu";
+}
+
+/** A grid whose items are numbered in slot `begin`; `end` is one more. */
+function itemGrid(begin: number, end: number, scratchSlot: number): Grid {
+  return {
+    countI: 1,
+    countJ: 1,
+    slots: [begin, end],
+    stepI: [1, 1],
+    stepJ: [0, 0],
+    sizeSlotI: -1,
+    totalI: 1,
+    blockI: 1,
+    sizeSlotJ: -1,
+    totalJ: 1,
+    blockJ: 1,
+    scratchSlot,
+    scratchBytes: 0,
+  };
+}
+
+let best: Gemm | null | undefined;
+
+/** The generator for this processor, or null when it has neither AVX2 with FMA nor a native layer. */
+export function openGemm(): Gemm | null {
+  if (best === undefined) {
+    const native = openNative();
+    best = native?.features.avx2 && native.features.fma && native.features.bmi2 ? new Gemm(native) : null;
+  }
+  return best;
+}
