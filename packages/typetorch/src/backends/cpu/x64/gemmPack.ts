@@ -25,7 +25,7 @@ import {
   ymm,
   zmm,
 } from "./assembler.ts";
-import { type GemmTarget, itemBytes, lanes, typed, vectorBytes } from "./gemmTile.ts";
+import { type GemmTarget, lanes, typed, vectorBytes } from "./gemmTile.ts";
 
 const register = (target: GemmTarget, id: number): Vec => (target.avx512 ? zmm(id) : ymm(id));
 
