@@ -11,7 +11,6 @@ export type DatasetLike<T> = Dataset<T> | readonly T[];
 /**
  * Samples by index: a subclass gives `getItem` and `length`. `torch.utils.data.Dataset`.
  *
- *
  * @example
  * const { Dataset } = torch.utils.data;
  * class Squares extends Dataset<[x: torch.Tensor, square: number]> {
@@ -47,7 +46,6 @@ export abstract class Dataset<T> {
  * Samples in the order in which they come, for streams: a subclass gives `[Symbol.iterator]`, or `[Symbol.asyncIterator]` for `for await`; `length` is
  * optional. `torch.utils.data.IterableDataset`.
  *
- *
  * @example
  * const { DataLoader, IterableDataset } = torch.utils.data;
  * class Words extends IterableDataset<string> {
@@ -80,7 +78,6 @@ export function itemOf<T>(dataset: DatasetLike<T>, index: number): T {
 /**
  * Tensors of the same length, indexed along their first dimension. `torch.utils.data.TensorDataset`.
  *
- *
  * @example
  * const { TensorDataset } = torch.utils.data;
  * const dataset = new TensorDataset(torch.zeros(10, 3), torch.arange(10));
@@ -110,7 +107,6 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> extends Dataset<T> {
 
 /**
  * One dataset after the other. `torch.utils.data.ConcatDataset`.
- *
  *
  * @example
  * const { ConcatDataset } = torch.utils.data;
@@ -155,7 +151,6 @@ export class ConcatDataset<T> extends Dataset<T> {
 /**
  * One stream after the other. `torch.utils.data.ChainDataset`.
  *
- *
  * @example
  * const { ChainDataset, IterableDataset } = torch.utils.data;
  * class Up extends IterableDataset<number> {
@@ -190,7 +185,6 @@ export class ChainDataset<T> extends IterableDataset<T> {
 
 /**
  * Some samples of a dataset. `torch.utils.data.Subset`.
- *
  *
  * @example
  * const { Subset } = torch.utils.data;

@@ -7,7 +7,6 @@ import { permutation } from "./sampler.ts";
  * Splits a dataset at random into parts of the given lengths, or of the given fractions when these add up to 1 (what is left over goes to the first parts, one
  * each). The same seed gives the same parts as in PyTorch. `torch.utils.data.random_split`.
  *
- *
  * @example
  * const generator = new torch.Generator().manualSeed(42);
  * const [train, test] = torch.utils.data.randomSplit([10, 11, 12, 13, 14], [3, 2], { generator });

@@ -60,7 +60,6 @@ export interface RandomSamplerOptions {
 /**
  * All indices in a random order, or random ones with replacement. `torch.utils.data.RandomSampler`.
  *
- *
  * @example
  * const { RandomSampler } = torch.utils.data;
  * [...new RandomSampler([0, 0, 0], { replacement: true, numSamples: 20 })].length // 20
@@ -113,7 +112,6 @@ export class RandomSampler extends Sampler {
 /**
  * The given indices in a random order. `torch.utils.data.SubsetRandomSampler`.
  *
- *
  * @example
  * const { SubsetRandomSampler } = torch.utils.data;
  * [...new SubsetRandomSampler([4, 5, 6])].sort() // [4, 5, 6]
@@ -136,7 +134,6 @@ export class SubsetRandomSampler extends Sampler {
 
 /**
  * Indices with probabilities in proportion to `weights`. `torch.utils.data.WeightedRandomSampler`.
- *
  *
  * @example
  * const { WeightedRandomSampler } = torch.utils.data;
@@ -181,7 +178,6 @@ export class WeightedRandomSampler extends Sampler {
 
 /**
  * Lists of indices from another sampler. `torch.utils.data.BatchSampler`.
- *
  *
  * @example
  * const { BatchSampler, SequentialSampler } = torch.utils.data;

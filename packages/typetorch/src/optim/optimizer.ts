@@ -39,7 +39,6 @@ export interface RemovableHandle {
  * Base class of the optimizers, and of your own: give `super` the parameters and the default options (one that is `undefined` must come with the group), and
  * override `updateGroup`, or `step`. `torch.optim.Optimizer`.
  *
- *
  * @example
  * class SignSGD extends optim.Optimizer<{ lr?: number }> {
  *   constructor(params: optim.ParamsInput, options: { lr?: number } = {}) {

@@ -44,7 +44,6 @@ const update = variants((flags) => {
 /**
  * Stochastic gradient descent, optionally with momentum: m = momentum m + (1 - dampening) g; p = p - lr m. `torch.optim.SGD`.
  *
- *
  * @example
  * const w = torch.tensor([1, 2]).requiresGrad_();
  * const optimizer = new optim.SGD([w], { lr: 0.1, momentum: 0.9 });

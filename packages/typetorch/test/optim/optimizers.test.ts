@@ -75,6 +75,36 @@ for (const c of fixture.optimizers) {
   });
 }
 
+/** The numbers of `fill` in record_optim.py. */
+function small(shape: readonly number[], t: number, factor = 1): Tensor {
+  const n = shape.reduce((a, b) => a * b, 1);
+  return tensor(Array.from({ length: n }, (_, i) => (((i * 71 + t * 29) % 101) - 50) / 200))
+    .reshape(shape)
+    .mul(factor);
+}
+
+for (const c of fixture.curves) {
+  test(`${c.name} ${JSON.stringify(c.options)}: a network's training curve is PyTorch's at each of 50 steps`, () => {
+    const x = small([16, 12], 1, 4);
+    const y = small([16, 3], 2, 4);
+    const params = [[24, 12], [24], [3, 24], [3]].map((shape, i) => small(shape, 3 + i).requiresGrad_());
+    const [w1, b1, w2, b2] = params as [Tensor, Tensor, Tensor, Tensor];
+    const optimizer = new classes[c.name]!(params, c.options);
+    const losses = c.losses.map(() => {
+      optimizer.zeroGrad();
+      const hidden = x.matmul(w1.t()).add(b1).tanh();
+      const loss = hidden.matmul(w2.t()).add(b2).sub(y).square().mean();
+      loss.backward();
+      optimizer.step();
+      return loss.item();
+    });
+    c.losses.forEach((expected, i) => {
+      assert.ok(allClose([losses[i]!], [expected], 1e-4, 1e-5), `step ${i}: ${losses[i]} instead of ${expected}`);
+    });
+    assert.ok(losses[49]! < losses[0]!);
+  });
+}
+
 test("parameters without a gradient are left alone, and count no step", () => {
   const params = parameters();
   const optimizer = new optim.Adam(params);

@@ -39,7 +39,6 @@ export interface SequentialLROptions {
 /**
  * One scheduler after another; `milestones[i]` is the epoch at which scheduler i + 1 takes over. `torch.optim.lr_scheduler.SequentialLR`.
  *
- *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
  * const { LinearLR, ExponentialLR, SequentialLR } = optim.lrScheduler;
@@ -90,7 +89,6 @@ export class SequentialLR extends CompositeScheduler {
 
 /**
  * Several schedulers at once, each changing what the one before left. `torch.optim.lr_scheduler.ChainedScheduler`.
- *
  *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });

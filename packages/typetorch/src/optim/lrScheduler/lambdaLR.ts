@@ -48,7 +48,6 @@ abstract class FunctionLR extends LRScheduler {
 /**
  * The rate is the initial one times `lrLambda(epoch)`. `torch.optim.lr_scheduler.LambdaLR`.
  *
- *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
  * const scheduler = new optim.lrScheduler.LambdaLR(optimizer, (epoch) => 0.5 ** epoch);
@@ -66,7 +65,6 @@ export class LambdaLR extends FunctionLR {
 
 /**
  * The present rate is multiplied by `lrLambda(epoch)` at each step. `torch.optim.lr_scheduler.MultiplicativeLR`.
- *
  *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });

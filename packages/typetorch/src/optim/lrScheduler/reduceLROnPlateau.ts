@@ -28,7 +28,6 @@ export interface ReduceLROnPlateauOptions {
 /**
  * The rate times `factor` when a metric stopped getting better; `step(metric)` after each epoch. `torch.optim.lr_scheduler.ReduceLROnPlateau`.
  *
- *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
  * const scheduler = new optim.lrScheduler.ReduceLROnPlateau(optimizer, "min", { patience: 1, factor: 0.5 });

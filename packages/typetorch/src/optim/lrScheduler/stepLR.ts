@@ -9,7 +9,6 @@ export interface StepLROptions extends LRSchedulerOptions {
 /**
  * The rate times `gamma` every `stepSize` epochs. `torch.optim.lr_scheduler.StepLR`.
  *
- *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
  * const scheduler = new optim.lrScheduler.StepLR(optimizer, 30, { gamma: 0.5 });
@@ -40,7 +39,6 @@ export class StepLR extends LRScheduler {
 
 /**
  * The rate times `gamma` at each epoch in `milestones`; one that is there twice counts twice. `torch.optim.lr_scheduler.MultiStepLR`.
- *
  *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
@@ -82,7 +80,6 @@ export class MultiStepLR extends LRScheduler {
 
 /**
  * The rate times `gamma` every epoch. `torch.optim.lr_scheduler.ExponentialLR`.
- *
  *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });

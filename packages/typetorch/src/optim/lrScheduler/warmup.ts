@@ -12,7 +12,6 @@ export interface ConstantLROptions extends LRSchedulerOptions {
 /**
  * The rate times `factor` for the first `totalIters` epochs. `torch.optim.lr_scheduler.ConstantLR`.
  *
- *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
  * const scheduler = new optim.lrScheduler.ConstantLR(optimizer, { factor: 0.5, totalIters: 4 });
@@ -52,7 +51,6 @@ export interface LinearLROptions extends LRSchedulerOptions {
 
 /**
  * The rate's factor goes linearly from `startFactor` to `endFactor` in `totalIters` epochs. `torch.optim.lr_scheduler.LinearLR`.
- *
  *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
@@ -103,7 +101,6 @@ export interface PolynomialLROptions extends LRSchedulerOptions {
 
 /**
  * lr = initial * (1 - epoch / totalIters) ^ power. `torch.optim.lr_scheduler.PolynomialLR`.
- *
  *
  * @example
  * const optimizer = new optim.SGD([torch.zeros(1).requiresGrad_()], { lr: 1 });
