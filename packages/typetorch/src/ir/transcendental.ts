@@ -97,11 +97,11 @@ function floatOf(x: Expr): Float {
 
 // exp -------------------------------------------------------------------------------------------------------------------------------------------------
 
-const LOG2E = 1.4426950408889634;
+const LOG2E = Math.LOG2E;
 /** ln 2 as a sum; the first part times a small integer is exact. */
 const LN2_PARTS = {
   f32: [0.693359375, -2.1219444e-4],
-  f64: [6.9314718036912381649e-1, 1.90821492927058770002e-10],
+  f64: [0.6931471803691238, 1.9082149292705877e-10],
 } as const;
 /** (exp(r) - 1 - r) / r^2 on [-ln2/2, ln2/2] */
 const EXP = {
@@ -114,12 +114,21 @@ const EXP = {
 /** (2^r - 1) / r on [-1/2, 1/2] */
 const EXP2 = {
   f32: [
-    0.6931471805414077, 0.2402265107982185, 0.05550410963719612, 0.009618036243909521, 0.0013333429705318024, 0.00015467345155646185,
-    1.531521856700886e-5,
+    0.6931471805414077, 0.2402265107982185, 0.05550410963719612, 0.009618036243909521, 0.0013333429705318024,
+    0.00015467345155646185, 1.531521856700886e-5,
   ],
   f64: [
-    0.6931471805599453, 0.24022650695910133, 0.05550410866482174, 0.009618129107592834, 0.0013333558146378527, 0.0001540353045878534,
-    1.5252733868092466e-5, 1.3215434432841682e-6, 1.0178046216751085e-7, 7.073930953024694e-9, 4.4574254087422625e-10,
+    Math.LN2,
+    0.24022650695910133,
+    0.05550410866482174,
+    0.009618129107592834,
+    0.0013333558146378527,
+    0.0001540353045878534,
+    1.5252733868092466e-5,
+    1.3215434432841682e-6,
+    1.0178046216751085e-7,
+    7.073930953024694e-9,
+    4.4574254087422625e-10,
   ],
 } as const;
 /** Adding it rounds a float to an integer, which then stands in the low bits. */
@@ -195,15 +204,22 @@ function splitLog(x: Expr): { e: Expr; f: Expr; scale: Expr } {
     const shifted = x.bitcast("i32").sub(0x3f3504f3);
     const e = shifted.shr(23);
     const m = shifted.and(0x7fffff).add(0x3f3504f3).bitcast("f32");
-    return { e: e.cast("f32"), f: m.sub(1), scale: constant(127, "i32").sub(e).shl(23).bitcast("f32") };
+    return { e: e.cast("f32"), f: m.sub(1), scale: constant(127, "i32").sub(e).maximum(0).shl(23).bitcast("f32") };
   }
   const bits = x.bitcast("i64");
   const big = (value: bigint): Expr => constant(value, "i64");
   // 0x3fe6a09e… is sqrt(1/2); the exponent stays biased and positive, so that it converts through the mantissa of 2^52
   const e = bits.add(big(0x3ff0000000000000n - 0x3fe6a09e00000000n)).shr(52);
   const m = bits.sub(e.sub(1023).shl(52)).bitcast("f64");
-  const scale = constant(2046, "i64").sub(e).shl(52).bitcast("f64");
-  return { e: e.or(big(0x4330000000000000n)).bitcast("f64").sub(4503599627370496 + 1023), f: m.sub(1), scale };
+  const scale = constant(2046, "i64").sub(e).maximum(0).shl(52).bitcast("f64");
+  return {
+    e: e
+      .or(big(0x4330000000000000n))
+      .bitcast("f64")
+      .sub(4503599627370496 + 1023),
+    f: m.sub(1),
+    scale,
+  };
 }
 /** log(1+f) - f, for the f of {@link splitLog}, plus `low`. */
 function logTail(f: Expr, low: Expr, coefficients?: readonly number[]): Expr {
@@ -292,12 +308,10 @@ interface Angle {
  * 2 pi, in steps of 24 bits, bring the angle into that range first.
  */
 function reduceAngle(x: Expr, limit: number, top: number, precise: boolean): Angle {
-  let high = x;
-  let rest: Expr | null = null;
   const large = x.abs().gt(limit);
-  const folded = foldAngle(x, Math.log2(limit), top, precise);
-  high = rarely(large, folded.high, x);
-  rest = rarely(large, folded.rest, constant(0, "f64"));
+  const folded = foldAngle(x, Math.log2(limit), top);
+  const high = rarely(large, folded.high, x);
+  const rest = rarely(large, folded.rest, constant(0, "f64"));
   const shifted = high.fma(TWO_OVER_PI, ROUND);
   const n = shifted.sub(ROUND);
   const t = n.fma(-HALF_PI[0], high); // exact
@@ -310,8 +324,8 @@ function reduceAngle(x: Expr, limit: number, top: number, precise: boolean): Ang
   return { r, low: y.sub(r).add(low), bits };
 }
 
-/** x modulo 2 pi as high + rest, |high| below 2^30 and on a grid of 2^-20 or so (exact), for 2^from < |x| < 2^top. */
-function foldAngle(x: Expr, from: number, top: number, precise: boolean): { high: Expr; rest: Expr } {
+/** x modulo 2 pi as high + rest, for 2^from < |x| < 2^top: high is below 2^30 and on a grid of 2^-24, rest is smaller than that grid. */
+function foldAngle(x: Expr, from: number, top: number): { high: Expr; rest: Expr } {
   let left = x;
   let high = constant(0, "f64");
   let rest = constant(0, "f64");
@@ -322,15 +336,17 @@ function foldAngle(x: Expr, from: number, top: number, precise: boolean): { high
     left = q.fma(-(2 ** power), left);
     const [a, b, c] = powerModuloTurn(power);
     high = q.fma(a, high);
-    if (precise) {
-      const before = rest;
-      const p = q.mul(b);
-      rest = before.add(p);
-      const part = rest.sub(before);
-      tail = tail.add(before.sub(rest.sub(part)).add(p.sub(part))).add(q.mul(c));
-    } else rest = q.fma(b, rest);
+    const before = rest;
+    const p = q.mul(b); // exact
+    rest = before.add(p);
+    const part = rest.sub(before);
+    tail = q.fma(c, tail.add(before.sub(rest.sub(part)).add(p.sub(part))));
   }
-  return { high: high.add(left.trunc()), rest: precise ? rest.add(tail.add(left.sub(left.trunc()))) : rest.add(left.sub(left.trunc())) };
+  const whole = left.trunc();
+  const sum = rest.add(left.sub(whole));
+  const lost = rest.sub(sum).add(left.sub(whole));
+  const grid = sum.mul(2 ** 24).round().mul(2 ** -24);
+  return { high: high.add(whole).add(grid), rest: sum.sub(grid).add(lost.add(tail)) };
 }
 
 /** 2^power modulo 2 pi: a part on a grid of 2^-24, so that its products with 24-bit integers are exact, one of 26 bits, and the remainder. */
@@ -340,7 +356,7 @@ function powerModuloTurn(power: number): readonly [number, number, number] {
   const value = (1n << BigInt(power)) << scale;
   const residue = value % turn;
   const cut = (x: bigint, places: bigint): bigint => (x >> (scale - places)) << (scale - places);
-  const toNumber = (x: bigint): number => (Number(x >> (scale - 160n)) / 2 ** 80) / 2 ** 80;
+  const toNumber = (x: bigint): number => Number(x >> (scale - 160n)) / 2 ** 80 / 2 ** 80;
   const a = cut(residue, 24n);
   const b = cut(residue - a, 50n);
   return [toNumber(a), toNumber(b), toNumber(residue - a - b)];
@@ -400,7 +416,9 @@ function tanOf(x: Expr): Expr {
   const odd = angle.bits.and(1).ne(0);
   const s = sinKernel(angle);
   const c = cosKernel(angle);
-  const y = select(odd, c.neg(), s).div(select(odd, s, c)).cast(x.type);
+  const y = select(odd, c.neg(), s)
+    .div(select(odd, s, c))
+    .cast(x.type);
   return select(x.abs().lt(x.type === "f32" ? 2 ** -13 : 2 ** -27), x, y);
 }
 
@@ -409,17 +427,17 @@ function tanOf(x: Expr): Expr {
 /** (asin(x) - x) / x^3 on [0, 1/2] and (atan(x) - x) / x^3 on [0, 1], in powers of x^2; the short ones serve f32. */
 const ASIN = [
   0.16666666666666702, 0.07499999999984512, 0.044642857163635856, 0.0303819431445807, 0.022372204932930337, 0.01735175662949276,
-  0.013979471013512459, 0.01140715413839368, 0.010748062120470263, 0.0037806935440714983, 0.02162989881325101, -0.021020599060882085,
-  0.03271609739659101,
+  0.013979471013512459, 0.01140715413839368, 0.010748062120470263, 0.0037806935440714983, 0.02162989881325101,
+  -0.021020599060882085, 0.03271609739659101,
 ];
 const ASIN_SHORT = [
   0.16666662219830541, 0.07500429083417676, 0.044523616183604245, 0.03179950621529569, 0.014335055837902075, 0.03780635810154142,
 ];
 const ATAN = [
   -0.3333333333333332, 0.19999999999995496, -0.1428571428531463, 0.11111111094259052, -0.09090908679165613, 0.07692301179387893,
-  -0.06666595121136659, 0.058817803519728235, -0.05259702686435651, 0.047457768333282364, -0.04288438339703349, 0.03824747927533648,
-  -0.03283661124239384, 0.0262021431040822, -0.018646568414785333, 0.011325812178303467, -0.005605344044331568, 0.0021425409280399982,
-  -0.000588108076958187, 0.00010254655960311044, -8.497007990837238e-6,
+  -0.06666595121136659, 0.058817803519728235, -0.05259702686435651, 0.047457768333282364, -0.04288438339703349,
+  0.03824747927533648, -0.03283661124239384, 0.0262021431040822, -0.018646568414785333, 0.011325812178303467,
+  -0.005605344044331568, 0.0021425409280399982, -0.000588108076958187, 0.00010254655960311044, -8.497007990837238e-6,
 ];
 const ATAN_SHORT = [
   -0.33333329669161466, 0.1999975121360521, -0.1428060601711746, 0.11061642235429997, -0.08818456606626339, 0.06747514339932323,
@@ -484,8 +502,23 @@ function atan2Of(y: Expr, x: Expr): Expr {
 
 // hyperbolic functions --------------------------------------------------------------------------------------------------------------------------------
 
+/** (tanh(x) - x) / x^3 on [0, 0.55], in powers of x^2 */
+const TANH_F32 = [-0.3333332082440931, 0.13332625282469754, -0.05385164968684528, 0.021055804936324828, -0.006238845698373037];
+
 function tanhOf(x: Expr): Expr {
-  const e = expm1Core(x.abs().mul(2).minimum(x.type === "f32" ? 20 : 40));
+  if (x.type === "f32") {
+    const size = x.abs();
+    const { n, r } = reduceExp(size.minimum(10).mul(2));
+    const p = powerOfTwo(n);
+    const far = constant(1, "f32").sub(constant(2, "f32").div(expm1Kernel(r).fma(p, p).add(1)));
+    return select(size.gt(0.55), far, oddSeries(size, TANH_F32)).copysign(x);
+  }
+  const e = expm1Core(
+    x
+      .abs()
+      .mul(2)
+      .minimum(40),
+  );
   return e.div(e.add(2)).copysign(x);
 }
 function sinhOf(x: Expr): Expr {
@@ -514,7 +547,8 @@ function naturalLogPlus(e: Expr, f: Expr): Expr {
 function acoshOf(x: Expr): Expr {
   const t = x.sub(1);
   const near = log1pOf(t.add(t.mul(t).add(t.mul(2)).sqrt()));
-  return select(x.gt(2 ** 28), logOf(x, naturalLogPlus), near);
+  const y = select(x.gt(2 ** 28), logOf(x, naturalLogPlus), near);
+  return select(x.lt(1), constant(Number.NaN, x.type), y);
 }
 function atanhOf(x: Expr): Expr {
   const size = x.abs();
@@ -526,9 +560,9 @@ function atanhOf(x: Expr): Expr {
 
 /** erf(x)/x - 1 on [0, 1], in powers of x^2 */
 const ERF = [
-  0.1283791670955126, -0.3761263890318375, 0.11283791670954885, -0.026866170645077875, 0.005223977624828431, -0.0008548326981425542,
-  0.0001205533113295582, -1.4925595772180906e-5, 1.64610084778027e-6, -1.6350396222864617e-7, 1.466032872274226e-8,
-  -1.137495573607015e-9, 5.960685338520971e-11,
+  0.1283791670955126, -0.3761263890318375, 0.11283791670954885, -0.026866170645077875, 0.005223977624828431,
+  -0.0008548326981425542, 0.0001205533113295582, -1.4925595772180906e-5, 1.64610084778027e-6, -1.6350396222864617e-7,
+  1.466032872274226e-8, -1.137495573607015e-9, 5.960685338520971e-11,
 ];
 /** exp(x^2) erfc(x) (1 + 2x) in powers of (x-4)/(x+4), for 0 <= x <= 28; the short one serves f32. */
 const ERFC = [
@@ -559,7 +593,12 @@ function erfcPositive(size: Expr, short: boolean): Expr {
 /** factor * exp(x + low), the factor near enough to 1 that only the end can be subnormal. */
 function expScaled(x: Expr, low: Expr, factor: Expr, short: boolean): Expr {
   const { n, r } = reduceExp(x, low);
-  return scaleBy(expm1Kernel(r, short ? EXP.f32 : EXP.f64).add(1).mul(factor), n);
+  return scaleBy(
+    expm1Kernel(r, short ? EXP.f32 : EXP.f64)
+      .add(1)
+      .mul(factor),
+    n,
+  );
 }
 function erfOf(x: Expr): Expr {
   const size = x.abs();
@@ -672,8 +711,8 @@ const lowerings: Readonly<Record<Transcendental, (x: Expr, y: Expr) => Expr>> = 
   log2: (x) => logToBase(x, 1, 0, LOG2E),
   log10: (x) =>
     x.type === "f32"
-      ? logToBase(x, 0.301025390625, 4.605038981195214e-6, 0.4342944819032518)
-      : logToBase(x, 0.3010299955494702, 1.1451100898021838e-10, 0.4342944819032518),
+      ? logToBase(x, 0.301025390625, 4.605038981195214e-6, Math.LOG10E)
+      : logToBase(x, 0.3010299955494702, 1.1451100898021838e-10, Math.LOG10E),
   log1p: log1pOf,
   sin: sinOf,
   cos: cosOf,
