@@ -345,7 +345,10 @@ function foldAngle(x: Expr, from: number, top: number): { high: Expr; rest: Expr
   const whole = left.trunc();
   const sum = rest.add(left.sub(whole));
   const lost = rest.sub(sum).add(left.sub(whole));
-  const grid = sum.mul(2 ** 24).round().mul(2 ** -24);
+  const grid = sum
+    .mul(2 ** 24)
+    .round()
+    .mul(2 ** -24);
   return { high: high.add(whole).add(grid), rest: sum.sub(grid).add(lost.add(tail)) };
 }
 
@@ -513,12 +516,7 @@ function tanhOf(x: Expr): Expr {
     const far = constant(1, "f32").sub(constant(2, "f32").div(expm1Kernel(r).fma(p, p).add(1)));
     return select(size.gt(0.55), far, oddSeries(size, TANH_F32)).copysign(x);
   }
-  const e = expm1Core(
-    x
-      .abs()
-      .mul(2)
-      .minimum(40),
-  );
+  const e = expm1Core(x.abs().mul(2).minimum(40));
   return e.div(e.add(2)).copysign(x);
 }
 function sinhOf(x: Expr): Expr {
@@ -628,10 +626,9 @@ const TWO_THIRDS_LOW = 3.700743415417188e-17;
 
 /** log(2^e (1+f)) as high + low, to about 2^-65 of itself. */
 function logInParts(e: Expr, f: Expr): { high: Expr; low: Expr } {
-  const one = constant(1, "f64");
   const m = f.add(1);
   const d = m.add(1);
-  const dLow = one.sub(d.sub(m));
+  const dLow = m.sub(d.sub(1)); // exact
   const s = f.div(d);
   const sLow = s.neg().fma(d, f).sub(s.mul(dLow)).div(d);
   const z = s.mul(s);

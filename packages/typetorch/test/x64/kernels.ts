@@ -1,8 +1,9 @@
 /** Runs loop kernels as machine code, for tests. */
+
+import { openNative } from "#platform";
 import { compileLoops } from "../../src/backends/cpu/x64/vector.ts";
 import type { LoopKernel } from "../../src/ir/loops.ts";
 import type { Native } from "../../src/platform/index.ts";
-import { openNative } from "#platform";
 
 export type Level = "avx2" | "avx512";
 export const native: Native | null = openNative();
