@@ -25,4 +25,14 @@ export * from "./math/index.ts";
 export * from "./memory/index.ts";
 export * from "./reduction/index.ts";
 export * from "./views/index.ts";
-export { layerNorm, logSoftmax, softmax } from "./nn/index.ts";
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  layerNorm,
+  logSoftmax,
+  softmax,
+} from "./nn/index.ts";

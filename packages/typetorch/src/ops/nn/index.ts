@@ -1,7 +1,31 @@
 /**
  * Ops of neural networks: functions of `torch.nn.functional`.
  */
+export {
+  type AvgPoolOptions,
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool3d,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+} from "./avgPool.ts";
+export { type BatchNormOptions, batchNorm } from "./batchNorm.ts";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from "./conv.ts";
 export { type ClassLossOptions, type LossReduction, crossEntropyRows, nllLoss, reduceLoss } from "./crossEntropy.ts";
 export * from "./layerNorm.ts";
 export * from "./linear.ts";
+export { type MaxPool, type MaxPoolOptions, maxPool1d, maxPool2d, maxPool3d } from "./maxPool.ts";
 export * from "./softmax.ts";

@@ -1,0 +1,344 @@
+/**
+ * The loops of pooling: windows over planes of three dimensions (fewer are padded with ones). Borders are made by copying into a larger tensor first, so that the
+ * loops need no tests.
+ */
+import { type DType, int64 } from "../../core/dtype.ts";
+import { type Expr, computeType, constant } from "../../ir/expr.ts";
+import { type Int, type LoopKernel, LoopVar, type Stmt, extent, index, load, local } from "../../ir/loops.ts";
+import type { LoopSpec } from "../../ir/spec.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { copyElements } from "../memory/copy.ts";
+import { runtime } from "../runtime.ts";
+import { slice } from "../views/select.ts";
+
+export interface WindowGeometry {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+/** Three numbers: the given ones, and ones (or `fill`) in front. */
+const three = (list: readonly number[], fill: number): [number, number, number] => {
+  const full = [...new Array<number>(3 - list.length).fill(fill), ...list];
+  return [full[0]!, full[1]!, full[2]!];
+};
+
+/** Integer arguments of the window loops. */
+const PLANES = 0;
+const OUT = 1; // 3 sizes of the result
+const KERNEL = 4; // 3 sizes of the window
+const STEP = 7; // elements from one window to the next, per dimension
+const DILATED = 10; // elements from one place of a window to the next
+const IN_PLANE = 13;
+const OUT_PLANE = 14;
+const OUT_ROWS = 15; // elements of a result plane per depth
+const OUT_ROW = 16;
+const INTS = 17;
+
+const arg = (k: number): Int => ({ arg: k });
+const times = (i: Expr, k: number): Expr => i.mul(extent(arg(k)));
+
+interface Loops {
+  readonly plane: LoopVar;
+  readonly out: readonly [LoopVar, LoopVar, LoopVar];
+  readonly kernel: readonly [LoopVar, LoopVar, LoopVar];
+}
+
+function makeLoops(): Loops {
+  const v = (name: string): LoopVar => new LoopVar(name);
+  return { plane: v("plane"), out: [v("od"), v("oh"), v("ow")], kernel: [v("kd"), v("kh"), v("kw")] };
+}
+const inputAccess = (buffer: number, l: Loops) => ({
+  buffer,
+  terms: [
+    { loop: l.plane, stride: arg(IN_PLANE) },
+    ...l.out.map((loop, i) => ({ loop, stride: arg(STEP + i) })),
+    ...l.kernel.map((loop, i) => ({ loop, stride: arg(DILATED + i) })),
+  ],
+});
+const outputAccess = (buffer: number, l: Loops, perPlane = true) => ({
+  buffer,
+  terms: [
+    ...(perPlane ? [{ loop: l.plane, stride: arg(OUT_PLANE) }] : []),
+    { loop: l.out[0], stride: arg(OUT_ROWS) },
+    { loop: l.out[1], stride: arg(OUT_ROW) },
+    { loop: l.out[2], stride: 1 },
+  ],
+});
+function nest(
+  l: Loops,
+  vector: boolean,
+  inner: readonly Stmt[],
+  beforeWindow: readonly Stmt[],
+  afterWindow: readonly Stmt[],
+): Stmt[] {
+  const window = l.kernel.reduceRight<readonly Stmt[]>(
+    (body, loop, i) => [{ kind: "loop", loop, extent: arg(KERNEL + i), vector: false, body }],
+    inner,
+  );
+  const outer = l.out.reduceRight<readonly Stmt[]>(
+    (body, loop, i) => [{ kind: "loop", loop, extent: arg(OUT + i), vector: vector && i === 2, body }],
+    [...beforeWindow, ...window, ...afterWindow],
+  );
+  return [{ kind: "loop", loop: l.plane, extent: arg(PLANES), vector: false, body: outer }];
+}
+
+function cache<T>(make: (dtype: DType) => T): (dtype: DType) => T {
+  const made: (T | undefined)[] = [];
+  return (dtype) => {
+    made[dtype.index] ??= make(dtype);
+    return made[dtype.index]!;
+  };
+}
+const spec = (kernel: LoopKernel): LoopSpec => ({ kind: "loops", kernel, compiled: null });
+
+/** Buffers x, out, indices: the maximum of each window and its position in the plane. */
+const maxSpec = cache((dtype) => {
+  const l = makeLoops();
+  const type = computeType(dtype);
+  const lowest =
+    type === "f32" || type === "f64"
+      ? constant(Number.NEGATIVE_INFINITY, type)
+      : constant(type === "i64" ? -(2n ** 63n) : -(2 ** 31), type);
+  const position = [
+    ...l.out.map((loop, i) => times(index(loop), STEP + i)),
+    ...l.kernel.map((loop, i) => times(index(loop), DILATED + i)),
+  ].reduce((a, b) => a.add(b));
+  const first = l.out.map((loop, i) => times(index(loop), STEP + i)).reduce((a, b) => a.add(b));
+  return spec({
+    name: `max_pool_${dtype.key}`,
+    buffers: [
+      { dtype, access: "read" },
+      { dtype, access: "write" },
+      { dtype: int64, access: "write" },
+    ],
+    ints: INTS,
+    params: 0,
+    body: nest(
+      l,
+      true,
+      [{ kind: "accumulate", ids: [0, 1], op: "argmax", values: [load(inputAccess(0, l), type), position] }],
+      [{ kind: "accumulators", ids: [0, 1], types: [type, "i64"], init: [lowest, first] }],
+      [
+        { kind: "store", access: outputAccess(1, l), value: local(0, type) },
+        { kind: "store", access: outputAccess(2, l), value: local(1, "i64") },
+      ],
+    ),
+  });
+});
+
+/** Buffers x, factor (one per window of a plane), out: factor times the sum of each window. */
+const averageSpec = cache((dtype) => {
+  const l = makeLoops();
+  const type = computeType(dtype);
+  return spec({
+    name: `avg_pool_${dtype.key}`,
+    buffers: [
+      { dtype, access: "read" },
+      { dtype, access: "read" },
+      { dtype, access: "write" },
+    ],
+    ints: INTS,
+    params: 0,
+    body: nest(
+      l,
+      true,
+      [{ kind: "accumulate", ids: [0], op: "add", values: [load(inputAccess(0, l), type)] }],
+      [{ kind: "accumulators", ids: [0], types: [type], init: [constant(0, type)] }],
+      [{ kind: "store", access: outputAccess(2, l), value: local(0, type).div(load(outputAccess(1, l, false), type)) }],
+    ),
+  });
+});
+
+/** Buffers g, divisor, gx: adds g / divisor to every place of each window. */
+const averageBackwardSpec = cache((dtype) => {
+  const l = makeLoops();
+  const type = computeType(dtype);
+  const target = inputAccess(2, l);
+  return spec({
+    name: `avg_pool_backward_${dtype.key}`,
+    buffers: [
+      { dtype, access: "read" },
+      { dtype, access: "read" },
+      { dtype, access: "update" },
+    ],
+    ints: INTS,
+    params: 0,
+    body: nest(
+      l,
+      false,
+      [{ kind: "store", access: target, value: load(target, type).add(local(0, type)) }],
+      [{ kind: "let", id: 0, value: load(outputAccess(0, l), type).div(load(outputAccess(1, l, false), type)) }],
+      [],
+    ),
+  });
+});
+
+/** Buffers g, indices, gx; integers planes, windows per plane, elements per plane: gx[plane, index] += g. */
+const scatterSpec = cache((dtype) => {
+  const plane = new LoopVar("plane");
+  const k = new LoopVar("k");
+  const type = computeType(dtype);
+  const from = (buffer: number) => ({
+    buffer,
+    terms: [
+      { loop: plane, stride: arg(1) },
+      { loop: k, stride: 1 as Int },
+    ],
+  });
+  const target = { buffer: 2, terms: [{ loop: plane, stride: arg(2) }], dynamic: { index: local(0, "i64"), stride: 1 as Int } };
+  return spec({
+    name: `pool_scatter_${dtype.key}`,
+    buffers: [
+      { dtype, access: "read" },
+      { dtype: int64, access: "read" },
+      { dtype, access: "update" },
+    ],
+    ints: 3,
+    params: 0,
+    body: [
+      {
+        kind: "loop",
+        loop: plane,
+        extent: arg(0),
+        vector: false,
+        body: [
+          {
+            kind: "loop",
+            loop: k,
+            extent: arg(1),
+            vector: false,
+            body: [
+              { kind: "let", id: 0, value: load(from(1), "i64") },
+              { kind: "store", access: target, value: load(target, type).add(load(from(0), type)) },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+});
+
+/** The arguments for windows over `padded` (N, C, …) giving results of the spatial sizes `out`. */
+function windowArguments(padded: readonly number[], out: readonly number[], geometry: WindowGeometry): number[] {
+  const planes = padded[0]! * padded[1]!;
+  const [, h, w] = three(padded.slice(2), 1);
+  const perDepth = h * w;
+  const o = three(out, 1);
+  const k = three(geometry.kernel, 1);
+  const s = three(geometry.stride, 1);
+  const d = three(geometry.dilation, 1);
+  const size = three(padded.slice(2), 1).reduce((a, b) => a * b, 1);
+  return [
+    planes,
+    ...o,
+    ...k,
+    s[0] * perDepth,
+    s[1] * w,
+    s[2],
+    d[0] * perDepth,
+    d[1] * w,
+    d[2],
+    size,
+    o[0] * o[1] * o[2],
+    o[1] * o[2],
+    o[2],
+  ];
+}
+
+/** How far the windows reach on each side of the input: sizes before and after, per spatial dimension. */
+function borders(sizes: readonly number[], out: readonly number[], g: WindowGeometry): { before: number; after: number }[] {
+  return sizes.map((n, i) => {
+    const reach = (out[i]! - 1) * g.stride[i]! + g.dilation[i]! * (g.kernel[i]! - 1) + 1;
+    return { before: g.padding[i]!, after: Math.max(reach - g.padding[i]! - n, 0) };
+  });
+}
+
+/** The tensor with a border of `value`; itself when no border is needed. */
+function bordered(x: Tensor, sides: readonly { before: number; after: number }[], value: number): Tensor {
+  if (sides.every((s) => s.before === 0 && s.after === 0)) return x;
+  const shape = x.shape.map((n, i) => (i < 2 ? n : n + sides[i - 2]!.before + sides[i - 2]!.after));
+  const out = runtime.full(shape, value, x.dtype);
+  copyElements(inside(out, x.shape, sides), x);
+  return out;
+}
+const inside = (y: Tensor, shape: readonly number[], sides: readonly { before: number }[]): Tensor =>
+  runtime.withoutGrad(() => sides.reduce((t, s, i) => slice(t, 2 + i, s.before, s.before + shape[2 + i]!), y));
+
+/** Maxima of the windows of a row-major x, and their positions in the planes of x. */
+export function maxPoolKernel(x: Tensor, out: Tensor, indices: Tensor, geometry: WindowGeometry): void {
+  const spatial = x.shape.slice(2);
+  const sizes = out.shape.slice(2);
+  const sides = borders(spatial, sizes, geometry);
+  const lowest = x.dtype.isFloatingPoint ? Number.NEGATIVE_INFINITY : lowestOf(x.dtype);
+  const source = bordered(x, sides, lowest);
+  const ints = windowArguments(source.shape, sizes, geometry);
+  const steps = [ints[IN_PLANE]!, ints[OUT_PLANE]!, ints[OUT_PLANE]!];
+  runtime.backendOf(x).loops(maxSpec(x.dtype), [source, out, indices], ints, [], { extent: PLANES, steps });
+  if (source !== x) {
+    const data = indices.data as BigInt64Array;
+    const [, ph, pw] = three(source.shape.slice(2), 1);
+    const [d, h, w] = three(spatial, 1);
+    const [bd, bh, bw] = three(
+      sides.map((s) => s.before),
+      0,
+    );
+    const clamp = (v: number, n: number): number => Math.min(Math.max(v, 0), n - 1);
+    for (let k = 0; k < data.length; k++) {
+      const at = Number(data[k]!);
+      const z = clamp(Math.floor(at / (ph * pw)) - bd, d);
+      const y = clamp((Math.floor(at / pw) % ph) - bh, h);
+      data[k] = BigInt((z * h + y) * w + clamp((at % pw) - bw, w));
+    }
+  }
+}
+
+function lowestOf(dtype: DType): number {
+  const bits = dtype.itemsize * 8;
+  return dtype.isSigned ? -(2 ** (bits - 1)) : 0;
+}
+
+/** gx[plane, indices] += g, for row-major g and indices; gx is zeroed before by the caller. */
+export function scatterToWindows(g: Tensor, indices: Tensor, gx: Tensor): void {
+  const planes = gx.shape[0]! * gx.shape[1]!;
+  const perPlane = gx.numel() / planes;
+  const windows = g.numel() / planes;
+  runtime
+    .backendOf(gx)
+    .loops(scatterSpec(g.dtype), [g, indices, gx], [planes, windows, perPlane], [], {
+      extent: 0,
+      steps: [windows, windows, perPlane],
+    });
+}
+
+/** Sums of the windows of a row-major x, each divided by `divisor` (one number per window of a plane). */
+export function averagePoolKernel(x: Tensor, divisor: Tensor, out: Tensor, geometry: WindowGeometry): void {
+  const sizes = out.shape.slice(2);
+  const source = bordered(x, borders(x.shape.slice(2), sizes, geometry), 0);
+  const ints = windowArguments(source.shape, sizes, geometry);
+  runtime
+    .backendOf(x)
+    .loops(averageSpec(x.dtype), [source, divisor, out], ints, [], {
+      extent: PLANES,
+      steps: [ints[IN_PLANE]!, 0, ints[OUT_PLANE]!],
+    });
+}
+
+/** The transpose of `averagePoolKernel`: fills gx. */
+export function averagePoolBackwardKernel(g: Tensor, divisor: Tensor, gx: Tensor, geometry: WindowGeometry): void {
+  const sizes = g.shape.slice(2);
+  const sides = borders(gx.shape.slice(2), sizes, geometry);
+  const bare = sides.every((s) => s.before === 0 && s.after === 0);
+  const shape = gx.shape.map((n, i) => (i < 2 ? n : n + sides[i - 2]!.before + sides[i - 2]!.after));
+  const target = bare ? gx : runtime.empty(shape, gx.dtype);
+  runtime.withoutGrad(() => target.zero_());
+  const ints = windowArguments(shape, sizes, geometry);
+  runtime
+    .backendOf(g)
+    .loops(averageBackwardSpec(g.dtype), [g, divisor, target], ints, [], {
+      extent: PLANES,
+      steps: [ints[OUT_PLANE]!, 0, ints[IN_PLANE]!],
+    });
+  if (!bare) copyElements(gx, inside(target, gx.shape, sides));
+}
