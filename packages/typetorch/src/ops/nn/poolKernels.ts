@@ -304,12 +304,10 @@ export function scatterToWindows(g: Tensor, indices: Tensor, gx: Tensor): void {
   const planes = gx.shape[0]! * gx.shape[1]!;
   const perPlane = gx.numel() / planes;
   const windows = g.numel() / planes;
-  runtime
-    .backendOf(gx)
-    .loops(scatterSpec(g.dtype), [g, indices, gx], [planes, windows, perPlane], [], {
-      extent: 0,
-      steps: [windows, windows, perPlane],
-    });
+  runtime.backendOf(gx).loops(scatterSpec(g.dtype), [g, indices, gx], [planes, windows, perPlane], [], {
+    extent: 0,
+    steps: [windows, windows, perPlane],
+  });
 }
 
 /** Sums of the windows of a row-major x, each divided by `divisor` (one number per window of a plane). */
@@ -317,12 +315,10 @@ export function averagePoolKernel(x: Tensor, divisor: Tensor, out: Tensor, geome
   const sizes = out.shape.slice(2);
   const source = bordered(x, borders(x.shape.slice(2), sizes, geometry), 0);
   const ints = windowArguments(source.shape, sizes, geometry);
-  runtime
-    .backendOf(x)
-    .loops(averageSpec(x.dtype), [source, divisor, out], ints, [], {
-      extent: PLANES,
-      steps: [ints[IN_PLANE]!, 0, ints[OUT_PLANE]!],
-    });
+  runtime.backendOf(x).loops(averageSpec(x.dtype), [source, divisor, out], ints, [], {
+    extent: PLANES,
+    steps: [ints[IN_PLANE]!, 0, ints[OUT_PLANE]!],
+  });
 }
 
 /** The transpose of `averagePoolKernel`: fills gx. */
@@ -334,11 +330,9 @@ export function averagePoolBackwardKernel(g: Tensor, divisor: Tensor, gx: Tensor
   const target = bare ? gx : runtime.empty(shape, gx.dtype);
   runtime.withoutGrad(() => target.zero_());
   const ints = windowArguments(shape, sizes, geometry);
-  runtime
-    .backendOf(g)
-    .loops(averageBackwardSpec(g.dtype), [g, divisor, target], ints, [], {
-      extent: PLANES,
-      steps: [ints[OUT_PLANE]!, 0, ints[IN_PLANE]!],
-    });
+  runtime.backendOf(g).loops(averageBackwardSpec(g.dtype), [g, divisor, target], ints, [], {
+    extent: PLANES,
+    steps: [ints[OUT_PLANE]!, 0, ints[IN_PLANE]!],
+  });
   if (!bare) copyElements(gx, inside(target, gx.shape, sides));
 }
