@@ -29,6 +29,7 @@ export * from "./core/errors.ts";
 export { type PrintOptions, setPrintoptions } from "./core/format.ts";
 export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
+export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export * from "./tensor/index.ts";
 export * as utils from "./utils.ts";

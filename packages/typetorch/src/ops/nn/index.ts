@@ -25,7 +25,9 @@ export {
   convTranspose3d,
 } from "./conv.ts";
 export { type ClassLossOptions, type LossReduction, crossEntropyRows, nllLoss, reduceLoss } from "./crossEntropy.ts";
+export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export * from "./layerNorm.ts";
 export * from "./linear.ts";
 export { type MaxPool, type MaxPoolOptions, maxPool1d, maxPool2d, maxPool3d } from "./maxPool.ts";
+export { type PadMode, type PadOptions, pad } from "./pad.ts";
 export * from "./softmax.ts";

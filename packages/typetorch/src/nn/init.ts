@@ -1,0 +1,275 @@
+/**
+ * Initialisers: they fill a tensor in place, without recording, and return it. From the same seed they draw the same numbers as PyTorch's.
+ */
+import { int64, type TypedArray } from "../core/dtype.ts";
+import { ShapeError, ValueError } from "../core/errors.ts";
+import { erf } from "../core/special.ts";
+import { defaultGenerator, fillNormal, fillRandperm, fillUniform } from "../core/random.ts";
+import { empty, eye, full, noGrad } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Trailing, trailing } from "./trailing.ts";
+
+/** What comes after a layer, for {@link calculateGain}. */
+export type Nonlinearity =
+  | "linear"
+  | "conv1d"
+  | "conv2d"
+  | "conv3d"
+  | "conv_transpose1d"
+  | "conv_transpose2d"
+  | "conv_transpose3d"
+  | "sigmoid"
+  | "tanh"
+  | "relu"
+  | "leaky_relu"
+  | "selu";
+
+/**
+ * The recommended gain for a nonlinearity: 1 for linear ones and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + slope^2)) for leaky_relu, 3/4 for selu.
+ * @see torch.nn.init.calculate_gain
+ */
+export function calculateGain(nonlinearity: Nonlinearity, param?: number): number {
+  switch (nonlinearity) {
+    case "tanh":
+      return 5 / 3;
+    case "relu":
+      return Math.sqrt(2);
+    case "leaky_relu": {
+      const slope = param ?? 0.01;
+      if (typeof slope !== "number") throw new ValueError(`negative_slope ${String(slope)} not a valid number`);
+      return Math.sqrt(2 / (1 + slope ** 2));
+    }
+    case "selu":
+      return 3 / 4;
+    case "linear":
+    case "conv1d":
+    case "conv2d":
+    case "conv3d":
+    case "conv_transpose1d":
+    case "conv_transpose2d":
+    case "conv_transpose3d":
+    case "sigmoid":
+      return 1;
+    default:
+      throw new ValueError(`Unsupported nonlinearity ${String(nonlinearity)}`);
+  }
+}
+
+/** Inputs and outputs that a weight connects: (fan in, fan out), receptive field included. */
+export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
+  const { shape } = tensor;
+  if (shape.length < 2) {
+    throw new ShapeError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
+  }
+  let field = 1;
+  for (let i = 2; i < shape.length; i++) field *= shape[i]!;
+  return [shape[1]! * field, shape[0]! * field];
+}
+
+/**
+ * Uniform between `a` and `b`.
+ * @see torch.nn.init.uniform_
+ */
+export function uniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[a: number, b: number], { a?: number; b?: number }>): T {
+  const { a = 0, b = 1 } = trailing<{ a?: number; b?: number }>(rest, ["a", "b"]);
+  return noGrad(() => drawUniform(tensor, a, b));
+}
+
+/**
+ * Normal with `mean` and standard deviation `std`.
+ * @see torch.nn.init.normal_
+ */
+export function normal_<T extends Tensor>(
+  tensor: T,
+  ...rest: Trailing<[mean: number, std: number], { mean?: number; std?: number }>
+): T {
+  const { mean = 0, std = 1 } = trailing<{ mean?: number; std?: number }>(rest, ["mean", "std"]);
+  return noGrad(() => drawNormal(tensor, mean, std));
+}
+
+/**
+ * Normal, cut off outside `a` and `b` by the inverse of its distribution function.
+ * @see torch.nn.init.trunc_normal_
+ */
+export function truncNormal_<T extends Tensor>(
+  tensor: T,
+  ...rest: Trailing<[mean: number, std: number, a: number, b: number], { mean?: number; std?: number; a?: number; b?: number }>
+): T {
+  const options = trailing<{ mean?: number; std?: number; a?: number; b?: number }>(rest, ["mean", "std", "a", "b"]);
+  const { mean = 0, std = 1, a = -2, b = 2 } = options;
+  const below = normalDistribution((a - mean) / std);
+  const above = normalDistribution((b - mean) / std);
+  return noGrad(() => {
+    drawUniform(tensor, 2 * below - 1, 2 * above - 1);
+    tensor.erfinv_();
+    tensor.mul_(std * Math.SQRT2);
+    tensor.add_(mean);
+    return tensor.copy_(tensor.minimum(full([], b, { dtype: tensor.dtype })).maximum(full([], a, { dtype: tensor.dtype })));
+  });
+}
+
+/**
+ * All elements `value`.
+ * @see torch.nn.init.constant_
+ */
+export function constant_<T extends Tensor>(tensor: T, value: number): T {
+  return noGrad(() => tensor.fill_(value));
+}
+
+/**
+ * All elements 1.
+ * @see torch.nn.init.ones_
+ */
+export function ones_<T extends Tensor>(tensor: T): T {
+  return noGrad(() => tensor.fill_(1));
+}
+
+/**
+ * All elements 0.
+ * @see torch.nn.init.zeros_
+ */
+export function zeros_<T extends Tensor>(tensor: T): T {
+  return noGrad(() => tensor.zero_());
+}
+
+/**
+ * The identity matrix, as far as the shape reaches. Throws {@link ShapeError} unless 2-d.
+ * @see torch.nn.init.eye_
+ */
+export function eye_<T extends Tensor>(tensor: T): T {
+  if (tensor.shape.length !== 2) throw new ShapeError("Only tensors with 2 dimensions are supported");
+  return noGrad(() => {
+    tensor.copy_(eye(tensor.shape[0]!, tensor.shape[1]!, { dtype: tensor.dtype, device: tensor.device }));
+    return tensor;
+  });
+}
+
+/**
+ * The delta function of a convolution's weight: as many channels as possible pass unchanged. Throws unless 3-, 4- or 5-d.
+ * @see torch.nn.init.dirac_
+ */
+export function dirac_<T extends Tensor>(tensor: T, ...rest: Trailing<[groups: number], { groups?: number }>): T {
+  const { groups = 1 } = trailing<{ groups?: number }>(rest, ["groups"]);
+  const { shape } = tensor;
+  if (shape.length < 3 || shape.length > 5) throw new ShapeError("Only tensors with 3, 4, or 5 dimensions are supported");
+  if (shape[0]! % groups !== 0) throw new ValueError("dim 0 must be divisible by groups");
+  const outPerGroup = shape[0]! / groups;
+  const passed = Math.min(outPerGroup, shape[1]!);
+  const middle = shape.slice(2).map((size) => Math.floor(size / 2));
+  return noGrad(() => {
+    tensor.zero_();
+    for (let g = 0; g < groups; g++) {
+      for (let d = 0; d < passed; d++)
+        [g * outPerGroup + d, d, ...middle].reduce<Tensor>((part, i) => part.select(0, i), tensor).fill_(1);
+    }
+    return tensor;
+  });
+}
+
+interface GainOptions {
+  gain?: number;
+}
+
+/**
+ * Uniform in ±gain * sqrt(6 / (fan in + fan out)).
+ * @source Glorot and Bengio 2010   @see torch.nn.init.xavier_uniform_
+ */
+export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
+  const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
+  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+  const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)));
+  return noGrad(() => drawUniform(tensor, -bound, bound));
+}
+
+/**
+ * Normal with standard deviation gain * sqrt(2 / (fan in + fan out)).
+ * @source Glorot and Bengio 2010   @see torch.nn.init.xavier_normal_
+ */
+export function xavierNormal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
+  const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
+  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+  return noGrad(() => drawNormal(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut))));
+}
+
+export interface KaimingOptions {
+  /** Negative slope of the leaky_relu that follows. */
+  a?: number;
+  mode?: "fan_in" | "fan_out";
+  nonlinearity?: Nonlinearity;
+}
+type KaimingRest = Trailing<[a: number, mode: "fan_in" | "fan_out", nonlinearity: Nonlinearity], KaimingOptions>;
+
+/**
+ * Uniform in ±gain * sqrt(3 / fan).
+ * @source He et al. 2015   @see torch.nn.init.kaiming_uniform_
+ */
+export function kaimingUniform_<T extends Tensor>(tensor: T, ...rest: KaimingRest): T {
+  const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = trailing<KaimingOptions>(rest, ["a", "mode", "nonlinearity"]);
+  if (tensor.shape.includes(0)) return tensor;
+  const std = calculateGain(nonlinearity, a) / Math.sqrt(correctFan(tensor, mode));
+  const bound = Math.sqrt(3) * std;
+  return noGrad(() => drawUniform(tensor, -bound, bound));
+}
+
+/**
+ * Normal with standard deviation gain / sqrt(fan).
+ * @source He et al. 2015   @see torch.nn.init.kaiming_normal_
+ */
+export function kaimingNormal_<T extends Tensor>(tensor: T, ...rest: KaimingRest): T {
+  const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = trailing<KaimingOptions>(rest, ["a", "mode", "nonlinearity"]);
+  if (tensor.shape.includes(0)) return tensor;
+  const std = calculateGain(nonlinearity, a) / Math.sqrt(correctFan(tensor, mode));
+  return noGrad(() => drawNormal(tensor, 0, std));
+}
+
+/**
+ * Normal with standard deviation `std`, where in each column the fraction `sparsity` of the rows is 0. Throws {@link ShapeError} unless 2-d.
+ * @source Martens 2010   @see torch.nn.init.sparse_
+ */
+export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: Trailing<[std: number], { std?: number }>): T {
+  const { std = 0.01 } = trailing<{ std?: number }>(rest, ["std"]);
+  if (tensor.shape.length !== 2) throw new ShapeError("Only tensors with 2 dimensions are supported");
+  const [rows, columns] = tensor.shape as [number, number];
+  const zeros = Math.ceil(sparsity * rows);
+  return noGrad(() => {
+    drawNormal(tensor, 0, std);
+    for (let column = 0; column < columns; column++) {
+      for (const row of permutation(rows).slice(0, zeros)) tensor.select(1, column).select(0, row).fill_(0);
+    }
+    return tensor;
+  });
+}
+
+/** Fills a tensor in place, in row-major order. */
+function draw<T extends Tensor>(tensor: T, fill: (array: TypedArray) => void): T {
+  const whole = tensor.isContiguous() ? tensor : empty(tensor.shape, { dtype: tensor.dtype });
+  fill(whole.data);
+  tensor.storage.version++;
+  if (whole !== tensor) tensor.copy_(whole);
+  return tensor;
+}
+function drawUniform<T extends Tensor>(tensor: T, from: number, to: number): T {
+  return draw(tensor, (array) => fillUniform(array, tensor.dtype, from, to, defaultGenerator));
+}
+function drawNormal<T extends Tensor>(tensor: T, mean: number, std: number): T {
+  return draw(tensor, (array) => fillNormal(array, tensor.dtype, mean, std, defaultGenerator));
+}
+function permutation(count: number): number[] {
+  const order = empty([count], { dtype: int64 });
+  fillRandperm(order.data, int64, defaultGenerator);
+  return order.toArray() as number[];
+}
+
+/** Distribution function of the standard normal. */
+function normalDistribution(x: number): number {
+  return (1 + erf(x / Math.SQRT2)) / 2;
+}
+
+function correctFan(tensor: Tensor, mode: string): number {
+  const lower = mode.toLowerCase();
+  if (lower !== "fan_in" && lower !== "fan_out") {
+    throw new ValueError(`Mode ${mode} not supported, please use one of ['fan_in', 'fan_out']`);
+  }
+  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+  return lower === "fan_in" ? fanIn : fanOut;
+}

@@ -1,0 +1,97 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import * as F from "../functional.ts";
+import { type Trailing, trailing } from "../trailing.ts";
+import { WeightedLoss, type WeightedLossOptions } from "./lossBase.ts";
+
+interface NLLLossOptions extends WeightedLossOptions {
+  /** Targets of this value count for nothing. Default: -100. */
+  ignoreIndex?: number;
+}
+/**
+ * `-weight[target] * input[target]`, with log-probabilities (N, C, *) and int64 targets (N, *).
+ * @see torch.nn.NLLLoss
+ */
+export class NLLLoss extends WeightedLoss {
+  readonly ignoreIndex: number;
+  constructor(...rest: Trailing<[weight: Tensor | null], NLLLossOptions>) {
+    const options = trailing<NLLLossOptions>(rest, ["weight"]);
+    super(options);
+    this.ignoreIndex = options.ignoreIndex ?? -100;
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction } = this;
+    return F.nllLoss(input, target, { weight, ignoreIndex, reduction });
+  }
+}
+
+interface CrossEntropyLossOptions extends NLLLossOptions {
+  /** Share of the target that is spread over all classes. Default: 0. */
+  labelSmoothing?: number;
+}
+/**
+ * Cross entropy of logits (N, C, *) with int64 classes (N, *) or class probabilities (N, C, *).
+ * @see torch.nn.CrossEntropyLoss
+ * @example
+ * const loss = new nn.CrossEntropyLoss().call(torch.randn(3, 5), torch.tensor([1n, 0n, 4n]));
+ */
+export class CrossEntropyLoss extends WeightedLoss {
+  readonly ignoreIndex: number;
+  readonly labelSmoothing: number;
+  constructor(...rest: Trailing<[weight: Tensor | null], CrossEntropyLossOptions>) {
+    const options = trailing<CrossEntropyLossOptions>(rest, ["weight"]);
+    super(options);
+    this.ignoreIndex = options.ignoreIndex ?? -100;
+    this.labelSmoothing = options.labelSmoothing ?? 0;
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, ignoreIndex, reduction, labelSmoothing } = this;
+    return F.crossEntropy(input, target, { weight, ignoreIndex, reduction, labelSmoothing });
+  }
+}
+
+/**
+ * `-(target * log(input) + (1 - target) * log(1 - input))`, with probabilities; logarithms stay above -100. The weight is one of elements.
+ * @see torch.nn.BCELoss
+ */
+export class BCELoss extends WeightedLoss {
+  constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
+    super(trailing<WeightedLossOptions>(rest, ["weight"]));
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+interface BCEWithLogitsLossOptions extends WeightedLossOptions {
+  /** Weight of positive examples, for each class. */
+  posWeight?: Tensor | null;
+}
+/**
+ * {@link BCELoss} of `sigmoid(input)`, computed stably.
+ * @see torch.nn.BCEWithLogitsLoss
+ */
+export class BCEWithLogitsLoss extends WeightedLoss {
+  declare posWeight: Tensor | null;
+  constructor(...rest: Trailing<[weight: Tensor | null], BCEWithLogitsLossOptions>) {
+    const options = trailing<BCEWithLogitsLossOptions>(rest, ["weight"]);
+    super(options);
+    this.registerBuffer("posWeight", options.posWeight ?? null);
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { weight, posWeight, reduction } = this;
+    return F.binaryCrossEntropyWithLogits(input, target, { weight, posWeight, reduction });
+  }
+}
+
+/**
+ * Mean over the classes of the binary cross entropy of `sigmoid(input)`: (N, C), (N, C) -> (N).
+ * @see torch.nn.MultiLabelSoftMarginLoss
+ */
+export class MultiLabelSoftMarginLoss extends WeightedLoss {
+  constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
+    super(trailing<WeightedLossOptions>(rest, ["weight"]));
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}

@@ -1,0 +1,136 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import * as F from "../functional.ts";
+import { Module } from "../module.ts";
+import { pythonNumber, pythonTuple } from "../pythonFormat.ts";
+import { expandSize, type Size } from "../sizes.ts";
+
+/** What the padding layers hold: how much to add on each side, last dimension first. */
+abstract class PadNd extends Module {
+  readonly padding: readonly number[];
+  constructor(padding: Size, rank: number) {
+    super();
+    this.padding = expandSize(padding, 2 * rank);
+  }
+  override extraRepr(): string {
+    return pythonTuple(this.padding);
+  }
+}
+
+abstract class ConstantPadNd extends PadNd {
+  readonly value: number;
+  constructor(padding: Size, rank: number, value: number) {
+    super(padding, rank);
+    this.value = value;
+  }
+  override forward(input: Tensor): Tensor {
+    return F.pad(input, this.padding, { mode: "constant", value: this.value });
+  }
+  override extraRepr(): string {
+    return `padding=${pythonTuple(this.padding)}, value=${pythonNumber(this.value)}`;
+  }
+}
+/**
+ * Adds elements of a value on both ends. `padding`: one number or (left, right).
+ * @see torch.nn.ConstantPad1d
+ */
+export class ConstantPad1d extends ConstantPadNd {
+  constructor(padding: Size, value: number) {
+    super(padding, 1, value);
+  }
+}
+/**
+ * Adds a border of a value. `padding`: one number or (left, right, top, bottom).
+ * @see torch.nn.ConstantPad2d
+ */
+export class ConstantPad2d extends ConstantPadNd {
+  constructor(padding: Size, value: number) {
+    super(padding, 2, value);
+  }
+}
+/**
+ * Adds a border of a value. `padding`: one number or (left, right, top, bottom, front, back).
+ * @see torch.nn.ConstantPad3d
+ */
+export class ConstantPad3d extends ConstantPadNd {
+  constructor(padding: Size, value: number) {
+    super(padding, 3, value);
+  }
+}
+/**
+ * Adds a border of zeros. `padding`: one number or (left, right, top, bottom).
+ * @see torch.nn.ZeroPad2d
+ */
+export class ZeroPad2d extends ConstantPadNd {
+  constructor(padding: Size) {
+    super(padding, 2, 0);
+  }
+  override extraRepr(): string {
+    return pythonTuple(this.padding);
+  }
+}
+
+abstract class ReflectionPadNd extends PadNd {
+  override forward(input: Tensor): Tensor {
+    return F.pad(input, this.padding, { mode: "reflect" });
+  }
+}
+/**
+ * Adds the elements before the ends, mirrored. `padding`: one number or (left, right).
+ * @see torch.nn.ReflectionPad1d
+ */
+export class ReflectionPad1d extends ReflectionPadNd {
+  constructor(padding: Size) {
+    super(padding, 1);
+  }
+}
+/**
+ * Adds a mirrored border. `padding`: one number or (left, right, top, bottom).
+ * @see torch.nn.ReflectionPad2d
+ */
+export class ReflectionPad2d extends ReflectionPadNd {
+  constructor(padding: Size) {
+    super(padding, 2);
+  }
+}
+/**
+ * Adds a mirrored border. `padding`: one number or (left, right, top, bottom, front, back).
+ * @see torch.nn.ReflectionPad3d
+ */
+export class ReflectionPad3d extends ReflectionPadNd {
+  constructor(padding: Size) {
+    super(padding, 3);
+  }
+}
+
+abstract class ReplicationPadNd extends PadNd {
+  override forward(input: Tensor): Tensor {
+    return F.pad(input, this.padding, { mode: "replicate" });
+  }
+}
+/**
+ * Repeats the end elements. `padding`: one number or (left, right).
+ * @see torch.nn.ReplicationPad1d
+ */
+export class ReplicationPad1d extends ReplicationPadNd {
+  constructor(padding: Size) {
+    super(padding, 1);
+  }
+}
+/**
+ * Repeats the elements of the edge. `padding`: one number or (left, right, top, bottom).
+ * @see torch.nn.ReplicationPad2d
+ */
+export class ReplicationPad2d extends ReplicationPadNd {
+  constructor(padding: Size) {
+    super(padding, 2);
+  }
+}
+/**
+ * Repeats the elements of the edge. `padding`: one number or (left, right, top, bottom, front, back).
+ * @see torch.nn.ReplicationPad3d
+ */
+export class ReplicationPad3d extends ReplicationPadNd {
+  constructor(padding: Size) {
+    super(padding, 3);
+  }
+}

@@ -1,0 +1,79 @@
+import { ShapeError } from "../../core/errors.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import * as F from "../functional.ts";
+import { Module } from "../module.ts";
+import { type Trailing, trailing } from "../trailing.ts";
+
+interface SoftmaxOptions {
+  /** The dimension along which the results sum to 1. Without it PyTorch's old choice is taken: 0 for ranks 0, 1 and 3, else 1. */
+  dim?: number | null;
+}
+type SoftmaxRest = Trailing<[dim: number | null], SoftmaxOptions>;
+
+/**
+ * `exp(x) / sum of exp(x)` along `dim`.
+ * @see torch.nn.Softmax
+ */
+export class Softmax extends Module {
+  readonly dim: number | null;
+  constructor(...rest: SoftmaxRest) {
+    super();
+    this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
+  }
+  override forward(input: Tensor): Tensor {
+    return F.softmax(input, { dim: this.dim });
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim ?? "None"}`;
+  }
+}
+
+/**
+ * `log(softmax(x))` along `dim`.
+ * @see torch.nn.LogSoftmax
+ */
+export class LogSoftmax extends Module {
+  readonly dim: number | null;
+  constructor(...rest: SoftmaxRest) {
+    super();
+    this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
+  }
+  override forward(input: Tensor): Tensor {
+    return F.logSoftmax(input, { dim: this.dim });
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim ?? "None"}`;
+  }
+}
+
+/**
+ * `softmax(-x)` along `dim`.
+ * @see torch.nn.Softmin
+ */
+export class Softmin extends Module {
+  readonly dim: number | null;
+  constructor(...rest: SoftmaxRest) {
+    super();
+    this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
+  }
+  override forward(input: Tensor): Tensor {
+    return F.softmin(input, { dim: this.dim });
+  }
+  override extraRepr(): string {
+    return `dim=${this.dim ?? "None"}`;
+  }
+}
+
+/**
+ * Softmax over the channels at each position: (N, C, H, W) or (C, H, W) -> same.
+ * @see torch.nn.Softmax2d
+ */
+export class Softmax2d extends Module {
+  override forward(input: Tensor): Tensor {
+    const rank = input.shape.length;
+    if (rank !== 3 && rank !== 4) {
+      throw new ShapeError(`Softmax2d: expected input to be 3D or 4D, got ${rank}D input instead.`);
+    }
+    return F.softmax(input, -3);
+  }
+}

@@ -1,0 +1,24 @@
+import type { Device } from "../core/storage.ts";
+import type { DType } from "../core/dtype.ts";
+
+/** One number for all spatial dimensions, or one for each. */
+export type Size = number | readonly number[];
+
+/** A size as one number per dimension, as given when it is a list already. */
+export function expandSize(size: Size, rank: number): readonly number[] {
+  return typeof size === "number" ? new Array<number>(rank).fill(size) : size;
+}
+
+/** Where a layer's parameters are made, and of what type. */
+export interface FactoryOptions {
+  device?: Device | string;
+  dtype?: DType;
+}
+
+/** The factory options among a layer's options. */
+export function factoryOptions(options: FactoryOptions): FactoryOptions {
+  const out: FactoryOptions = {};
+  if (options.device !== undefined) out.device = options.device;
+  if (options.dtype !== undefined) out.dtype = options.dtype;
+  return out;
+}

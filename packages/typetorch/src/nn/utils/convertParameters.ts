@@ -1,0 +1,28 @@
+import { cat, noGrad } from "../../tensor/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/**
+ * All parameters one after the other in one vector.
+ * @see torch.nn.utils.parameters_to_vector
+ */
+export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
+  return cat(
+    [...parameters].map((p) => p.reshape([-1])),
+    0,
+  );
+}
+
+/**
+ * Copies the elements of a vector into the parameters, in their order.
+ * @see torch.nn.utils.vector_to_parameters
+ */
+export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
+  noGrad(() => {
+    let at = 0;
+    for (const p of parameters) {
+      const n = p.numel();
+      p.copy_(vector.narrow(0, at, n).view(p.shape));
+      at += n;
+    }
+  });
+}
