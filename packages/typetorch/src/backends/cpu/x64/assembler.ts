@@ -470,12 +470,12 @@ export class Assembler {
     this.#general(from.bits === 64, [0xf7], 4, from);
   }
   /** rax, rdx = quotient and remainder of rdx:rax by `divisor`, signed. */
-  idiv(divisor: Gp): void {
-    this.#general(divisor.bits === 64, [0xf7], 7, divisor);
+  idiv(divisor: Gp | Memory): void {
+    this.#general(divisor instanceof Memory || divisor.bits === 64, [0xf7], 7, divisor);
   }
   /** The same, unsigned. */
-  div(divisor: Gp): void {
-    this.#general(divisor.bits === 64, [0xf7], 6, divisor);
+  div(divisor: Gp | Memory): void {
+    this.#general(divisor instanceof Memory || divisor.bits === 64, [0xf7], 6, divisor);
   }
   /** Sign of rax into rdx. */
   cqo(): void {

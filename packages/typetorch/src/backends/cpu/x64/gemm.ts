@@ -345,7 +345,7 @@ export class Gemm {
 
     // the cut into items
     const threads = getNumThreads();
-    const wanted = threads === 1 ? 1 : Math.min(8 * threads, Math.floor(work / 4000));
+    const wanted = threads === 1 ? 1 : Math.min(4 * threads, Math.floor(work / 4000));
     const splits = Math.max(1, Math.ceil(wanted / batch));
     const inItem = packB && (batch > 1 || tiles <= 12);
     let columnBlocks = 1;
@@ -357,17 +357,15 @@ export class Gemm {
       columnBlocks = Math.min(panels, splits);
       rowBlocks = Math.min(tiles, Math.ceil(splits / columnBlocks));
     }
-    // a block of A fits half of the second-level cache
-    const blockRows = Math.max(1, Math.floor(this.#features.l2 / 2 / (kBlock * item) / rows));
+    // a block of A takes less than half of the second-level cache
+    const blockRows = Math.max(1, Math.floor((this.#features.l2 * 0.4) / (kBlock * item) / rows));
     rowBlocks = Math.max(rowBlocks, Math.ceil(tiles / blockRows));
     if (inItem) {
       const most = Math.max(1, Math.floor((4 << 20) / (k * 2 * bytes)));
       columnBlocks = Math.max(columnBlocks, Math.ceil(panels / most));
     }
-    const tilesPerBlock = Math.ceil(tiles / rowBlocks);
-    rowBlocks = Math.ceil(tiles / tilesPerBlock);
+    const tilesPerBlock = Math.ceil(tiles / rowBlocks); // at most: blocks are as equal as they can be
     const panelsPerBlock = Math.ceil(panels / columnBlocks);
-    columnBlocks = Math.ceil(panels / panelsPerBlock);
     const packA = !dot && panelsPerBlock >= 6 && tiles > 1 && m * k * item > 32768;
 
     block[0] = code.driver;
@@ -385,11 +383,9 @@ export class Gemm {
     block[slot.cBatch2] = sizes.length > 0 ? this.#cSteps[0]! * item : 0;
     block[slot.rowBlocks] = rowBlocks;
     block[slot.columnBlocks] = columnBlocks;
-    block[slot.tilesPerBlock] = tilesPerBlock;
     block[slot.tiles] = tiles;
     block[slot.fullTiles] = fullTiles;
     block[slot.tileRows] = rows;
-    block[slot.panelsPerBlock] = panelsPerBlock;
     block[slot.panels] = panels;
     block[slot.k] = k;
     block[slot.kBlock] = kBlock;
@@ -478,15 +474,24 @@ export class Gemm {
       block[slot.bPanel] = packedPanel;
       const pack = this.#packBlock;
       pack[0] = code.packPhase;
+      const chunk = bByRows ? 64 : k;
+      const group = bByRows ? Math.min(panels, 64) : 1;
+      const chunks = Math.ceil(k / chunk);
       pack[packSlot.source] = p.b;
       pack[packSlot.panelStep] = sourcePanel;
+      pack[packSlot.sourceStep] = p.bStep * item;
       pack[packSlot.target] = packed.address;
-      pack[packSlot.targetStep] = packedPanel;
+      pack[packSlot.targetPanel] = packedPanel;
+      pack[packSlot.targetStep] = 2 * bytes;
       pack[packSlot.steps] = k;
+      pack[packSlot.chunk] = chunk;
+      pack[packSlot.chunks] = chunks;
+      pack[packSlot.group] = group;
+      pack[packSlot.panels] = panels;
       pack[packSlot.distance] = (bByRows ? p.bStep : p.bColumn) * item;
       pack[packSlot.columns] = n;
       pack[packSlot.routine] = bByRows ? code.packRows(2) : code.packTransposed;
-      this.#packGrid.countI = panels;
+      this.#packGrid.countI = chunks * Math.ceil(panels / group);
       this.#packGrid.work = k * n * 0.3;
       this.#grid.countI = items;
       this.#grid.scratchBytes = scratchBytes;
@@ -508,9 +513,9 @@ export class Gemm {
     }
   }
 
-  /** Steps of k in a block: a panel of B takes two thirds of the first-level cache. */
+  /** Steps of k in a block: a panel of B takes a sixteenth of the second-level cache, from where tiles stream it without loss. */
   #kBlock(code: GemmCode): number {
-    return Math.max(64, Math.floor((this.#features.l1d * 2) / 3 / (2 * code.vectorBytes) / 64) * 64);
+    return Math.min(1024, Math.max(256, Math.floor(this.#features.l2 / 16 / (2 * code.vectorBytes) / 64) * 64));
   }
 }
 

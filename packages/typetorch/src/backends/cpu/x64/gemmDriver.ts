@@ -2,7 +2,7 @@
  * The loops of a matrix product around its register tiles: items, blocks of k, panels of columns, tiles of rows; and what each item packs for itself.
  *
  * Work is cut into items, numbered through batch, block of rows, block of columns (the last runs fastest). A block of rows is some tiles, a block of columns
- * some panels. Tiles have `tileRows` rows, those from number `fullTiles` on one less, so that no tile is much lower than the others.
+ * some panels, as equal as they can be. Tiles have `tileRows` rows, those from number `fullTiles` on one less, so that no tile is much lower than the others.
  */
 import {
   type Assembler,
@@ -50,11 +50,9 @@ const names = [
   "cBatch2",
   "rowBlocks",
   "columnBlocks",
-  "tilesPerBlock",
   "tiles",
   "fullTiles",
   "tileRows",
-  "panelsPerBlock",
   "panels",
   "k",
   "kBlock",
@@ -121,7 +119,7 @@ const locals = [
   "stepC",
   "stepBias",
   "count",
-  "savedBlock",
+  "prefetchEnd",
 ] as const;
 
 type Local = (typeof locals)[number];
@@ -211,12 +209,29 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
   addProduct(rdx, r13, arg("bBatch2"));
   addProduct(rcx, r13, arg("cBatch2"));
   // tiles r15 to r8, their first row r9
-  a.imul(r15, arg("tilesPerBlock"));
-  a.mov(r8, r15);
-  a.add(r8, arg("tilesPerBlock"));
-  a.mov(rax, arg("tiles"));
-  minimum(r8);
+  /** rax = block * whole / blocks: blocks differ by one at most. Changes rdx. */
+  const blockStart = (block: Gp, whole: Name, blocks: Name): void => {
+    a.mov(rax, block);
+    a.imul(rax, arg(whole));
+    a.mov(rdx.d, 0);
+    a.mov(rbx, arg(blocks));
+    a.div(rbx);
+  };
+  a.mov(rbp, rdx);
+  blockStart(r15, "tiles", "rowBlocks");
+  a.mov(r9, rax);
+  a.inc(r15);
+  blockStart(r15, "tiles", "rowBlocks");
   a.mov(r8, rax);
+  a.mov(r15, r9);
+  blockStart(r14, "panels", "columnBlocks");
+  a.mov(r9, rax);
+  a.inc(r14);
+  blockStart(r14, "panels", "columnBlocks");
+  a.mov(local("panelEnd"), rax);
+  a.mov(r14, r9);
+  a.mov(local("firstPanel"), r14);
+  a.mov(rdx, rbp);
   const firstRow = (to: Gp, tile: Gp): void => {
     a.mov(to, tile);
     a.imul(to, arg("tileRows"));
@@ -241,14 +256,6 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
   a.mov(local("high"), rax);
   a.sub(r8, rax);
   a.mov(local("low"), r8);
-  // panels r14 to panelEnd
-  a.imul(r14, arg("panelsPerBlock"));
-  a.mov(local("firstPanel"), r14);
-  a.mov(rbx, r14);
-  a.add(rbx, arg("panelsPerBlock"));
-  a.mov(rax, arg("panels"));
-  minimum(rbx);
-  a.mov(local("panelEnd"), rax);
   addProduct(rsi, r9, arg("aRow"));
   addProduct(rcx, r9, arg("cRow"));
   addProduct(rcx, r14, arg("cPanel"));
@@ -389,6 +396,13 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
   copy(local("panel"), local("firstPanel"));
 
   const panelLoop = a.label(true);
+  // while this panel is at work the next one comes near
+  a.mov(rdi, arg("bPacked"));
+  a.add(rdi, local("panelB"));
+  a.mov(rax, arg("bStep"));
+  a.imul(rax, local("kc"));
+  a.add(rax, rdi);
+  a.mov(local("prefetchEnd"), rax);
   copy(local("tileA"), local("blockA"));
   copy(local("tileC"), local("panelC"));
   a.mov(r15, local("panelBias"));
@@ -419,6 +433,8 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
     a.mov(rdx, local("panelB"));
     a.mov(rcx, local("tileC"));
     a.mov(r8, local("kc"));
+    a.cmp(rdi, local("prefetchEnd"));
+    a.cmov("ae", rdi, rsi);
     a.mov(rax, local("tile"));
     a.call(rax);
     a.mov(rax, arg(`aTile${height}`));

@@ -5,6 +5,7 @@
 import {
   type Assembler,
   type Gp,
+  Memory,
   type Vec,
   k1,
   k2,
@@ -14,7 +15,11 @@ import {
   r10,
   r11,
   r12,
+  r13,
+  r14,
+  r15,
   rax,
+  rbp,
   rbx,
   rcx,
   rdi,
@@ -267,58 +272,115 @@ export function transpose(a: Assembler, target: GemmTarget): readonly Vec[] {
   return rows;
 }
 
-/** Slots of the packing phase's block. */
+/** Slots of the packing phase's block, after `begin` and `end`. */
 export const packSlot = {
   begin: 1,
   end: 2,
   source: 3,
+  /** From panel to panel of the source. */
   panelStep: 4,
-  target: 5,
-  targetStep: 6,
-  steps: 7,
-  distance: 8,
-  columns: 9,
-  routine: 10,
-  slots: 11,
+  /** From step to step of k of the source. */
+  sourceStep: 5,
+  target: 6,
+  targetPanel: 7,
+  targetStep: 8,
+  steps: 9,
+  /** Steps of k in an item. */
+  chunk: 10,
+  chunks: 11,
+  /** Panels in an item. */
+  group: 12,
+  panels: 13,
+  /** What the routine takes as r9. */
+  distance: 14,
+  columns: 15,
+  routine: 16,
+  slots: 17,
 } as const;
 
-/** Emits the packing phase: packs panels `begin` to `end` of a matrix by the routine whose address is given. `panelColumns` is the width of a panel. */
+/**
+ * Emits the packing phase. Item `begin` to `end`: a chunk of k (runs fastest) of a group of panels, packed panel by panel by the routine whose address is given.
+ * `panelColumns` is the width of a panel. Rows are packed in short chunks of all panels, which read few pages again and again.
+ */
 export function emitPackPhase(a: Assembler, panelColumns: number): void {
-  const int = (to: Gp, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
-  a.push(rbx);
-  a.push(r12);
-  a.sub(rsp, 8);
-  int(rbx, packSlot.begin);
-  const loop = a.label();
+  const int = (to: Gp | Memory, slot: number): void => {
+    const register = to instanceof Memory ? rax : to;
+    a.op("vcvttsd2si", register, ptr(rdi, slot * 8));
+    if (to instanceof Memory) a.mov(to, rax);
+  };
+  const kept = ["item", "end", "chunks", "panelEnd", "steps", "columns"] as const;
+  const at = (name: (typeof kept)[number]): Memory => ptr(rsp, kept.indexOf(name) * 8);
+  for (const register of [rbx, r12, r13, r14, r15, rbp]) a.push(register);
+  a.sub(rsp, kept.length * 8 + 8);
+  int(at("item"), packSlot.begin);
+  int(at("end"), packSlot.end);
+  int(at("chunks"), packSlot.chunks);
+  const loop = a.label(true);
   const end = a.label();
-  a.bind(loop);
-  int(rax, packSlot.end);
-  a.cmp(rbx, rax);
+  a.mov(rax, at("item"));
+  a.cmp(rax, at("end"));
   a.jcc("ge", end);
-  int(rsi, packSlot.panelStep);
-  a.imul(rsi, rbx);
+  a.mov(rdx.d, 0);
+  a.div(at("chunks"));
+  a.mov(r14, rdx); // chunk
+  int(rbx, packSlot.group);
+  a.imul(rbx, rax); // panel
+  a.mov(rcx, rbx);
+  int(rax, packSlot.group);
+  a.add(rcx, rax);
+  int(rax, packSlot.panels);
+  a.cmp(rax, rcx);
+  a.cmov("g", rax, rcx);
+  a.mov(at("panelEnd"), rax);
+  int(r15, packSlot.chunk);
+  a.imul(r14, r15); // first step
+  int(rax, packSlot.steps);
+  a.sub(rax, r14);
+  a.cmp(rax, r15);
+  a.cmov("g", rax, r15);
+  a.mov(at("steps"), rax);
+  int(r12, packSlot.sourceStep);
+  a.imul(r12, r14);
   int(rax, packSlot.source);
-  a.add(rsi, rax);
-  int(rdx, packSlot.targetStep);
-  a.imul(rdx, rbx);
+  a.add(r12, rax);
+  int(r13, packSlot.targetStep);
+  a.imul(r13, r14);
   int(rax, packSlot.target);
-  a.add(rdx, rax);
-  int(r8, packSlot.steps);
+  a.add(r13, rax);
+  int(r14, packSlot.panelStep);
+  a.mov(rax, r14);
+  a.imul(rax, rbx);
+  a.add(r12, rax);
+  int(r15, packSlot.targetPanel);
+  a.mov(rax, r15);
+  a.imul(rax, rbx);
+  a.add(r13, rax);
+  int(rax, packSlot.columns);
+  a.imul(rcx, rbx, panelColumns);
+  a.sub(rax, rcx);
+  a.mov(at("columns"), rax);
+  int(rbp, packSlot.routine);
+  const panel = a.label(true);
+  a.mov(rsi, r12);
+  a.mov(rdx, r13);
+  a.mov(r8, at("steps"));
   int(r9, packSlot.distance);
-  a.imul(r12, rbx, panelColumns);
-  int(rcx, packSlot.columns);
-  a.sub(rcx, r12);
+  a.mov(rcx, at("columns"));
   a.mov(rax, panelColumns);
   a.cmp(rcx, rax);
   a.cmov("g", rcx, rax);
-  int(rax, packSlot.routine);
-  a.call(rax);
+  a.call(rbp);
+  a.add(r12, r14);
+  a.add(r13, r15);
+  a.add(at("columns"), -panelColumns);
   a.inc(rbx);
+  a.cmp(rbx, at("panelEnd"));
+  a.jcc("l", panel);
+  a.add(at("item"), 1);
   a.jmp(loop);
   a.bind(end);
-  a.add(rsp, 8);
-  a.pop(r12);
-  a.pop(rbx);
+  a.add(rsp, kept.length * 8 + 8);
+  for (const register of [rbp, r15, r14, r13, r12, rbx]) a.pop(register);
   a.vzeroupper();
   a.ret();
 }

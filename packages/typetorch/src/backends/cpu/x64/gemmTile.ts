@@ -26,6 +26,7 @@ import {
   rbp,
   rbx,
   rcx,
+  rdi,
   rdx,
   rsi,
   rsp,
@@ -107,7 +108,8 @@ function broadcastName(target: GemmTarget): InstructionName {
 
 /**
  * Emits a tile. In: rsi A, rdx B, rcx C, r8 steps of k, r9 distance in A and rbp three times it, r10 distance of steps of k in B and rbx three times it, r11
- * distance of rows of C, r14 flags, r15 bias; all in bytes. Changes rsi, rdx, rcx, r8, rax, r12, r13.
+ * distance of rows of C, r14 flags, r15 bias; all in bytes;
+ * rdi what to prefetch into the second-level cache, one line for four steps. Changes rdi, rsi, rdx, rcx, r8, rax, r12, r13.
  */
 export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): void {
   const { rows, vectors } = shape;
@@ -197,6 +199,8 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   a.align(32);
   a.bind(loop);
   for (let u = 0; u < 4; u++) step(u);
+  a.prefetch(1, ptr(rdi));
+  a.add(rdi, 64);
   advanceA(4);
   a.lea(rdx, ptr(rdx, 0, r10, 4));
   a.dec(rax);
