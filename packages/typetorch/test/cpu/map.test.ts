@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createCpuBackend } from "../../src/backends/cpu/index.ts";
 import { dtypeOfKey } from "../../src/core/dtype.ts";
-import { input, param } from "../../src/ir/expr.ts";
+import { computeType, input, param } from "../../src/ir/expr.ts";
+import { typedArrayOf } from "../../src/backends/cpu/memory.ts";
 import type { MapSpec } from "../../src/ir/spec.ts";
 import { fill, generator, operand, pick, randomStrides, read, strided } from "./operands.ts";
 
@@ -93,4 +94,57 @@ test("map casts between dtypes", () => {
   const out = strided(i64, [4]);
   backend.map(spec, [4], [operand("f32", [1.9, -1.9, NaN, 2 ** 40])], [out], []);
   assert.deepEqual(read(out), [1n, -1n, -(2n ** 63n), 2n ** 40n]);
+});
+
+test("copies between any orders of dimensions, of elements of any size", () => {
+  const random = generator(21);
+  for (const key of ["f32", "f64", "i64", "f16", "u8"] as const) {
+    const dtype = dtypeOfKey[key];
+    const type = computeType(dtype);
+    const spec: MapSpec = {
+      kind: "map",
+      name: "copy",
+      inputs: [dtype],
+      outputs: [{ dtype, value: input(0, type) }],
+      params: 0,
+      compiled: null,
+    };
+    for (let round = 0; round < 40; round++) {
+      const shape = Array.from({ length: 2 + Math.floor(random() * 3) }, () => pick(random, [1, 3, 16, 17, 37, 64]));
+      if (shape.reduce((a, b) => a * b, 1) > 200_000) continue;
+      const x = strided(dtype, shape, randomStrides(random, shape, false), Math.floor(random() * 2));
+      const total = shape.reduce((a, b) => a * b, 1);
+      fill(
+        x,
+        Array.from({ length: total }, (_, k) => (k * 7) % 251),
+      );
+      const out = strided(dtype, shape, randomStrides(random, shape, false), Math.floor(random() * 2));
+      backend.map(spec, shape, [x], [out], []);
+      assert.deepEqual(read(out), read(x), `${key} round ${round}, shape [${shape}], strides [${x.strides}] to [${out.strides}]`);
+    }
+  }
+});
+
+test("a large transposed copy is cut into items and leaves what is beside it alone", () => {
+  const spec: MapSpec = {
+    kind: "map",
+    name: "copy",
+    inputs: [f32],
+    outputs: [{ dtype: f32, value: input(0, "f32") }],
+    params: 0,
+    compiled: null,
+  };
+  const [rows, columns, pitch] = [1510, 1523, 1536];
+  const x = strided(f32, [columns, rows], [1, columns]);
+  const source = typedArrayOf(x.storage, f32) as Float32Array;
+  for (let k = 0; k < source.length; k++) source[k] = k % 65521;
+  const out = strided(f32, [columns, rows], [pitch, 1]);
+  const target = (typedArrayOf(out.storage, f32) as Float32Array).fill(-1);
+  backend.map(spec, [columns, rows], [x], [out], []);
+  for (let j = 0; j < columns; j++) {
+    for (let i = 0; i < rows; i++)
+      if (target[j * pitch + i] !== source[i * columns + j]) assert.fail(`element ${i}, ${j} is ${target[j * pitch + i]}`);
+    for (let i = rows; i < pitch && j < columns - 1; i++)
+      if (target[j * pitch + i] !== -1) assert.fail(`the gap at ${i}, ${j} was written`);
+  }
 });

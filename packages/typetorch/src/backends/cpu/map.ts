@@ -7,16 +7,33 @@ import type { Operand } from "../backend.ts";
 import { block, Compiled } from "./launch.ts";
 import { Dims, type StrideClass, strideClass } from "./layout.ts";
 import { lowerMap } from "./lowerMap.ts";
+import { native } from "./target.ts";
+import { transpose } from "./transpose.ts";
 
-/** Kernels of one specification. The key counts, in base 3 below the rank, the stride class of each operand. */
+/** Kernels of one specification. The key counts, in base 3 above the rank, the stride class of each operand. */
 class MapKernels {
-  readonly byKey = new Map<number, Compiled>();
+  readonly byKey = new Map<string | number, Compiled>();
+  /** Bytes of an element when the map only copies; 0 when it computes. */
+  readonly copies: number;
+  constructor(spec: MapSpec) {
+    const [out] = spec.outputs;
+    const copies =
+      spec.inputs.length === 1 && spec.outputs.length === 1 && out!.value.op === "input" && out!.dtype === spec.inputs[0];
+    this.copies = copies ? out!.dtype.itemsize : 0;
+  }
 }
 
 const dims = new Dims();
+const flatClasses: StrideClass[] = [];
+/** Where each operand begins, in elements of its storage. */
+const offsets: number[] = [];
+/** Below this cost, in cheap operations, one thread does the work. */
+const parallelCost = 4 * 65536;
+/** Operands whose classes fit in an exact number. */
+const maxNumericKey = 28;
 
 function kernelsOf(spec: MapSpec): MapKernels {
-  return (spec.compiled ??= new MapKernels()) as MapKernels;
+  return (spec.compiled ??= new MapKernels(spec)) as MapKernels;
 }
 
 /** See `Backend.map`. */
@@ -30,63 +47,131 @@ export function runMap(
   let n = 1;
   for (let d = 0; d < shape.length; d++) n *= shape[d]!;
   if (n === 0) return;
-  const operands = inputs.length + outputs.length;
+  const count = inputs.length;
+  const operands = count + outputs.length;
   // One dimension will do when every operand is contiguous or a single element; the outputs are never the latter unless n is 1.
   let key = 0;
   let flat = true;
   for (let p = 0; p < operands && flat; p++) {
-    const x = p < inputs.length ? inputs[p]! : outputs[p - inputs.length]!;
-    if (isContiguous(shape, x.strides)) key = key * 3 + 1;
-    else {
+    const x = p < count ? inputs[p]! : outputs[p - count]!;
+    if (isContiguous(shape, x.strides)) {
+      key = key * 3 + 1;
+      flatClasses[p] = 1;
+    } else {
       key *= 3;
+      flatClasses[p] = 0;
       flat = allZero(shape, x.strides);
     }
+    offsets[p] = x.storageOffset;
   }
-  if (flat) {
-    dims.count = 1;
-    dims.sizes[0] = n;
-  } else {
-    dims.clear();
-    for (let d = 0; d < shape.length; d++) dims.push(shape[d]!, d, inputs, outputs);
-    dims.sort(inputs.length, operands);
-    dims.collapse(operands);
-    key = 0;
-    for (let p = 0; p < operands; p++) key = key * 3 + strideClass(dims.stride(p, dims.count - 1));
-  }
-  const rank = dims.count;
   const kernels = kernelsOf(spec);
-  key = key * 64 + rank;
+  if (flat) {
+    const compiled = find(kernels, spec, 1, key, operands, flatClasses);
+    setBuffers(compiled, inputs, outputs);
+    block[compiled.ints] = n;
+    compiled.setParams(params);
+    if (n * compiled.cost < parallelCost) compiled.run();
+    else compiled.runCut(0, n, compiled.cost, 256, flatStep);
+    return;
+  }
+  for (let p = 0; p < operands; p++) offsets[p] = (p < count ? inputs[p]! : outputs[p - count]!).storageOffset;
+  dims.clear();
+  for (let d = 0; d < shape.length; d++) dims.push(shape[d]!, d, inputs, outputs);
+  dims.sort(count, operands);
+  dims.collapse(operands);
+  if (kernels.copies !== 0 && native !== null && copyTransposed(kernels, spec, inputs, outputs)) return;
+  launch(kernels, spec, inputs, outputs, params);
+}
+
+/** Packs the arguments that `dims` and `offsets` describe, and runs the kernel. */
+function launch(
+  kernels: MapKernels,
+  spec: MapSpec,
+  inputs: readonly Operand[],
+  outputs: readonly Operand[],
+  params: readonly number[],
+): void {
+  const operands = inputs.length + outputs.length;
+  const rank = dims.count;
+  let key = 0;
+  for (let p = 0; p < operands; p++) key = key * 3 + strideClass(dims.stride(p, rank - 1));
+  const compiled = find(kernels, spec, rank, key, operands, null);
+  setBuffers(compiled, inputs, outputs);
+  let slot = compiled.ints;
+  for (let d = 0; d < rank; d++) block[slot++] = dims.sizes[d]!;
+  for (let p = 0; p < operands; p++) for (let d = 0; d < rank; d++) block[slot++] = dims.stride(p, d);
+  compiled.setParams(params);
+  const cost = dims.total() * compiled.cost;
+  if (cost < parallelCost) {
+    compiled.run();
+    return;
+  }
+  // The outermost dimension when it is long enough to be shared out, else the longest one.
+  let cut = 0;
+  if (dims.sizes[0]! < 16) for (let d = 1; d < rank; d++) if (dims.sizes[d]! > dims.sizes[cut]!) cut = d;
+  compiled.runCut(cut, dims.sizes[cut]!, cost / dims.sizes[cut]!, cut === rank - 1 ? 64 : 1, (p) => dims.stride(p, cut));
+}
+
+/** Copies by tiles where the operands are contiguous along different dimensions, and what is left over at the edges by the ordinary kernel. */
+function copyTransposed(kernels: MapKernels, spec: MapSpec, inputs: readonly Operand[], outputs: readonly Operand[]): boolean {
+  const [source, target] = [inputs[0]!, outputs[0]!];
+  const size = kernels.copies;
+  if (source.storage.buffer.byteLength === 0 || target.storage.buffer.byteLength === 0) return false;
+  const did = transpose(dims, source.storage.address + offsets[0]! * size, target.storage.address + offsets[1]! * size, size);
+  if (did === null) return false;
+  const last = dims.count - 1;
+  const { along, rows, columns } = did;
+  const [allRows, allColumns] = [dims.sizes[last]!, dims.sizes[along]!];
+  if (rows < allRows) copyRest(last, rows, allRows - rows);
+  dims.sizes[last] = rows;
+  if (columns < allColumns) copyRest(along, columns, allColumns - columns);
+  return true;
+
+  function copyRest(d: number, from: number, length: number): void {
+    dims.sizes[d] = length;
+    offsets[0]! += from * dims.stride(0, d);
+    offsets[1]! += from * dims.stride(1, d);
+    launch(kernels, spec, inputs, outputs, []);
+    offsets[0]! -= from * dims.stride(0, d);
+    offsets[1]! -= from * dims.stride(1, d);
+  }
+}
+
+function find(
+  kernels: MapKernels,
+  spec: MapSpec,
+  rank: number,
+  classKey: number,
+  operands: number,
+  known: readonly StrideClass[] | null,
+): Compiled {
+  let key: string | number = classKey * 64 + rank;
+  if (operands > maxNumericKey) {
+    key = `${rank}`;
+    for (let p = 0; p < operands; p++) key += known === null ? strideClass(dims.stride(p, rank - 1)) : known[p]!;
+  }
   let compiled = kernels.byKey.get(key);
   if (compiled === undefined) {
-    compiled = new Compiled(lowerMap(spec, rank, classesOf(key, operands)));
+    const classes = Array.from({ length: operands }, (_, p) =>
+      known === null ? strideClass(dims.stride(p, rank - 1)) : known[p]!,
+    );
+    compiled = new Compiled(lowerMap(spec, rank, classes));
     kernels.byKey.set(key, compiled);
   }
-  for (let p = 0; p < operands; p++) {
-    const x = p < inputs.length ? inputs[p]! : outputs[p - inputs.length]!;
-    compiled.setBuffer(p, x.storage, x.storageOffset);
-  }
-  const ints = compiled.ints;
-  for (let d = 0; d < rank; d++) block[ints + d] = dims.sizes[d]!;
-  if (!flat) {
-    for (let p = 0; p < operands; p++) {
-      for (let d = 0; d < rank; d++) block[ints + rank + p * rank + d] = dims.stride(p, d);
-    }
-  }
-  compiled.setParams(params);
-  compiled.run();
+  return compiled;
+}
+
+function setBuffers(compiled: Compiled, inputs: readonly Operand[], outputs: readonly Operand[]): void {
+  const count = inputs.length;
+  for (let p = 0; p < count; p++) compiled.setBuffer(p, inputs[p]!.storage, offsets[p]!);
+  for (let p = 0; p < outputs.length; p++) compiled.setBuffer(count + p, outputs[p]!.storage, offsets[count + p]!);
+}
+
+function flatStep(p: number): number {
+  return flatClasses[p]!;
 }
 
 function allZero(shape: readonly number[], strides: readonly number[]): boolean {
   for (let d = 0; d < shape.length; d++) if (shape[d] !== 1 && strides[d] !== 0) return false;
   return true;
-}
-
-function classesOf(key: number, operands: number): StrideClass[] {
-  const classes = new Array<StrideClass>(operands);
-  let rest = Math.floor(key / 64);
-  for (let p = operands - 1; p >= 0; p--) {
-    classes[p] = (rest % 3) as StrideClass;
-    rest = Math.floor(rest / 3);
-  }
-  return classes;
 }

@@ -13,7 +13,7 @@ import { type SplitRow, splitRow } from "./splitRow.ts";
 
 /** Kernels of one specification by number of dimensions, style and stride classes; and its two halves once they were needed. */
 class RowKernels {
-  readonly byKey = new Map<string, Compiled>();
+  readonly byKey = new Map<number, Compiled>();
   split: SplitRow | null | undefined = undefined;
   readonly orderMatters: boolean;
   constructor(spec: RowSpec) {
@@ -21,6 +21,8 @@ class RowKernels {
   }
 }
 
+/** Operands whose classes fit in an exact number beside the rest of the key. */
+const maxOperands = 24;
 /** Elements of a block of a split reduction. */
 const blockElements = 32768;
 
@@ -53,6 +55,7 @@ export function runRow(
   params: readonly number[],
 ): void {
   const operands = inputs.length + outputs.length;
+  if (operands > maxOperands) throw new RangeError(`row kernel ${spec.name} has ${operands} operands`);
   const kernels = kernelsOf(spec);
   rows.clear();
   columns.clear();
@@ -76,7 +79,7 @@ export function runRow(
   }
   const style = styleFor(spec, rowTotal, columnTotal);
   const perBlock = style === "columns" ? blockElements : Math.min(Math.max(Math.ceil(blockElements / rowTotal), 256), 1024);
-  if (columnTotal >= 4 * perBlock && (style === "rows" || rowTotal < 16)) {
+  if (columnTotal >= (style === "columns" ? 2 : 4) * perBlock) {
     if (kernels.split === undefined) kernels.split = splitRow(spec);
     if (kernels.split !== null) {
       runSplit(kernels.split, style, perBlock, columnTotal, rowTotal, inputs.length, outputs.length, params);
@@ -108,8 +111,9 @@ function launch(
   params: readonly number[],
 ): void {
   const vector = style === "rows" ? rows : columns;
-  let key = `${rows.count},${columns.count},${style},`;
-  for (let p = 0; p < operands; p++) key += strideClass(vector.stride(p, vector.count - 1));
+  let classKey = 0;
+  for (let p = 0; p < operands; p++) classKey = classKey * 3 + strideClass(vector.stride(p, vector.count - 1));
+  const key = ((classKey * 64 + rows.count) * 64 + columns.count) * 2 + (style === "rows" ? 1 : 0);
   let compiled = kernels.byKey.get(key);
   if (compiled === undefined) {
     const classes: StrideClass[] = [];
@@ -128,7 +132,14 @@ function launch(
     for (let d = 0; d < columns.count; d++) block[slot++] = columns.stride(p, d);
   }
   compiled.setParams(params);
-  compiled.run();
+  // The longest row dimension is cut; the vector dimension in whole cache lines.
+  let cut = 0;
+  for (let d = 1; d < rows.count; d++) if (rows.sizes[d]! > rows.sizes[cut]!) cut = d;
+  const rowCost = compiled.cost * columnTotal + 8;
+  const unitCost = (rowCost * rows.total()) / rows.sizes[cut]!;
+  compiled.runCut(cut, rows.sizes[cut]!, unitCost, style === "rows" && cut === rows.count - 1 ? 64 : 1, (p) =>
+    rows.stride(p, cut),
+  );
 }
 
 /** The two halves, one after the other: see splitRow.ts. */

@@ -933,7 +933,7 @@ class Compiler {
       }
       at = Math.max(at, open.level);
     }
-    if (dynamic !== null && !dynamic.varying) {
+    if (dynamic !== null && (!dynamic.varying || this.c.lanes === 1)) {
       const { lanes } = c;
       c.lanes = 1;
       const { value, level: known } = this.known(dynamic);
