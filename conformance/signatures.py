@@ -4,7 +4,7 @@ usage: python3 conformance/signatures.py        (needs python3-torch; the result
 
 Every entry is a list of overloads, each one string of parameters: `input:t,dim:i[]?,keepdim:b=,*,dtype:d?=`. The letter is the type (t tensor, s scalar,
 i int, f float, b bool, S string, d dtype, a anything), `?` allows None, `[]` is a list, a final `=` says that there is a default, and after `*` come keyword-only
-parameters. `*name` takes all remaining positional arguments. Keys: `add` for torch.add and Tensor.add, `nn.functional.pad`, `linalg.norm`, `nn.Conv2d` (the
+parameters. `*name` takes all remaining positional arguments, `**name` all other keyword ones. Keys: `add` for torch.add and Tensor.add, `nn.functional.pad`, `linalg.norm`, `nn.Conv2d` (the
 constructor), `nn.Conv2d.forward`, `optim.Adam`.
 """
 import inspect
@@ -81,6 +81,7 @@ def of_python(fn):
         if p.name in SKIP:
             continue
         if p.kind == p.VAR_KEYWORD:
+            out.append("**" + p.name)
             continue
         if p.kind == p.VAR_POSITIONAL:
             out.append("*" + p.name)

@@ -75,6 +75,20 @@ export class Api {
     return new Api((await import(name)) as Namespace);
   }
 
+  /** A namespace whose absent names throw {@link Missing} when they are read; `""` is torch itself. */
+  strict(dotted: string): object {
+    const target = dotted === "" ? this.torch : this.lookup(dotted)?.value;
+    const path = dotted === "" ? "torch" : `torch.${dotted}`;
+    if (typeof target !== "object" || target === null) throw new Missing(`there is no ${path}`);
+    return new Proxy(target, {
+      get: (object, key) => {
+        const value = Reflect.get(object, key) as unknown;
+        if (value === undefined && typeof key === "string") throw new Missing(`there is no ${path}.${key}`);
+        return key === "nn" || key === "optim" ? this.strict(key) : value;
+      },
+    });
+  }
+
   isTensor(value: unknown): value is TensorLike {
     return value instanceof this.Tensor;
   }

@@ -32,6 +32,10 @@ function parse(text: string): Parameter[] {
       keywordOnly = true;
       continue;
     }
+    if (part.startsWith("**")) {
+      out.push({ name: "**", type: "a", hasDefault: true, keywordOnly: true, variadic: false });
+      continue;
+    }
     if (part.startsWith("*")) {
       out.push({ name: part.slice(1), type: "a", hasDefault: true, keywordOnly: false, variadic: true });
       keywordOnly = true;
@@ -96,12 +100,17 @@ function bindTo(signature: readonly Parameter[], args: readonly Json[], kwargs: 
   }
   for (const [name, value] of Object.entries(kwargs)) {
     const parameter = name === "out" ? out : signature.find((p) => p.name === name || (name === "self" && p.name === "input"));
+    if (parameter === undefined && signature.some((p) => p.name === "**")) {
+      given.set({ name, type: "a", hasDefault: true, keywordOnly: true, variadic: false }, value);
+      continue;
+    }
     if (parameter === undefined || given.has(parameter)) return null;
     given.set(parameter, value);
   }
   const positional: { parameter: Parameter; value: Json }[] = [];
   const options: { parameter: Parameter; value: Json }[] = [];
-  for (const parameter of given.has(out) ? [...signature, out] : signature) {
+  const extra = [...given.keys()].filter((p) => !signature.includes(p));
+  for (const parameter of [...signature, ...extra]) {
     if (parameter.variadic) {
       for (const value of rest) positional.push({ parameter, value });
       continue;

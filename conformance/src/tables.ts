@@ -246,19 +246,6 @@ type Torch = Record<"tensor" | "zeros" | "eye" | "arange" | "ones" | "linspace" 
     optim: Record<string, Class>;
   } & Record<string, unknown>;
 
-/** Follows dotted names and turns the first one that is not there into a {@link Missing}. */
-function strict(target: object, path: string): object {
-  return new Proxy(target, {
-    get(object, key) {
-      const value = Reflect.get(object, key) as unknown;
-      if (value === undefined && typeof key === "string") throw new Missing(`there is no ${path}.${key}`);
-      return (key === "nn" || key === "optim") && typeof value === "object" && value !== null
-        ? strict(value, `${path}.${key}`)
-        : value;
-    },
-  });
-}
-
 export function reprCases(rows: readonly { expr: string; repr: string }[]): TableCase[] {
   return rows.map(({ expr, repr }) => ({
     id: `repr/${expr}`,
@@ -266,7 +253,7 @@ export function reprCases(rows: readonly { expr: string; repr: string }[]): Tabl
     run(api: Api) {
       const make = EXPRESSIONS[expr];
       if (make === undefined) throw new Error(`the runner does not know the expression ${expr}`);
-      const got = String(make(strict(api.torch, "torch") as Torch));
+      const got = String(make(api.strict("") as Torch));
       if (got !== repr) throw new Mismatch(`${JSON.stringify(got)}, expected ${JSON.stringify(repr)}`);
     },
   }));

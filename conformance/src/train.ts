@@ -2,7 +2,7 @@
  * The cases of train.jsonl: twenty steps of training from a recorded start; every loss, the first gradients and the last state must agree. The models are the
  * recorded Python ones, written in the library's own manner.
  */
-import { type Api, camel, Decoder, Mismatch, Missing, type TensorLike } from "./api.ts";
+import { type Api, camel, Decoder, Mismatch, type TensorLike } from "./api.ts";
 import { compareTensor, type Tolerance } from "./compare.ts";
 import type { Case, JsonObject, Pools } from "./format.ts";
 import { entriesOf, loadState, type ModuleLike } from "./modules.ts";
@@ -52,8 +52,7 @@ interface Task {
 }
 
 function tasks(api: Api): Record<string, () => Task> {
-  if (api.torch.nn === undefined) throw new Missing("there is no torch.nn");
-  const nn = api.torch.nn as Nn;
+  const nn = api.strict("nn") as Nn;
   const F = (name: string) => api.fn(`nn.functional.${name}`) as (...args: Arguments) => T;
   const torch = (name: string) => api.fn(name) as (...args: Arguments) => T;
   const mse = (model: ModuleLike) => ({ model, loss: (d: Data) => F("mse_loss")(model.call(d.x), d.y) });
