@@ -1,15 +1,20 @@
 /**
  * `torch.nn.functional`: the functions behind the modules. Those that are ops come from ops/nn, those that are compositions of ops from functional/.
  */
+export * from "../ops/activation/index.ts";
 export * from "../ops/nn/index.ts";
 export {
   type AttentionOptions,
   type AttentionWeights,
   multiHeadAttentionForward,
 } from "./functional/attention.ts";
+export { bilinear } from "./functional/bilinear.ts";
 export * from "./functional/classificationLosses.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./functional/crossEntropy.ts";
 export * from "./functional/dropout.ts";
+export { type InterpolateOptions, type InterpolationMode, interpolate } from "./functional/interpolate.ts";
+export { type LPPoolOptions, lpPool1d, lpPool2d } from "./functional/lpPool.ts";
+export * from "./functional/normalization.ts";
 export * from "./functional/regressionLosses.ts";
 export * from "./functional/shuffle.ts";
 export { logSoftmax, type SoftmaxOptions, softmax, softmin } from "./functional/softmax.ts";

@@ -7,7 +7,7 @@ import { erf } from "../core/special.ts";
 import { defaultGenerator, fillNormal, fillRandperm, fillUniform } from "../core/random.ts";
 import { empty, eye, full, noGrad } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Trailing, trailing } from "./trailing.ts";
+import { type Trailing, trailing } from "../core/trailing.ts";
 
 /** What comes after a layer, for {@link calculateGain}. */
 export type Nonlinearity =

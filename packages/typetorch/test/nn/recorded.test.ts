@@ -39,10 +39,7 @@ function digest(t: torch.Tensor): Digest {
 }
 
 // Their ops are not there yet. The list may only become shorter: a class that exists and still stands here fails.
-const pending =
-  "AdaptiveAvgPool2d AdaptiveMaxPool1d AvgPool1d AvgPool2d BatchNorm1d BatchNorm2d BatchNorm3d Bilinear CELU Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d CosineSimilarity ELU EmbeddingBag GELU GLU GroupNorm Hardshrink Hardsigmoid Hardswish Hardtanh InstanceNorm2d LPPool2d LeakyReLU LocalResponseNorm LogSigmoid MaxPool2d Mish PReLU PairwiseDistance RReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus Softshrink Softsign Tanh Tanhshrink Threshold Transformer TransformerDecoderLayer TransformerEncoderLayer TripletMarginWithDistanceLoss Upsample".split(
-    " ",
-  );
+const pending = ["CosineSimilarity", "EmbeddingBag", "PairwiseDistance", "TripletMarginWithDistanceLoss"];
 test("classes that are announced as pending do not exist", () => {
   assert.deepEqual(
     pending.filter((name) => name in nn),

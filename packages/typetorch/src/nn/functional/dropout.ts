@@ -6,7 +6,7 @@ import { defaultGenerator, fillBernoulli, fillDropoutMask } from "../../core/ran
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pythonNumber } from "../pythonFormat.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface DropoutOptions {
   /** Probability that an element is zeroed. Default: 0.5. */

@@ -1,7 +1,7 @@
 import type { DType } from "../../core/dtype.ts";
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../../ops/nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface SoftmaxOptions {
   /** Without it PyTorch's old choice is taken: 0 for ranks 0, 1 and 3, else 1. */

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 import { WeightedLoss, type WeightedLossOptions } from "./lossBase.ts";
 
 interface NLLLossOptions extends WeightedLossOptions {

@@ -3,7 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
 import { pythonBool, pythonFloat, pythonNumber } from "../pythonFormat.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface DropoutOptions {
   /** Probability that an element is zeroed. Default: 0.5. */

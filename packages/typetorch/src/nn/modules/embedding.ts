@@ -7,7 +7,7 @@ import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 import { pythonFloat } from "../pythonFormat.ts";
 import { type FactoryOptions, factoryOptions } from "../sizes.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface EmbeddingOptions extends FactoryOptions {
   /** Row that gets no gradient and starts at 0. */

@@ -2,7 +2,7 @@ import { ArgumentTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { pythonTuple, pythonTypeName } from "../pythonFormat.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 interface FlattenOptions {
   /** Default: 1. */

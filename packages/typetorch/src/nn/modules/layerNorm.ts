@@ -6,7 +6,7 @@ import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 import { pythonBool, pythonFloat, pythonTuple } from "../pythonFormat.ts";
 import { type FactoryOptions, factoryOptions, type Size } from "../sizes.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface LayerNormOptions extends FactoryOptions {
   /** Added to the variance. Default: 1e-5. */

@@ -6,7 +6,7 @@ import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 import { pythonBool } from "../pythonFormat.ts";
 import { type FactoryOptions, factoryOptions } from "../sizes.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface LinearOptions extends FactoryOptions {
   /** Add a bias to the output. Default: true. */

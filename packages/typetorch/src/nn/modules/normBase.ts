@@ -6,7 +6,7 @@ import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 import { pythonBool, pythonFloat } from "../pythonFormat.ts";
 import { type FactoryOptions, factoryOptions } from "../sizes.ts";
-import type { Trailing } from "../trailing.ts";
+import type { Trailing } from "../../core/trailing.ts";
 
 export interface NormOptions extends FactoryOptions {
   /** Added to the variance. Default: 1e-5. */

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 import { Loss, type LossOptions, type Reduction } from "./lossBase.ts";
 
 /**

@@ -8,7 +8,7 @@ import { Parameter } from "../parameter.ts";
 import { pythonFloat, pythonTuple } from "../pythonFormat.ts";
 import { type RecurrentState, runPacked, runSequence } from "../recurrent.ts";
 import { type FactoryOptions, factoryOptions } from "../sizes.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 import { PackedSequence } from "../utils/rnn.ts";
 
 export interface RNNBaseOptions extends FactoryOptions {

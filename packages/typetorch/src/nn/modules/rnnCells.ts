@@ -6,7 +6,7 @@ import * as init from "../init.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 import { type FactoryOptions, factoryOptions } from "../sizes.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 interface CellOptions extends FactoryOptions {
   /** Default: true. */

@@ -2,7 +2,7 @@ import { ArgumentTypeError, IndexError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type AnyModule, Module } from "../module.ts";
 import { pythonTypeName } from "../pythonFormat.ts";
-import { isOptions } from "../trailing.ts";
+import { isOptions } from "../../core/trailing.ts";
 
 /** A module that takes one value and gives one. */
 export type Layer = Module<[input: Tensor], Tensor>;

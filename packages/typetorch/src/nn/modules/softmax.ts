@@ -2,7 +2,7 @@ import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
-import { type Trailing, trailing } from "../trailing.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
 
 interface SoftmaxOptions {
   /** The dimension along which the results sum to 1. Without it PyTorch's old choice is taken: 0 for ranks 0, 1 and 3, else 1. */

@@ -1,0 +1,131 @@
+import { ShapeError, ValueError } from "../../core/errors.ts";
+import { formatShape, numelOf } from "../../core/shape.ts";
+import { avgPool2d, avgPool3d, batchNorm, layerNorm, pad } from "../../ops/nn/index.ts";
+import { noGrad } from "../../tensor/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+export interface GroupNormOptions {
+  /** (C) */
+  weight?: Tensor | null;
+  /** (C) */
+  bias?: Tensor | null;
+  /** Added to the variance. Default: 1e-5. */
+  eps?: number;
+}
+
+/** A value per channel, laid out along dimension 1. */
+function perChannel(values: Tensor, like: Tensor): Tensor {
+  return values.reshape([1, -1, ...like.shape.slice(2).map(() => 1)]);
+}
+
+/**
+ * Normalises each sample over groups of channels: (N, C, *) -> same.
+ * @source Wu and He 2018, arXiv:1803.08494   @see torch.nn.functional.group_norm
+ */
+export function groupNorm(input: Tensor, numGroups: number, options: GroupNormOptions = {}): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = options;
+  const { shape } = input;
+  if (shape.length < 2) {
+    throw new ShapeError(`Expected at least 2 dimensions for input tensor but received ${shape.length}`);
+  }
+  const [batch, channels] = shape as [number, number];
+  if (channels % numGroups !== 0) {
+    throw new ShapeError(
+      `Expected number of channels in input to be divisible by num_groups, but got input of shape ${formatShape(shape)} and num_groups=${numGroups}`,
+    );
+  }
+  for (const [name, values] of Object.entries({ weight, bias })) {
+    if (values !== null && (values.shape.length !== 1 || values.shape[0] !== channels)) {
+      throw new ShapeError(
+        `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ${formatShape(values.shape)} and input of shape ${formatShape(shape)}`,
+      );
+    }
+  }
+  const perGroup = numelOf(shape) / Math.max(batch * numGroups, 1);
+  if (batch * perGroup <= 1 && batch > 0) {
+    throw new ValueError(
+      `Expected more than 1 value per channel when training, got input size torch.Size(${formatShape([batch * numGroups, channels / numGroups, ...shape.slice(2)])})`,
+    );
+  }
+  let out = layerNorm(input.reshape([batch, numGroups, perGroup]), [perGroup], { eps }).view(shape);
+  if (weight !== null) out = out.mul(perChannel(weight, input));
+  return bias === null ? out : out.add(perChannel(bias, input));
+}
+
+export interface InstanceNormOptions extends GroupNormOptions {
+  /** (C), updated in place where the input's own statistics are used */
+  runningMean?: Tensor | null;
+  runningVar?: Tensor | null;
+  /** Normalise by the input's own statistics. Default: true. */
+  useInputStats?: boolean;
+  /** Default: 0.1. */
+  momentum?: number;
+}
+
+/**
+ * Normalises each channel of each sample by itself: (N, C, *) -> same.
+ * @source Ulyanov et al. 2016, arXiv:1607.08022   @see torch.nn.functional.instance_norm
+ */
+export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
+  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  const { shape } = input;
+  const [batch, channels, ...rest] = shape as [number, number, ...number[]];
+  if (useInputStats && numelOf(rest) === 1) {
+    throw new ValueError(`Expected more than 1 spatial element when training, got input size torch.Size(${formatShape(shape)})`);
+  }
+  if (!useInputStats && (runningMean === null || runningVar === null)) {
+    throw new ValueError("Expected running_mean and running_var to be defined when use_input_stats is false");
+  }
+  const repeated = (x: Tensor | null) => x?.expand([batch, channels]).reshape([-1]) ?? null; // (N C)
+  // Batch norm over (1, N C, *): each channel of each sample is a channel of its own.
+  const mean = noGrad(() => repeated(runningMean)?.clone() ?? null);
+  const variance = noGrad(() => repeated(runningVar)?.clone() ?? null);
+  const out = batchNorm(input.reshape([1, batch * channels, ...rest]), mean, variance, {
+    weight: repeated(weight),
+    bias: repeated(bias),
+    training: useInputStats,
+    momentum,
+    eps,
+  });
+  if (useInputStats) {
+    noGrad(() => {
+      if (mean !== null) runningMean!.copy_(mean.view([batch, channels]).mean(0));
+      if (variance !== null) runningVar!.copy_(variance.view([batch, channels]).mean(0));
+    });
+  }
+  return out.view(shape);
+}
+
+export interface LocalResponseNormOptions {
+  /** Default: 1e-4. */
+  alpha?: number;
+  /** Default: 0.75. */
+  beta?: number;
+  /** Default: 1. */
+  k?: number;
+}
+
+/**
+ * `x / (k + alpha * mean of the squares in a window of `size` channels)^beta`: (N, C, *) -> same.
+ * @source Krizhevsky et al. 2012   @see torch.nn.functional.local_response_norm
+ */
+export function localResponseNorm(input: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+  const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
+  const { shape } = input;
+  if (shape.length < 3) {
+    throw new ShapeError(`Expected 3D or higher dimensionality input (got ${shape.length} dimensions)`);
+  }
+  if (input.numel() === 0) return input;
+  const [before, after] = [Math.floor(size / 2), Math.floor((size - 1) / 2)];
+  const squares = input.mul(input).unsqueeze(1);
+  let means: Tensor;
+  if (shape.length === 3) {
+    means = avgPool2d(pad(squares, [0, 0, before, after]), [size, 1], { stride: 1 }).squeeze(1);
+  } else {
+    const flat = squares.reshape([shape[0]!, 1, shape[1]!, shape[2]!, -1]); // (N, 1, C, H, *)
+    const padded = pad(flat, [0, 0, 0, 0, before, after]);
+    means = avgPool3d(padded, [size, 1, 1], { stride: 1 }).squeeze(1).view(shape);
+  }
+  return input.div(means.mul(alpha).add(k).pow(beta));
+}
