@@ -110,11 +110,11 @@ const lanes = {
   architecture: () => nodeTest(testFiles(["architecture.test.js"])),
   "unit tests": () => nodeTest(testFiles(null, ALONE)),
   "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
-  ...(avx2 && { "unit tests, target avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "avx2" }) }),
+  ...(avx2 && { "unit tests, target x64-avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "x64-avx2" }) }),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
   conformance: () => conformance([]),
   "conformance, target js": () => conformance(["--target", "js"]),
-  ...(avx2 && { "conformance, target avx2": () => conformance(["--target", "avx2"]) }),
+  ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
   async "PyTorch live"() {
     const command = python();
     if (command === null) {
