@@ -1,2 +1,12 @@
 export * from "./any.ts";
+export { type ArgOptions, argmax, argmin } from "./argmax.ts";
+export { cummax, cummin, cumprod, cumsum, logcumsumexp } from "./cumulative.ts";
+export { cumulativeTrapezoid, diff, trapezoid, trapz } from "./difference.ts";
+export { type MinMax, amax, amin, aminmax, max, min } from "./extreme.ts";
+export { logsumexp } from "./logsumexp.ts";
+export { countNonzero, nanmean, nansum } from "./nan.ts";
+export { dist, norm, renorm } from "./norm.ts";
+export { kthvalue, median, mode, nanmedian } from "./orderStatistics.ts";
+export { prod } from "./prod.ts";
 export * from "./sum.ts";
+export { std, stdMean, var, varMean } from "./variance.ts";

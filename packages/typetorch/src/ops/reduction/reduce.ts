@@ -2,7 +2,8 @@
  * What reductions share: running a row kernel over some dimensions, and the shapes before and after.
  */
 import type { DType } from "../../core/dtype.ts";
-import { wrapDims } from "../../core/shape.ts";
+import { IndexError, ShapeError } from "../../core/errors.ts";
+import { wrapDim, wrapDims } from "../../core/shape.ts";
 import { type Expr, accumulator, computeType, input } from "../../ir/expr.ts";
 import type { Reduction, RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -31,8 +32,29 @@ export function reductionArguments(
       ? { keepdim: options }
       : (options ?? {});
   const given = isOptions ? o.dim : (dim as Dims);
-  const all = given === undefined || given === null;
+  const all = given === undefined || given === null || (typeof given === "object" && given.length === 0);
+  checkRank(x);
   return { dims: wrapDims(given, x.shape.length), all, options: o };
+}
+
+function checkRank(x: Tensor): void {
+  if (x.shape.length > 64) throw new ShapeError("only tensors with up to 64 dims are supported");
+}
+
+/** One dimension: none for a 0-d tensor, which has a single column anyway. */
+export function dimensionArguments(
+  x: Tensor,
+  dim: number,
+  keepdim: boolean | undefined,
+): { dims: readonly number[]; keepdim: boolean } {
+  const d = wrapDim(dim, x.shape.length);
+  return { dims: x.shape.length === 0 ? [] : [d], keepdim: keepdim ?? false };
+}
+
+/** Throws where a dimension without elements is to be reduced by what has no neutral element. */
+export function checkReducible(name: string, x: Tensor, dims: readonly number[]): void {
+  for (const d of dims)
+    if (x.shape[d] === 0) throw new IndexError(`${name}(): Expected reduction dim ${d} to have non-zero size.`);
 }
 
 /** The shape after reducing `dims`. */

@@ -8,6 +8,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
+import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import {
   type Dims,
@@ -80,7 +81,7 @@ export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: Red
   const dtype = o.dtype ?? o.out?.dtype ?? input.dtype;
   if (!dtype.isFloatingPoint) {
     throw new DTypeError(
-      `mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ${labelOf(input.dtype)}`,
+      `mean(): could not infer output dtype. ${o.dtype ? "Optional" : "Input"} dtype must be either a floating point or complex dtype. Got: ${dtypeLabel(dtype)}`,
       "convert the tensor (x.to(torch.float32)) or give { dtype: torch.float32 }",
     );
   }
@@ -88,11 +89,6 @@ export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: Red
   for (const d of dims) count *= input.shape[d]!;
   const attributes = { dims, keepdim: o.keepdim ?? false, dtype, count };
   return o.out ? runtime.callOut(meanOp, [input], attributes, o.out) : runtime.call(meanOp, [input], attributes);
-}
-
-function labelOf(dtype: DType): string {
-  const labels: Record<string, string> = { i64: "Long", i32: "Int", i16: "Short", i8: "Char", u8: "Byte", bool: "Bool" };
-  return labels[dtype.key] ?? dtype.name;
 }
 
 method("sum", sum);

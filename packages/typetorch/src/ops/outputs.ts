@@ -1,0 +1,85 @@
+/**
+ * `out` for results that are not written by a kernel: checked, resized and copied.
+ */
+import type { DType } from "../core/dtype.ts";
+import { AutogradError, DTypeError, ShapeError } from "../core/errors.ts";
+import { sameShape } from "../core/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkInternalOverlap } from "./pointwise.ts";
+import { runtime } from "./runtime.ts";
+
+const labels: Record<string, string> = {
+  f32: "Float",
+  f64: "Double",
+  f16: "Half",
+  bf16: "BFloat16",
+  i64: "Long",
+  i32: "Int",
+  i16: "Short",
+  i8: "Char",
+  u8: "Byte",
+  bool: "Bool",
+};
+const names: Record<string, string> = {
+  f32: "float",
+  f64: "double",
+  f16: "c10::Half",
+  bf16: "c10::BFloat16",
+  i64: "long int",
+  i32: "int",
+  i16: "short",
+  i8: "signed char",
+  u8: "unsigned char",
+  bool: "bool",
+};
+
+/** How PyTorch's messages name a dtype: `Float`. */
+export function dtypeLabel(dtype: DType): string {
+  return labels[dtype.key]!;
+}
+
+/** Throws unless `out` has the dtype that the result will have. */
+export function checkOutDtype(dtype: DType, out: Tensor): void {
+  if (out.dtype !== dtype)
+    throw new DTypeError(`Expected out tensor to have dtype ${names[dtype.key]}, but got ${names[out.dtype.key]} instead`);
+}
+
+/** Throws where an output is written that is (part of) an input. */
+export function checkNoOverlap(inputs: readonly Tensor[], outs: readonly Tensor[]): void {
+  for (const out of outs) {
+    checkInternalOverlap(out, "out");
+    for (const x of inputs) {
+      if (x.storage === out.storage && x.numel() > 0 && out.numel() > 0)
+        throw new ShapeError(
+          "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.",
+        );
+    }
+  }
+}
+
+/** Computes without history and copies the results to `outs`, which are resized where their shapes differ; returns `outs`. */
+export function writeOutputs(
+  name: string,
+  inputs: readonly Tensor[],
+  outs: readonly Tensor[],
+  compute: () => readonly Tensor[],
+): Tensor[] {
+  if (runtime.recording([...inputs, ...outs])) {
+    throw new AutogradError(
+      `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
+      "leave `out` away, or work inside torch.noGrad(() => …)",
+    );
+  }
+  return runtime.withoutGrad(() => {
+    const results = compute();
+    results.forEach((result, i) => {
+      checkOutDtype(result.dtype, outs[i]!);
+    });
+    results.forEach((result, i) => {
+      const out = outs[i]!;
+      if (!sameShape(out.shape, result.shape)) out.resize_(result.shape);
+      out.copy_(result);
+    });
+    return [...outs];
+  });
+}

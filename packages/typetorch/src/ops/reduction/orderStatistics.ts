@@ -1,0 +1,211 @@
+/**
+ * Elements by their rank: `median`, `nanmedian`, `kthvalue`, `mode`.
+ */
+import { type DType, int64 } from "../../core/dtype.ts";
+import { DTypeError, ValueError } from "../../core/errors.ts";
+import { wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { type Op, defineOp } from "../op.ts";
+import { checkNoOverlap, dtypeLabel, writeOutputs } from "../outputs.ts";
+import { type ValuesIndices, valuesIndices } from "../returnTypes.ts";
+import { runtime } from "../runtime.ts";
+import { type DimensionOptions, scatterSelected, shareEvenly } from "./extreme.ts";
+import { checkReducible, reducedShape } from "./reduce.ts";
+import { type Elements, nthElement, quickSelect, sortLikeStd } from "./selection.ts";
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link median}. */
+    median(): Tensor;
+    median(dim: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
+    /** See {@link nanmedian}. */
+    nanmedian(): Tensor;
+    nanmedian(dim: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
+    /** See {@link kthvalue}. */
+    kthvalue(k: number, dim?: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
+    /** See {@link mode}. */
+    mode(dim?: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
+  }
+}
+
+/** The elements as JavaScript numbers or bigints: the 16-bit formats are widened. */
+function comparableElements(x: Tensor): Elements {
+  return (x.dtype.itemsize === 2 && x.dtype.isFloatingPoint ? x.float() : x).data;
+}
+
+interface Attributes {
+  readonly dims: readonly number[];
+  readonly keepdim: boolean;
+  readonly k: number;
+}
+
+/** Which element of a row is chosen: its position. */
+type Choose = (row: Elements, k: number) => number;
+
+/** Runs `choose` on every row; values and indices have the reduced shape. */
+function chooseAlong(x: Tensor, { dims, keepdim, k }: Attributes, choose: Choose): Tensor[] {
+  const shape = reducedShape(x.shape, dims, keepdim);
+  const values = runtime.empty(shape, x.dtype);
+  const indices = runtime.empty(shape, int64);
+  const rows = runtime.withoutGrad(() => (dims.length === 0 ? x : x.movedim(dims[0]!, -1)).contiguous());
+  const n = dims.length === 0 ? 1 : x.shape[dims[0]!]!;
+  const comparable = runtime.withoutGrad(() => comparableElements(rows));
+  const raw = rows.data;
+  const toValues = values.data;
+  const toIndices = indices.data as BigInt64Array;
+  for (let r = 0; r < toIndices.length; r++) {
+    const at = choose(comparable.subarray(r * n, (r + 1) * n) as Elements, k);
+    toIndices[r] = BigInt(at);
+    toValues[r] = raw[r * n + at]!;
+  }
+  return [values, indices];
+}
+
+function chooser(name: string, choose: Choose): Op<Attributes> {
+  return defineOp<Attributes>({
+    name,
+    saves: { outputs: [1] },
+    run: ([x], attributes) => chooseAlong(x!, attributes, choose),
+    backward([g], saved) {
+      const { dims, keepdim } = saved.attributes;
+      return [g ? scatterSelected(g, saved.output(1), saved.inputShape(0), dims, keepdim) : null];
+    },
+  });
+}
+
+function isNaNElement(v: number | bigint): boolean {
+  return v !== v;
+}
+
+/** The position of the element of rank k among those that are not NaN; of equal ones the first is the smaller. */
+function rankOf(row: Elements, k: number): number {
+  const order = new Int32Array(row.length);
+  let n = 0;
+  for (let i = 0; i < row.length; i++) if (!isNaNElement(row[i]!)) order[n++] = i;
+  const part = order.subarray(0, n);
+  nthElement(part, k, (a, b) => row[a]! < row[b]! || (row[a]! === row[b]! && a < b));
+  return part[k]!;
+}
+
+const chooseMedian: Choose = (row) => {
+  for (let i = 0; i < row.length; i++) if (isNaNElement(row[i]!)) return i;
+  return rankOf(row, (row.length - 1) >> 1);
+};
+const chooseNanmedian: Choose = (row) => {
+  let n = 0;
+  for (let i = 0; i < row.length; i++) if (!isNaNElement(row[i]!)) n++;
+  return n === 0 ? 0 : rankOf(row, (n - 1) >> 1);
+};
+const chooseMode: Choose = (row) => {
+  const order = sortLikeStd(row);
+  let best = 0;
+  let at = 0;
+  let run = 0;
+  for (let i = 0; i < order.length; i++) {
+    run++;
+    if (i === order.length - 1 || row[order[i]!] !== row[order[i + 1]!]) {
+      if (run > best) {
+        best = run;
+        at = order[i]!;
+      }
+      run = 0;
+    }
+  }
+  return at;
+};
+
+/** `(dim, { keepdim })`, `({ dim, keepdim })` or `(dim, keepdim)`. */
+function argumentsOf(
+  dim: number | DimensionOptions | undefined,
+  options: DimensionOptions | boolean | undefined,
+): { dim: number | undefined; keepdim: boolean; out: readonly [Tensor, Tensor] | undefined } {
+  const o: DimensionOptions =
+    typeof dim === "object" ? dim : typeof options === "boolean" ? { keepdim: options } : (options ?? {});
+  return { dim: typeof dim === "number" ? dim : o.dim, keepdim: o.keepdim ?? false, out: o.out };
+}
+
+function runAlong(
+  name: string,
+  op: Op<Attributes>,
+  x: Tensor,
+  dim: number,
+  keepdim: boolean,
+  k: number,
+  out: readonly [Tensor, Tensor] | undefined,
+): ValuesIndices {
+  const dims = x.shape.length === 0 ? [] : [dim];
+  const run = (): Tensor[] => runtime.callMany(op, [x], { dims, keepdim, k });
+  if (out) checkNoOverlap([x], out);
+  return valuesIndices(name, out ? writeOutputs(name, [x], out, run) : run());
+}
+
+function medianFamily(name: "median" | "nanmedian", choose: Choose) {
+  const along = chooser(name, choose);
+  const full = defineOp<null>({
+    name,
+    saves: { inputs: [0], outputs: [0] },
+    run([x]) {
+      const flat = runtime.withoutGrad(() => x!.reshape([-1]));
+      if (flat.shape[0] === 0) return runtime.full([], x!.dtype.isFloatingPoint ? Number.NaN : 0, x!.dtype);
+      return chooseAlong(flat, { dims: [0], keepdim: false, k: 0 }, choose)[0]!;
+    },
+    backward: ([g], saved) => [shareEvenly(g!, saved.input(0), saved.output(0))],
+  });
+  function fn(input: Tensor): Tensor;
+  function fn(input: Tensor, dim: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
+  function fn(input: Tensor, dim?: number | DimensionOptions, options?: DimensionOptions | boolean): Tensor | ValuesIndices {
+    const o = argumentsOf(dim, options);
+    refuseBool("median_out", input.dtype);
+    if (o.dim === undefined) return runtime.call(full, [input], null);
+    const d = wrapDim(o.dim, input.shape.length);
+    if (input.shape.length > 0) checkReducible("median", input, [d]);
+    return runAlong(name, along, input, d, o.keepdim, 0, o.out);
+  }
+  method(name, fn as (...args: never[]) => unknown);
+  return fn;
+}
+
+function refuseBool(name: string, dtype: DType): void {
+  if (dtype.key === "bool")
+    throw new DTypeError(`"${name}" not implemented for '${dtypeLabel(dtype)}'`, "convert the tensor: x.to(torch.uint8)");
+}
+
+/**
+ * The median, the lower of the two middle elements when their number is even; NaN where there is one. Along `dim` with positions. As `torch.median`.
+ * @example
+ * torch.median(torch.tensor([3, 1, 2])) // tensor(2.)
+ */
+export const median = medianFamily("median", chooseMedian);
+/** The median of the elements that are not NaN, as `torch.nanmedian`. */
+export const nanmedian = medianFamily("nanmedian", chooseNanmedian);
+
+const kthOp = chooser("kthvalue", (row, k) => quickSelect(row, k - 1));
+
+/** The k-th smallest element along `dim` (default the last) and its position, k counting from 1. As `torch.kthvalue`. */
+export function kthvalue(
+  input: Tensor,
+  k: number,
+  dim?: number | DimensionOptions,
+  options?: DimensionOptions | boolean,
+): ValuesIndices {
+  const o = argumentsOf(dim, options);
+  const d = wrapDim(o.dim ?? -1, input.shape.length);
+  const n = input.shape.length === 0 ? 1 : input.shape[d]!;
+  if (k < 1 || k > n) throw new ValueError(`kthvalue(): selected number k out of range for dimension ${d}`);
+  refuseBool("kthvalue_cpu", input.dtype);
+  return runAlong("kthvalue", kthOp, input, d, o.keepdim, k, o.out);
+}
+
+const modeOp = chooser("mode", chooseMode);
+
+/** The most frequent element along `dim` (default the last), the smallest of equally frequent ones, and a position of it. As `torch.mode`. */
+export function mode(input: Tensor, dim?: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices {
+  const o = argumentsOf(dim, options);
+  const d = wrapDim(o.dim ?? -1, input.shape.length);
+  if (input.shape.length > 0) checkReducible("mode", input, [d]);
+  return runAlong("mode", modeOp, input, d, o.keepdim, 0, o.out);
+}
+
+method("kthvalue", kthvalue);
+method("mode", mode);
