@@ -23,6 +23,7 @@ export * from "./linalg/index.ts";
 export * from "./indexing/index.ts";
 export * from "./math/index.ts";
 export * from "./memory/index.ts";
+export * from "./random/index.ts";
 export * from "./reduction/index.ts";
 export * from "./views/index.ts";
 export {

@@ -328,17 +328,51 @@ export function commonShape(inputs: readonly Tensor[]): readonly number[] {
   return shape;
 }
 
-/** A new tensor of the shape; its elements lie in the same order as those of the first input of that shape, as PyTorch does it. */
+/** A new tensor of the shape; its elements lie in the order of those of the first input, the next one deciding where that is broadcast, as in PyTorch. */
 export function allocateLike(inputs: readonly Tensor[], shape: readonly number[], dtype: DType): Tensor {
-  const first = inputs[0]!;
-  if (first.shape.length > 1 && sameShape(first.shape, shape) && !isContiguous(first.shape, first.strides)) {
-    for (let i = 1; i < inputs.length; i++) {
+  if (shape.length > 1) {
+    for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i]!;
-      if (sameShape(x.shape, shape) && isContiguous(x.shape, x.strides)) return runtime.empty(shape, dtype);
+      if (!isContiguous(x.shape, x.strides)) return runtime.emptyStrided(shape, stridesFollowing(inputs, shape), dtype);
     }
-    return runtime.emptyStrided(shape, denseStridesLike(shape, first.strides), dtype);
   }
   return runtime.empty(shape, dtype);
+}
+
+/** Dense strides in the order that the inputs' strides give the dimensions. */
+function stridesFollowing(inputs: readonly Tensor[], shape: readonly number[]): readonly number[] {
+  const operands = inputs.map((x) => broadcastOperand(x, shape).strides);
+  /** 1: dimension d lies outside of e; -1: inside; 0: either way. */
+  const compare = (d: number, e: number): number => {
+    for (const strides of operands) {
+      const a = strides[d]!;
+      const b = strides[e]!;
+      if (a === 0 || b === 0) continue;
+      if (a !== b) return a < b ? -1 : 1;
+      if (shape[d]! > shape[e]!) return 1;
+    }
+    return 0;
+  };
+  // An insertion sort that passes over undecided pairs; innermost dimension first.
+  const order = shape.map((_, i) => shape.length - 1 - i);
+  for (let i = 1; i < order.length; i++) {
+    let at = i;
+    for (let k = i - 1; k >= 0; k--) {
+      const c = compare(order[k]!, order[at]!);
+      if (c < 0) break;
+      if (c > 0) {
+        [order[k], order[at]] = [order[at]!, order[k]!];
+        at = k;
+      }
+    }
+  }
+  const out = contiguousStrides(shape);
+  let step = 1;
+  for (const d of order) {
+    out[d] = step;
+    step *= Math.max(shape[d]!, 1);
+  }
+  return out;
 }
 
 /** Strides without gaps whose order is that of the given ones. */

@@ -1,3 +1,6 @@
+/**
+ * Activations: functions of `torch.nn.functional`.
+ */
 export { type EluOptions, celu, celu_, elu, elu_, selu, selu_ } from "./elu.ts";
 export { gelu } from "./gelu.ts";
 export { type ShrinkOptions, hardshrink, hardsigmoid, hardswish, softshrink } from "./hard.ts";

@@ -1,5 +1,6 @@
 export * from "./add.ts";
 export * from "./atan2.ts";
+export * from "./clamp.ts";
 export { type DivOptions, div, divide, floorDivide, trueDivide } from "./div.ts";
 export * from "./mul.ts";
 export * from "./pow.ts";

@@ -14,7 +14,6 @@ export {
   avgPool3d,
 } from "./avgPool.ts";
 export { type BatchNormOptions, batchNorm } from "./batchNorm.ts";
-export {
   type ConvOptions,
   type ConvTransposeOptions,
   conv1d,
@@ -26,6 +25,7 @@ export {
 } from "./conv.ts";
 export { type ClassLossOptions, type LossReduction, crossEntropyRows, nllLoss, reduceLoss } from "./crossEntropy.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
+export * from "./dropout.ts";
 export * from "./layerNorm.ts";
 export * from "./linear.ts";
 export { type MaxPool, type MaxPoolOptions, maxPool1d, maxPool2d, maxPool3d } from "./maxPool.ts";

@@ -1,0 +1,102 @@
+/**
+ * New tensors of random numbers: `rand`, `randn`, `randint`, `randperm`, and their `_like` forms.
+ */
+import { getDefaultDtype, int64 } from "../../core/dtype.ts";
+import { checkRandperm, fillRandomFromTo, fillRandperm } from "../../core/random/integers.ts";
+import { fillNormal } from "../../core/random/normal.ts";
+import { fillUniform } from "../../core/random/uniform.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { emptyLike } from "../factory/fill.ts";
+import { type FactoryOptions, checkSizes, finish, sizesAndOptions } from "../factory/options.ts";
+import { runtime } from "../runtime.ts";
+import { type GeneratorOption, generatorOf } from "./generator.ts";
+import { type Fill, fillElementsRandomly } from "./inPlace.ts";
+
+export interface RandomOptions extends FactoryOptions, GeneratorOption {}
+
+type Sizes = (number | readonly number[] | RandomOptions | undefined)[];
+
+function drawn(args: readonly unknown[], fillOf: (x: Tensor, options: RandomOptions | undefined) => Fill): Tensor {
+  const { shape, options } = sizesAndOptions(args);
+  const x = runtime.empty(shape, options?.dtype ?? options?.out?.dtype ?? getDefaultDtype());
+  fillElementsRandomly(x, fillOf(x, options));
+  return finish(x, options);
+}
+
+/** A tensor like another; transposed ones are drawn in the order of memory. */
+function drawnLike(input: Tensor, options: RandomOptions | undefined, fillOf: (x: Tensor) => Fill): Tensor {
+  const x = emptyLike(input, { dtype: options?.dtype ?? input.dtype });
+  fillElementsRandomly(x, fillOf(x));
+  return finish(x, options);
+}
+
+const uniform =
+  (x: Tensor, options: RandomOptions | undefined): Fill =>
+  (array) =>
+    fillUniform(array, x.dtype, 0, 1, generatorOf(options));
+
+const standardNormal =
+  (x: Tensor, options: RandomOptions | undefined): Fill =>
+  (array, own) =>
+    fillNormal(array, x.dtype, 0, 1, generatorOf(options), own);
+
+export function rand(...args: Sizes): Tensor;
+/**
+ * Uniform values in [0, 1), as `torch.rand`.
+ * @example
+ * torch.manualSeed(0);
+ * torch.rand(3) // tensor([0.4963, 0.7682, 0.0885])
+ */
+export function rand(...args: unknown[]): Tensor {
+  return drawn(args, uniform);
+}
+
+export function randn(...args: Sizes): Tensor;
+/** Normal values of mean 0 and standard deviation 1, as `torch.randn`. */
+export function randn(...args: unknown[]): Tensor {
+  return drawn(args, standardNormal);
+}
+
+/** Uniform values in [0, 1) in the shape and dtype of another tensor, as `torch.rand_like`. */
+export function randLike(input: Tensor, options?: RandomOptions): Tensor {
+  return drawnLike(input, options, (x) => uniform(x, options));
+}
+
+/** Normal values in the shape and dtype of another tensor, as `torch.randn_like`. */
+export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
+  return drawnLike(input, options, (x) => standardNormal(x, options));
+}
+
+export function randint(high: number, size: readonly number[] | number, options?: RandomOptions): Tensor;
+export function randint(low: number, high: number, size: readonly number[] | number, options?: RandomOptions): Tensor;
+/** Integers in [low, high), int64 unless told, as `torch.randint`: `randint(high, size)` or `randint(low, high, size)`. */
+export function randint(...args: unknown[]): Tensor {
+  const both = Array.isArray(args[2]) || typeof args[2] === "number";
+  const [low, high, size, options] = (both ? args : [0, ...args]) as [
+    number,
+    number,
+    readonly number[] | number,
+    RandomOptions | undefined,
+  ];
+  const shape = checkSizes(typeof size === "number" ? [size] : size);
+  const x = runtime.empty(shape, options?.dtype ?? options?.out?.dtype ?? int64);
+  fillElementsRandomly(x, (array) => fillRandomFromTo(array, x.dtype, low, high, generatorOf(options)));
+  return finish(x, options);
+}
+
+export function randintLike(input: Tensor, high: number, options?: RandomOptions): Tensor;
+export function randintLike(input: Tensor, low: number, high: number, options?: RandomOptions): Tensor;
+/** Integers in [low, high) in the shape and dtype of another tensor, as `torch.randint_like`. */
+export function randintLike(input: Tensor, ...args: unknown[]): Tensor {
+  const [low, high, options] = (typeof args[1] === "number" ? args : [0, ...args]) as [number, number, RandomOptions | undefined];
+  return drawnLike(input, options, (x) => (array) => fillRandomFromTo(array, x.dtype, low, high, generatorOf(options)));
+}
+
+/** A random permutation of 0 to n - 1, int64 unless told, as `torch.randperm`. */
+export function randperm(n: number, options?: RandomOptions): Tensor {
+  const dtype = options?.dtype ?? options?.out?.dtype ?? int64;
+  checkRandperm(n, dtype);
+  const x = runtime.empty([n], dtype);
+  fillElementsRandomly(x, (array) => fillRandperm(array, dtype, generatorOf(options)));
+  return finish(x, options);
+}

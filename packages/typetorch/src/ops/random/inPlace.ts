@@ -1,0 +1,164 @@
+/**
+ * Random fills of a tensor: `uniform_`, `normal_`, `random_`, `exponential_`, `geometric_`, `cauchy_`, `logNormal_`. Elements are drawn in the order in which they
+ * lie in memory.
+ */
+import type { TypedArray } from "../../core/dtype.ts";
+import type { Generator } from "../../core/random/generator.ts";
+import { fillCauchy, fillExponential, fillGeometric, fillLogNormal } from "../../core/random/distributions.ts";
+import { fillRandom, fillRandomFromTo } from "../../core/random/integers.ts";
+import { fillNormal } from "../../core/random/normal.ts";
+import { fillUniform } from "../../core/random/uniform.ts";
+import { isContiguous } from "../../core/shape.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { copyElements } from "../memory/copy.ts";
+import { method, variadicMethod } from "../methods.ts";
+import { type Op, defineOp } from "../op.ts";
+import { checkInternalOverlap } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
+import { type GeneratorOption, generatorOf } from "./generator.ts";
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** Uniform values in [from, to), as `Tensor.uniform_`. */
+    uniform_(...rest: Trailing<[from: number, to: number], UniformOptions>): this;
+    /** Normal values, as `Tensor.normal_`. */
+    normal_(...rest: Trailing<[mean: number, std: number], NormalOptions>): this;
+    /** Integers in [from, to), as `Tensor.random_`: `random_(to)`, `random_(from, to)`; without bounds, all that the dtype can hold. */
+    random_(options?: GeneratorOption): this;
+    random_(to: number | bigint, options?: GeneratorOption): this;
+    random_(from: number | bigint, to: number | bigint | null, options?: GeneratorOption): this;
+    /** Values `-log(1 - u) / lambd`, as `Tensor.exponential_`. */
+    exponential_(...rest: Trailing<[lambd: number], GeneratorOption & { lambd?: number }>): this;
+    /** The number of trials up to a success of probability `p`, as `Tensor.geometric_`. */
+    geometric_(p: number, options?: GeneratorOption): this;
+    /** Cauchy values, as `Tensor.cauchy_`. */
+    cauchy_(...rest: Trailing<[median: number, sigma: number], GeneratorOption & { median?: number; sigma?: number }>): this;
+    /** Exponentials of normal values (mean 1 and std 2 unless given), as `Tensor.log_normal_`. */
+    logNormal_(...rest: Trailing<[mean: number, std: number], NormalOptions>): this;
+  }
+}
+
+export interface UniformOptions extends GeneratorOption {
+  /** Default: 0. */
+  from?: number;
+  /** Default: 1. */
+  to?: number;
+}
+export interface NormalOptions extends GeneratorOption {
+  mean?: number;
+  std?: number;
+}
+
+/** Writes random values to the elements of a contiguous array; `contiguous` tells whether it is the tensor's own memory. */
+export type Fill = (array: TypedArray, contiguous: boolean) => void;
+
+/** A strided tensor with its dimensions in the order of memory, the outermost first. */
+function inMemoryOrder(x: Tensor): Tensor {
+  const order = x.shape.map((_, i) => i).sort((a, b) => x.strides[b]! - x.strides[a]! || a - b);
+  return runtime.alias(
+    x,
+    order.map((d) => x.shape[d]!),
+    order.map((d) => x.strides[d]!),
+    x.storageOffset,
+  );
+}
+
+/** Fills without checks and without history. */
+export function fillElementsRandomly(x: Tensor, fill: Fill): void {
+  if (isContiguous(x.shape, x.strides)) {
+    fill(x.data, true);
+    return;
+  }
+  const view = inMemoryOrder(x);
+  const drawn = runtime.empty(view.shape, x.dtype);
+  fill(drawn.data, false);
+  copyElements(view, drawn);
+}
+
+/** An op that overwrites its input with random values: the gradient of what was there is zero. */
+export function randomFill(name: string, gradName?: string): Op<Fill> {
+  return defineOp<Fill>({
+    name,
+    gradName,
+    run([x], fill) {
+      const out = runtime.empty(x!.shape, x!.dtype);
+      fillElementsRandomly(out, fill);
+      return out;
+    },
+    into: (out, _inputs, fill) => fillElementsRandomly(out, fill),
+    backward: ([g]) => [runtime.full(g!.shape, 0, g!.dtype)],
+  });
+}
+
+/** Overwrites a tensor, and tells the graph. */
+export function fillInPlace(op: Op<Fill>, x: Tensor, fill: Fill): Tensor {
+  checkInternalOverlap(x, op.name);
+  return runtime.callInPlace(op, [x], fill);
+}
+
+const uniformOp = randomFill("uniform", "UniformBackward0");
+const normalOp = randomFill("normal", "NormalBackward0");
+const randomOp = randomFill("random", "RandomBackward0");
+const exponentialOp = randomFill("exponential", "ExponentialBackward0");
+const geometricOp = randomFill("geometric", "GeometricBackward0");
+const cauchyOp = randomFill("cauchy", "CauchyBackward0");
+const logNormalOp = randomFill("log_normal", "LogNormalBackward0");
+
+variadicMethod("uniform_", (x: Tensor, ...rest: unknown[]) => {
+  const options = trailing<UniformOptions>(rest, ["from", "to"]);
+  const { from = 0, to = 1 } = options;
+  return fillInPlace(uniformOp, x, (array) => fillUniform(array, x.dtype, from, to, generatorOf(options)));
+});
+
+variadicMethod("normal_", (x: Tensor, ...rest: unknown[]) => {
+  const options = trailing<NormalOptions>(rest, ["mean", "std"]);
+  const { mean = 0, std = 1 } = options;
+  return fillInPlace(normalOp, x, (array, own) => fillNormal(array, x.dtype, mean, std, generatorOf(options), own));
+});
+
+/** Integers of the whole range of the dtype, or between bounds. */
+export function fillIntegers(
+  x: Tensor,
+  from: number | bigint | null,
+  to: number | bigint | null | undefined,
+  generator: Generator,
+): Tensor {
+  return fillInPlace(randomOp, x, (array) => {
+    if (from === null) fillRandom(array, x.dtype, generator);
+    else fillRandomFromTo(array, x.dtype, from, to ?? null, generator);
+  });
+}
+
+type Integer = number | bigint;
+const isInteger = (x: unknown): x is Integer => typeof x === "number" || typeof x === "bigint";
+
+method(
+  "random_",
+  (x: Tensor, first?: Integer | GeneratorOption, second?: Integer | null | GeneratorOption, third?: GeneratorOption) => {
+    if (!isInteger(first)) return fillIntegers(x, null, null, generatorOf(first));
+    if (isInteger(second) || second === null) return fillIntegers(x, first, second, generatorOf(third));
+    return fillIntegers(x, 0, first, generatorOf(second));
+  },
+);
+
+variadicMethod("exponential_", (x: Tensor, ...rest: unknown[]) => {
+  const options = trailing<GeneratorOption & { lambd?: number }>(rest, ["lambd"]);
+  return fillInPlace(exponentialOp, x, (array) => fillExponential(array, x.dtype, options.lambd ?? 1, generatorOf(options)));
+});
+
+method("geometric_", (x: Tensor, p: number, options?: GeneratorOption) =>
+  fillInPlace(geometricOp, x, (array) => fillGeometric(array, x.dtype, p, generatorOf(options))),
+);
+
+variadicMethod("cauchy_", (x: Tensor, ...rest: unknown[]) => {
+  const options = trailing<GeneratorOption & { median?: number; sigma?: number }>(rest, ["median", "sigma"]);
+  const { median = 0, sigma = 1 } = options;
+  return fillInPlace(cauchyOp, x, (array) => fillCauchy(array, x.dtype, median, sigma, generatorOf(options)));
+});
+
+variadicMethod("logNormal_", (x: Tensor, ...rest: unknown[]) => {
+  const options = trailing<NormalOptions>(rest, ["mean", "std"]);
+  const { mean = 1, std = 2 } = options;
+  return fillInPlace(logNormalOp, x, (array) => fillLogNormal(array, x.dtype, mean, std, generatorOf(options)));
+});
