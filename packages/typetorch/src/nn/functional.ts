@@ -1,7 +1,8 @@
 /**
- * `torch.nn.functional`: the functions behind the modules. Those that are ops come from ops/nn, those that are compositions of ops from functional/.
+ * `torch.nn.functional`: the functions behind the modules. Those that are ops come from ops/activation and ops/nn, those that are compositions of ops from functional/.
  */
 export * from "../ops/activation/index.ts";
+export { sigmoid, tanh } from "../ops/math/index.ts";
 export * from "../ops/nn/index.ts";
 export {
   type AttentionOptions,
@@ -11,7 +12,6 @@ export {
 export { bilinear } from "./functional/bilinear.ts";
 export * from "./functional/classificationLosses.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./functional/crossEntropy.ts";
-export * from "./functional/dropout.ts";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./functional/interpolate.ts";
 export { type LPPoolOptions, lpPool1d, lpPool2d } from "./functional/lpPool.ts";
 export * from "./functional/normalization.ts";

@@ -14,6 +14,7 @@ export {
   avgPool3d,
 } from "./avgPool.ts";
 export { type BatchNormOptions, batchNorm } from "./batchNorm.ts";
+export {
   type ConvOptions,
   type ConvTransposeOptions,
   conv1d,
