@@ -23,7 +23,7 @@ const FLOORS: Record<string, number> = {
   tensor: 3,
   compile: 4,
   nn: 4,
-  optim: 4,
+  optim: 5,
   serialization: 4,
   multiprocessing: 4,
   autograd: 4,

@@ -25,7 +25,7 @@ export const normPositional = ["eps", "momentum", "affine", "trackRunningStats"]
 export abstract class NormBase extends Module {
   readonly numFeatures: number;
   readonly eps: number;
-  readonly momentum: number | null;
+  momentum: number | null;
   readonly affine: boolean;
   readonly trackRunningStats: boolean;
   /** (numFeatures), or null */
