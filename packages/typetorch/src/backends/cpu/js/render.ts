@@ -168,7 +168,7 @@ class Renderer {
       case "at":
         throw unexpectedLeaf(e.op, this.kernel.name);
       case "cast":
-        if (e.args[0]!.type === "i64" && e.type === "f64") return this.number(e.args[0]!);
+        if (e.args[0]!.type === "i64" && e.type === "f64" && isPosition(e.args[0]!)) return this.number(e.args[0]!);
         return meaningOf(e.op, e.args[0]!.type, e.type).text(this.expr(e.args[0]!));
       default:
         return meaningOf(e.op as Exclude<Primitive, LeafPrimitive>, e.args[0]!.type, e.type).text(
@@ -176,6 +176,12 @@ class Renderer {
         );
     }
   }
+}
+
+/** Made of counters and sizes only, and so far from overflow. */
+function isPosition(e: Expr): boolean {
+  if (e.op === "index" || e.op === "extent" || e.op === "const") return true;
+  return (e.op === "add" || e.op === "sub" || e.op === "mul") && e.args.every(isPosition);
 }
 
 function intText(int: Int): string {

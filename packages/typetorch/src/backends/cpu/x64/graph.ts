@@ -19,6 +19,8 @@ export class Node {
   readonly varying: boolean;
   /** Depends on an accumulator or on memory that the kernel writes: must be computed where it stands. */
   readonly mutable: boolean;
+  /** Some statement needs it. */
+  live = false;
   constructor(
     id: number,
     op: Primitive | "scale",
@@ -80,6 +82,7 @@ export class Graph {
     this.kernel = kernel;
     this.avx512 = avx512;
     this.steps = this.body(kernel.body, false);
+    markLive(this.steps);
   }
 
   private body(body: readonly Stmt[], inVector: boolean): Step[] {
@@ -242,7 +245,7 @@ export class Graph {
     if (op === "cast" && args[0]!.op === "const" && type !== "bool") {
       const { value } = args[0]!;
       const isFloat = type === "f32" || type === "f64";
-      if (isFloat ? typeof value === "number" : Number.isSafeInteger(value))
+      if (isFloat ? typeof value === "number" : typeof value === "number" && Number.isInteger(value) && Math.abs(value) < 2 ** 31)
         return this.convert(new Expr("const", type, [], value));
     }
     if (op === "select" && args[1] === args[2]) return args[1]!;
@@ -259,6 +262,37 @@ export class Graph {
       mutable ||= a.mutable;
     }
     return this.make(key, op, type, args, 0, ref, varying, mutable);
+  }
+}
+
+function markLive(steps: readonly Step[]): void {
+  const mark = (n: Node | null): void => {
+    if (n === null || n.live) return;
+    n.live = true;
+    n.args.forEach(mark);
+  };
+  for (const s of steps) {
+    switch (s.kind) {
+      case "loop":
+        markLive(s.body);
+        break;
+      case "if":
+        mark(s.condition);
+        markLive(s.body);
+        break;
+      case "accumulators":
+        s.init.forEach(mark);
+        break;
+      case "accumulate":
+        s.values.forEach(mark);
+        break;
+      case "store":
+        mark(s.value);
+        mark(s.dynamic);
+        break;
+      default:
+        break;
+    }
   }
 }
 

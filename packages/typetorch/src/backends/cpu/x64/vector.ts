@@ -209,6 +209,7 @@ class Compiler {
     const { c } = this;
     switch (s.kind) {
       case "evaluate":
+        if (!s.node.live) break;
         if (s.node.op === "local") this.snapshot(s.node);
         else this.value(s.node);
         break;
@@ -933,7 +934,7 @@ class Compiler {
       }
       at = Math.max(at, open.level);
     }
-    if (dynamic !== null && (!dynamic.varying || this.c.lanes === 1)) {
+    if (dynamic !== null && (!dynamic.varying || c.lanes === 1)) {
       const { lanes } = c;
       c.lanes = 1;
       const { value, level: known } = this.known(dynamic);
