@@ -22,6 +22,7 @@ export { Flatten, Unflatten } from "./modules/flatten.ts";
 export { GroupNorm, type GroupNormOptions } from "./modules/groupNorm.ts";
 export { Identity } from "./modules/identity.ts";
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./modules/instanceNorm.ts";
+export * from "./modules/lazy.ts";
 export { LayerNorm, type LayerNormOptions } from "./modules/layerNorm.ts";
 export { Linear, type LinearOptions } from "./modules/linear.ts";
 export { LocalResponseNorm, type LocalResponseNormOptions } from "./modules/localResponseNorm.ts";
