@@ -12,8 +12,11 @@ export {
 export { bilinear } from "./functional/bilinear.ts";
 export * from "./functional/classificationLosses.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./functional/crossEntropy.ts";
+export * from "./functional/distance.ts";
+export * from "./functional/embeddingLosses.ts";
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./functional/interpolate.ts";
 export { type LPPoolOptions, lpPool1d, lpPool2d } from "./functional/lpPool.ts";
+export * from "./functional/marginLosses.ts";
 export * from "./functional/normalization.ts";
 export * from "./functional/regressionLosses.ts";
 export * from "./functional/shuffle.ts";

@@ -1,11 +1,9 @@
 /**
  * Initialisers: they fill a tensor in place, without recording, and return it. From the same seed they draw the same numbers as PyTorch's.
  */
-import { int64, type TypedArray } from "../core/dtype.ts";
 import { ShapeError, ValueError } from "../core/errors.ts";
 import { erf } from "../core/special.ts";
-import { defaultGenerator, fillNormal, fillRandperm, fillUniform } from "../core/random.ts";
-import { empty, eye, full, noGrad } from "../tensor/index.ts";
+import { eye, noGrad, randperm } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Trailing, trailing } from "../core/trailing.ts";
 
@@ -72,7 +70,7 @@ export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut:
  */
 export function uniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[a: number, b: number], { a?: number; b?: number }>): T {
   const { a = 0, b = 1 } = trailing<{ a?: number; b?: number }>(rest, ["a", "b"]);
-  return noGrad(() => drawUniform(tensor, a, b));
+  return noGrad(() => tensor.uniform_(a, b));
 }
 
 /**
@@ -84,7 +82,7 @@ export function normal_<T extends Tensor>(
   ...rest: Trailing<[mean: number, std: number], { mean?: number; std?: number }>
 ): T {
   const { mean = 0, std = 1 } = trailing<{ mean?: number; std?: number }>(rest, ["mean", "std"]);
-  return noGrad(() => drawNormal(tensor, mean, std));
+  return noGrad(() => tensor.normal_(mean, std));
 }
 
 /**
@@ -100,11 +98,11 @@ export function truncNormal_<T extends Tensor>(
   const below = normalDistribution((a - mean) / std);
   const above = normalDistribution((b - mean) / std);
   return noGrad(() => {
-    drawUniform(tensor, 2 * below - 1, 2 * above - 1);
+    tensor.uniform_(2 * below - 1, 2 * above - 1);
     tensor.erfinv_();
     tensor.mul_(std * Math.SQRT2);
     tensor.add_(mean);
-    return tensor.copy_(tensor.minimum(full([], b, { dtype: tensor.dtype })).maximum(full([], a, { dtype: tensor.dtype })));
+    return tensor.clamp_(a, b);
   });
 }
 
@@ -178,7 +176,7 @@ export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[g
   const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
   const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)));
-  return noGrad(() => drawUniform(tensor, -bound, bound));
+  return noGrad(() => tensor.uniform_(-bound, bound));
 }
 
 /**
@@ -188,7 +186,7 @@ export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[g
 export function xavierNormal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
   const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
-  return noGrad(() => drawNormal(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut))));
+  return noGrad(() => tensor.normal_(0, gain * Math.sqrt(2 / (fanIn + fanOut))));
 }
 
 export interface KaimingOptions {
@@ -208,7 +206,7 @@ export function kaimingUniform_<T extends Tensor>(tensor: T, ...rest: KaimingRes
   if (tensor.shape.includes(0)) return tensor;
   const std = calculateGain(nonlinearity, a) / Math.sqrt(correctFan(tensor, mode));
   const bound = Math.sqrt(3) * std;
-  return noGrad(() => drawUniform(tensor, -bound, bound));
+  return noGrad(() => tensor.uniform_(-bound, bound));
 }
 
 /**
@@ -219,7 +217,7 @@ export function kaimingNormal_<T extends Tensor>(tensor: T, ...rest: KaimingRest
   const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = trailing<KaimingOptions>(rest, ["a", "mode", "nonlinearity"]);
   if (tensor.shape.includes(0)) return tensor;
   const std = calculateGain(nonlinearity, a) / Math.sqrt(correctFan(tensor, mode));
-  return noGrad(() => drawNormal(tensor, 0, std));
+  return noGrad(() => tensor.normal_(0, std));
 }
 
 /**
@@ -232,32 +230,12 @@ export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: 
   const [rows, columns] = tensor.shape as [number, number];
   const zeros = Math.ceil(sparsity * rows);
   return noGrad(() => {
-    drawNormal(tensor, 0, std);
+    tensor.normal_(0, std);
     for (let column = 0; column < columns; column++) {
-      for (const row of permutation(rows).slice(0, zeros)) tensor.select(1, column).select(0, row).fill_(0);
+      for (const row of (randperm(rows).toArray() as number[]).slice(0, zeros)) tensor.select(1, column).select(0, row).fill_(0);
     }
     return tensor;
   });
-}
-
-/** Fills a tensor in place, in row-major order. */
-function draw<T extends Tensor>(tensor: T, fill: (array: TypedArray) => void): T {
-  const whole = tensor.isContiguous() ? tensor : empty(tensor.shape, { dtype: tensor.dtype });
-  fill(whole.data);
-  tensor.storage.version++;
-  if (whole !== tensor) tensor.copy_(whole);
-  return tensor;
-}
-function drawUniform<T extends Tensor>(tensor: T, from: number, to: number): T {
-  return draw(tensor, (array) => fillUniform(array, tensor.dtype, from, to, defaultGenerator));
-}
-function drawNormal<T extends Tensor>(tensor: T, mean: number, std: number): T {
-  return draw(tensor, (array) => fillNormal(array, tensor.dtype, mean, std, defaultGenerator));
-}
-function permutation(count: number): number[] {
-  const order = empty([count], { dtype: int64 });
-  fillRandperm(order.data, int64, defaultGenerator);
-  return order.toArray() as number[];
 }
 
 /** Distribution function of the standard normal. */

@@ -1,7 +1,8 @@
+import { ShapeError, ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { WeightedLoss, type WeightedLossOptions } from "./lossBase.ts";
+import { Loss, WeightedLoss, type WeightedLossOptions } from "./lossBase.ts";
 
 interface NLLLossOptions extends WeightedLossOptions {
   /** Targets of this value count for nothing. Default: -100. */
@@ -84,6 +85,16 @@ export class BCEWithLogitsLoss extends WeightedLoss {
 }
 
 /**
+ * Hinge loss of several classes at once: the targets of a sample (N, C) are class numbers, ended by -1.
+ * @see torch.nn.MultiLabelMarginLoss
+ */
+export class MultiLabelMarginLoss extends Loss {
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelMarginLoss(input, target, { reduction: this.reduction });
+  }
+}
+
+/**
  * Mean over the classes of the binary cross entropy of `sigmoid(input)`: (N, C), (N, C) -> (N).
  * @see torch.nn.MultiLabelSoftMarginLoss
  */
@@ -93,5 +104,34 @@ export class MultiLabelSoftMarginLoss extends WeightedLoss {
   }
   override forward(input: Tensor, target: Tensor): Tensor {
     return F.multilabelSoftMarginLoss(input, target, { weight: this.weight, reduction: this.reduction });
+  }
+}
+
+interface MultiMarginLossOptions extends WeightedLossOptions {
+  /** 1 or 2. Default: 1. */
+  p?: number;
+  /** Default: 1. */
+  margin?: number;
+}
+/**
+ * `sum over i of max(0, margin - input[target] + input[i])^p / C`: (N, C), (N) -> (N).
+ * @see torch.nn.MultiMarginLoss
+ */
+export class MultiMarginLoss extends WeightedLoss {
+  readonly p: number;
+  readonly margin: number;
+  constructor(...rest: Trailing<[p: number, margin: number, weight: Tensor | null], MultiMarginLossOptions>) {
+    const options = trailing<MultiMarginLossOptions>(rest, ["p", "margin", "weight"]);
+    super(options);
+    this.p = options.p ?? 1;
+    this.margin = options.margin ?? 1;
+    if (this.p !== 1 && this.p !== 2) throw new ValueError("only p == 1 and p == 2 supported");
+    if (this.weight !== null && this.weight.shape.length !== 1) {
+      throw new ShapeError(`MultiMarginLoss: weight must be 1-dimensional, got ${this.weight.shape.length} dimensions`);
+    }
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { p, margin, weight, reduction } = this;
+    return F.multiMarginLoss(input, target, { p, margin, weight, reduction });
   }
 }

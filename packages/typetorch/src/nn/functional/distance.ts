@@ -1,0 +1,65 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
+
+export interface PairwiseDistanceOptions {
+  /** The p of the norm. Default: 2. */
+  p?: number;
+  /** Added to the differences. Default: 1e-6. */
+  eps?: number;
+  keepdim?: boolean;
+}
+
+/**
+ * p-norm of `x1 - x2 + eps` over the last dimension: (*, D), (*, D) -> (*).
+ * @see torch.nn.functional.pairwise_distance
+ */
+export function pairwiseDistance(
+  x1: Tensor,
+  x2: Tensor,
+  ...rest: Trailing<[p: number, eps: number, keepdim: boolean], PairwiseDistanceOptions>
+): Tensor {
+  const { p = 2, eps = 1e-6, keepdim = false } = trailing<PairwiseDistanceOptions>(rest, ["p", "eps", "keepdim"]);
+  return x1.sub(x2).add(eps).norm(p, -1, keepdim);
+}
+
+export interface CosineSimilarityOptions {
+  /** Default: 1. */
+  dim?: number;
+  /** The smallest value of each norm. Default: 1e-8. */
+  eps?: number;
+}
+
+/**
+ * `x1 . x2 / (max(|x1|, eps) max(|x2|, eps))` along `dim`.
+ * @see torch.nn.functional.cosine_similarity
+ */
+export function cosineSimilarity(
+  x1: Tensor,
+  x2: Tensor,
+  ...rest: Trailing<[dim: number, eps: number], CosineSimilarityOptions>
+): Tensor {
+  const { dim = 1, eps = 1e-8 } = trailing<CosineSimilarityOptions>(rest, ["dim", "eps"]);
+  const size = (x: Tensor) => x.norm(2, dim, true).clamp({ min: eps });
+  return x1
+    .div(size(x1))
+    .mul(x2.div(size(x2)))
+    .sum(dim);
+}
+
+export interface NormalizeOptions {
+  /** The p of the norm. Default: 2. */
+  p?: number;
+  /** Default: 1. */
+  dim?: number;
+  /** The smallest norm to divide by. Default: 1e-12. */
+  eps?: number;
+}
+
+/**
+ * `x / max(|x|_p, eps)` along `dim`.
+ * @see torch.nn.functional.normalize
+ */
+export function normalize(input: Tensor, ...rest: Trailing<[p: number, dim: number, eps: number], NormalizeOptions>): Tensor {
+  const { p = 2, dim = 1, eps = 1e-12 } = trailing<NormalizeOptions>(rest, ["p", "dim", "eps"]);
+  return input.div(input.norm(p, dim, true).clamp({ min: eps }));
+}

@@ -1,0 +1,125 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+import * as F from "../functional.ts";
+import type { Module } from "../module.ts";
+import { PairwiseDistance } from "./distance.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
+import { Loss, type LossOptions } from "./lossBase.ts";
+
+interface MarginOptions extends LossOptions {
+  margin?: number;
+}
+
+/**
+ * `input` where the target is 1, `max(0, margin - input)` where it is -1.
+ * @see torch.nn.HingeEmbeddingLoss
+ */
+export class HingeEmbeddingLoss extends Loss {
+  readonly margin: number;
+  /** The margin is 1 unless given. */
+  constructor(...rest: Trailing<[margin: number], MarginOptions>) {
+    const options = trailing<MarginOptions>(rest, ["margin"]);
+    super(options);
+    this.margin = options.margin ?? 1;
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    return F.hingeEmbeddingLoss(input, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/**
+ * `1 - cos(input1, input2)` where the target is 1, `max(0, cos - margin)` where it is -1: (N, D), (N, D), (N) -> (N).
+ * @see torch.nn.CosineEmbeddingLoss
+ */
+export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
+  readonly margin: number;
+  /** The margin is 0 unless given. */
+  constructor(...rest: Trailing<[margin: number], MarginOptions>) {
+    const options = trailing<MarginOptions>(rest, ["margin"]);
+    super(options);
+    this.margin = options.margin ?? 0;
+  }
+  override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return F.cosineEmbeddingLoss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+/**
+ * `max(0, -target * (input1 - input2) + margin)`, with targets 1 (the first should rank higher) and -1.
+ * @see torch.nn.MarginRankingLoss
+ */
+export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
+  readonly margin: number;
+  /** The margin is 0 unless given. */
+  constructor(...rest: Trailing<[margin: number], MarginOptions>) {
+    const options = trailing<MarginOptions>(rest, ["margin"]);
+    super(options);
+    this.margin = options.margin ?? 0;
+  }
+  override forward(input1: Tensor, input2: Tensor, target: Tensor): Tensor {
+    return F.marginRankingLoss(input1, input2, target, { margin: this.margin, reduction: this.reduction });
+  }
+}
+
+interface TripletMarginLossOptions extends MarginOptions {
+  /** The p of the distance. Default: 2. */
+  p?: number;
+  /** Default: 1e-6. */
+  eps?: number;
+  /** Take the distance of positive and negative where it is smaller. Default: false. */
+  swap?: boolean;
+}
+/**
+ * `max(0, distance(anchor, positive) - distance(anchor, negative) + margin)`: three times (N, D) -> (N).
+ * @source Balntas et al. 2016   @see torch.nn.TripletMarginLoss
+ */
+export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
+  readonly margin: number;
+  readonly p: number;
+  readonly eps: number;
+  readonly swap: boolean;
+  /** The margin is 1 unless given. */
+  constructor(...rest: Trailing<[margin: number, p: number, eps: number, swap: boolean], TripletMarginLossOptions>) {
+    const options = trailing<TripletMarginLossOptions>(rest, ["margin", "p", "eps", "swap"]);
+    super(options);
+    this.margin = options.margin ?? 1;
+    this.p = options.p ?? 2;
+    this.eps = options.eps ?? 1e-6;
+    this.swap = options.swap ?? false;
+  }
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { margin, p, eps, swap, reduction } = this;
+    return F.tripletMarginLoss(anchor, positive, negative, { margin, p, eps, swap, reduction });
+  }
+}
+
+/** A distance as a function or as a module. */
+export type Distance = ((x1: Tensor, x2: Tensor) => Tensor) | Module<[x1: Tensor, x2: Tensor]>;
+
+interface TripletMarginWithDistanceLossOptions extends MarginOptions {
+  /** Default: {@link PairwiseDistance}. */
+  distanceFunction?: Distance;
+  /** Take the distance of positive and negative where it is smaller. Default: false. */
+  swap?: boolean;
+}
+/**
+ * {@link TripletMarginLoss} with a distance of one's own.
+ * @see torch.nn.TripletMarginWithDistanceLoss
+ */
+export class TripletMarginWithDistanceLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
+  readonly distanceFunction: Distance;
+  readonly margin: number;
+  readonly swap: boolean;
+  /** The margin is 1 unless given. */
+  constructor(options: TripletMarginWithDistanceLossOptions = {}) {
+    super(options);
+    this.distanceFunction = options.distanceFunction ?? new PairwiseDistance();
+    this.margin = options.margin ?? 1;
+    this.swap = options.swap ?? false;
+  }
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const { distanceFunction, margin, swap, reduction } = this;
+    const distance =
+      typeof distanceFunction === "function" ? distanceFunction : (x1: Tensor, x2: Tensor) => distanceFunction.call(x1, x2);
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction: distance, margin, swap, reduction });
+  }
+}
