@@ -16,7 +16,8 @@ export interface FunctionalOptions {
 }
 
 const listOf = (x: OneOrMany): readonly Tensor[] => (x instanceof TensorClass ? [x] : x);
-const like = <T>(template: OneOrMany, list: readonly T[]): T | readonly T[] => (template instanceof TensorClass ? list[0]! : list);
+const like = <T>(template: OneOrMany, list: readonly T[]): T | readonly T[] =>
+  template instanceof TensorClass ? list[0]! : list;
 
 /** Inputs that the derivative is taken for: views of the user's, so that nothing of theirs is touched. */
 function prepare(inputs: OneOrMany, createGraph: boolean): Tensor[] {
@@ -24,7 +25,12 @@ function prepare(inputs: OneOrMany, createGraph: boolean): Tensor[] {
 }
 const finish = (x: Tensor, createGraph: boolean): Tensor => (createGraph ? x : x.detach());
 
-function gradOrZero(outputs: readonly Tensor[], inputs: readonly Tensor[], gradOutputs: readonly (Tensor | null)[] | null, options: { createGraph: boolean; strict: boolean }): Tensor[] {
+function gradOrZero(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  gradOutputs: readonly (Tensor | null)[] | null,
+  options: { createGraph: boolean; strict: boolean },
+): Tensor[] {
   const live = outputs.map((y, i) => ({ y, g: gradOutputs?.[i] ?? null })).filter(({ y }) => y.requiresGrad);
   const results =
     live.length === 0
@@ -35,20 +41,30 @@ function gradOrZero(outputs: readonly Tensor[], inputs: readonly Tensor[], gradO
           { gradOutputs: live.map(({ g }) => g), createGraph: options.createGraph, retainGraph: true, allowUnused: true },
         );
   return results.map((g, i) => {
-    if (g === null && options.strict) throw new AutogradError(`The output of the user-provided function is independent of input ${i}. This is not allowed in strict mode.`);
+    if (g === null && options.strict)
+      throw new AutogradError(
+        `The output of the user-provided function is independent of input ${i}. This is not allowed in strict mode.`,
+      );
     return g ?? zerosLike(inputs[i]!);
   });
 }
 
 /** The outputs and v times the Jacobian. As `torch.autograd.functional.vjp`. */
-export function vjp(fn: Fn, inputs: OneOrMany, v: OneOrMany | null = null, options: FunctionalOptions = {}): [OneOrMany, OneOrMany] {
+export function vjp(
+  fn: Fn,
+  inputs: OneOrMany,
+  v: OneOrMany | null = null,
+  options: FunctionalOptions = {},
+): [OneOrMany, OneOrMany] {
   const { createGraph = false, strict = false } = options;
   return enableGrad(() => {
     const xs = prepare(inputs, createGraph);
     const ys = fn(...xs);
     const list = listOf(ys);
     if (v === null && (list.length !== 1 || list[0]!.numel() !== 1)) {
-      throw new AutogradError("The vector v can only be None if the user-provided function returns a single Tensor with a single element.");
+      throw new AutogradError(
+        "The vector v can only be None if the user-provided function returns a single Tensor with a single element.",
+      );
     }
     const result = gradOrZero(list, xs, v === null ? null : listOf(v), { createGraph, strict });
     return [
@@ -65,11 +81,19 @@ export function vjp(fn: Fn, inputs: OneOrMany, v: OneOrMany | null = null, optio
 }
 
 /** The outputs and the Jacobian times v, by differentiating the transposed product. As `torch.autograd.functional.jvp`. */
-export function jvp(fn: Fn, inputs: OneOrMany, v: OneOrMany | null = null, options: FunctionalOptions = {}): [OneOrMany, OneOrMany] {
+export function jvp(
+  fn: Fn,
+  inputs: OneOrMany,
+  v: OneOrMany | null = null,
+  options: FunctionalOptions = {},
+): [OneOrMany, OneOrMany] {
   const { createGraph = false, strict = false } = options;
   return enableGrad(() => {
     const xs = prepare(inputs, createGraph);
-    if (v === null && (xs.length !== 1 || xs[0]!.numel() !== 1)) throw new AutogradError("The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.");
+    if (v === null && (xs.length !== 1 || xs[0]!.numel() !== 1))
+      throw new AutogradError(
+        "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.",
+      );
     const vs = v === null ? [zerosLike(xs[0]!).add(1)] : listOf(v);
     const ys = fn(...xs);
     const list = listOf(ys);
@@ -111,7 +135,12 @@ export function jacobian(fn: Fn, inputs: OneOrMany, options: FunctionalOptions =
           columns[j]!.push(g);
         });
       }
-      const blocks = columns.map((c, j) => finish(c.length === 0 ? y.reshape([...y.shape, ...xs[j]!.shape.map(() => 0)]) : stack(c).view([...y.shape, ...xs[j]!.shape]), createGraph));
+      const blocks = columns.map((c, j) =>
+        finish(
+          c.length === 0 ? y.reshape([...y.shape, ...xs[j]!.shape.map(() => 0)]) : stack(c).view([...y.shape, ...xs[j]!.shape]),
+          createGraph,
+        ),
+      );
       return inputs instanceof TensorClass ? blocks[0]! : blocks;
     });
     return (ys instanceof TensorClass ? rows[0]! : rows) as Nested;
@@ -125,7 +154,8 @@ export function hessian(fn: Fn, inputs: OneOrMany, options: FunctionalOptions = 
   const gradient = (...xs: Tensor[]): OneOrMany => {
     const tracked = xs.map((x) => (x.requiresGrad ? x : x.detach().requiresGrad_()));
     const y = fn(...tracked) as Tensor;
-    if (!(y instanceof TensorClass) || y.numel() !== 1) throw new AutogradError("The Tensor returned by the function given to hessian should contain a single element");
+    if (!(y instanceof TensorClass) || y.numel() !== 1)
+      throw new AutogradError("The Tensor returned by the function given to hessian should contain a single element");
     return like(inputs, gradOrZero([y], tracked, null, { createGraph: true, strict: options.strict ?? false })) as OneOrMany;
   };
   return jacobian(gradient, inputs, options);

@@ -23,7 +23,13 @@ const asList = (x: Result): readonly Tensor[] => (x instanceof Tensor ? [x] : x)
 const numbers = (x: Tensor): number[] => Array.from(x.detach().to(float64).contiguous().data as Float64Array);
 
 /** d outputs / d input by central differences: one row per element of the input. */
-function numericalJacobian(fn: (...inputs: Tensor[]) => Result, inputs: readonly Tensor[], which: number, output: number, eps: number): number[][] {
+function numericalJacobian(
+  fn: (...inputs: Tensor[]) => Result,
+  inputs: readonly Tensor[],
+  which: number,
+  output: number,
+  eps: number,
+): number[][] {
   return noGrad(() => {
     const x = inputs[which]!;
     const rows: number[][] = [];
@@ -43,7 +49,12 @@ function numericalJacobian(fn: (...inputs: Tensor[]) => Result, inputs: readonly
 }
 
 /** The same by the graph: for each element of the output, the gradient of the input. */
-function analyticalJacobian(fn: (...inputs: Tensor[]) => Result, inputs: readonly Tensor[], which: number, output: number): number[][] {
+function analyticalJacobian(
+  fn: (...inputs: Tensor[]) => Result,
+  inputs: readonly Tensor[],
+  which: number,
+  output: number,
+): number[][] {
   const y = asList(fn(...inputs))[output]!;
   const x = inputs[which]!;
   const rows = Array.from({ length: x.numel() }, () => new Array<number>(y.numel()).fill(0));
@@ -53,7 +64,8 @@ function analyticalJacobian(fn: (...inputs: Tensor[]) => Result, inputs: readonl
     (g.data as Float64Array)[k] = 1;
     const [gx] = grad(y, x, { gradOutputs: g.view(y.shape), retainGraph: true, allowUnused: true });
     if (!gx) continue;
-    if (gx.shape.join() !== x.shape.join()) throw new AutogradError(`grad is incorrect size: got [${gx.shape.join(", ")}] for an input of [${x.shape.join(", ")}]`);
+    if (gx.shape.join() !== x.shape.join())
+      throw new AutogradError(`grad is incorrect size: got [${gx.shape.join(", ")}] for an input of [${x.shape.join(", ")}]`);
     numbers(gx).forEach((v, i) => {
       rows[i]![k] = v;
     });
@@ -68,14 +80,24 @@ function analyticalJacobian(fn: (...inputs: Tensor[]) => Result, inputs: readonl
  * const x = torch.tensor([0.5, 1.5], { dtype: torch.float64, requiresGrad: true });
  * torch.autograd.gradcheck((x) => x.sin().mul(x), [x]) // true
  */
-export function gradcheck(fn: (...inputs: Tensor[]) => Result, inputs: Tensor | readonly Tensor[], options: GradcheckOptions = {}): boolean {
+export function gradcheck(
+  fn: (...inputs: Tensor[]) => Result,
+  inputs: Tensor | readonly Tensor[],
+  options: GradcheckOptions = {},
+): boolean {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raiseException = true } = options;
   const list = inputs instanceof Tensor ? [inputs] : inputs;
   const checked = list.map((x, i) => ({ x, i })).filter(({ x }) => x.requiresGrad);
   if (checked.length === 0) {
-    throw new AutogradError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.");
+    throw new AutogradError(
+      "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.",
+    );
   }
-  if (checked.some(({ x }) => x.dtype !== float64)) throw new AutogradError("gradcheck needs float64 inputs: differences of float32 values are too coarse", "make them with { dtype: torch.float64 }");
+  if (checked.some(({ x }) => x.dtype !== float64))
+    throw new AutogradError(
+      "gradcheck needs float64 inputs: differences of float32 values are too coarse",
+      "make them with { dtype: torch.float64 }",
+    );
   const outputs = asList(fn(...list));
   for (let output = 0; output < outputs.length; output++) {
     if (!outputs[output]!.dtype.isFloatingPoint) continue;
@@ -88,7 +110,10 @@ export function gradcheck(fn: (...inputs: Tensor[]) => Result, inputs: Tensor | 
           const n = numerical[r]![c]!;
           if (Math.abs(a - n) <= atol + rtol * Math.abs(n)) continue;
           if (!raiseException) return false;
-          throw new AutogradError(`Jacobian mismatch for output ${output} with respect to input ${i},\nnumerical:${n}\nanalytical:${a}\n`, `element ${r} of the input, element ${c} of the output`);
+          throw new AutogradError(
+            `Jacobian mismatch for output ${output} with respect to input ${i},\nnumerical:${n}\nanalytical:${a}\n`,
+            `element ${r} of the input, element ${c} of the output`,
+          );
         }
       }
     }
@@ -97,7 +122,11 @@ export function gradcheck(fn: (...inputs: Tensor[]) => Result, inputs: Tensor | 
 }
 
 /** `gradcheck` of the gradients of `fn`: checks second derivatives. As `torch.autograd.gradgradcheck`. */
-export function gradgradcheck(fn: (...inputs: Tensor[]) => Result, inputs: Tensor | readonly Tensor[], options: GradcheckOptions = {}): boolean {
+export function gradgradcheck(
+  fn: (...inputs: Tensor[]) => Result,
+  inputs: Tensor | readonly Tensor[],
+  options: GradcheckOptions = {},
+): boolean {
   const list = inputs instanceof Tensor ? [inputs] : inputs;
   const outputs = asList(fn(...list)).filter((y) => y.requiresGrad);
   const cotangents = outputs.map((y) => {

@@ -27,11 +27,15 @@ export function pushMode(mode: Mode): () => void {
   };
 }
 
+/** The mask of a call with a volatile input: nothing is recorded and the result is volatile. */
+const VOLATILE = -1;
+
 /** Bit i: input i takes part in the graph (bit 30 stands for all from there on). */
 function gradMask(inputs: readonly Tensor[]): number {
   let mask = 0;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
+    if (x.volatile) return VOLATILE;
     if (x.requiresGrad && x.dtype.isFloatingPoint) mask |= 1 << (i < 30 ? i : 30);
   }
   return mask;
@@ -60,12 +64,18 @@ function throughModes<A>(op: Op<A>, inputs: readonly Tensor[], bottom: () => Ten
 function perform<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor | Tensor[] {
   if (gradEnabled && op.backward !== null) {
     const mask = gradMask(inputs);
+    if (mask === VOLATILE) return markVolatile(op.run(inputs, attributes, null));
     if (mask !== 0) return record(op, inputs, attributes, mask);
   }
   const result = op.run(inputs, attributes, null);
   if (op.view && !gradEnabled) {
     for (const x of Array.isArray(result) ? result : [result]) if (x.base !== null) x.extrasOrNew().viewMadeInNoGrad = true;
   }
+  return result;
+}
+
+function markVolatile(result: Tensor | Tensor[]): Tensor | Tensor[] {
+  for (const x of Array.isArray(result) ? result : [result]) x.volatile = true;
   return result;
 }
 
@@ -112,9 +122,10 @@ function attach<A>(node: OpNode<A>, result: Tensor, nr: number): void {
 export function callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
   const self = inputs[0]!;
   const mask = gradEnabled ? gradMask(inputs) : 0;
-  if (mask === 0) {
+  if (mask === 0 || mask === VOLATILE) {
     writeInto(op, self, inputs, attributes, null);
     self.storage.version++;
+    if (mask === VOLATILE) self.volatile = true;
     return self;
   }
   checkInPlace(self);

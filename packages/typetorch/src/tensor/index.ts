@@ -22,3 +22,4 @@ export {
 export type { BackwardCallOptions, ToOptions } from "./methods.ts";
 export { type Hook, type Nested, Tensor } from "./tensor.ts";
 export { type Mode, pushMode } from "./dispatch.ts";
+export * from "./inspect.ts";

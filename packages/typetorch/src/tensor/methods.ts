@@ -100,7 +100,9 @@ function backward(this: Tensor, gradient?: Tensor | BackwardCallOptions | null, 
 }
 
 function detach(this: Tensor): Tensor {
-  return new Tensor(this.storage, this.shape, this.strides, this.storageOffset, this.dtype);
+  const x = new Tensor(this.storage, this.shape, this.strides, this.storageOffset, this.dtype);
+  x.volatile = this.volatile;
+  return x;
 }
 
 function detach_(this: Tensor): Tensor {

@@ -45,6 +45,8 @@ export class Tensor {
   outputNr = 0;
   /** For views: the storage's version when `node` was set. @internal */
   viewVersion = 0;
+  /** Keeps every op that it takes part in from recording; see `autograd.Variable`. */
+  volatile = false;
   /** @internal */
   extras: AutogradExtras | null = null;
 
