@@ -4,7 +4,7 @@
 import type { LoopSpec } from "../../ir/spec.ts";
 import type { Backend, Operand } from "../backend.ts";
 import { runGemm } from "./contract.ts";
-import { convBackwardInput, convBackwardWeight, convForward } from "./js/contract.ts";
+import { convBackwardInput, convBackwardWeight, convForward } from "./convolution.ts";
 import { block, Compiled, runCost } from "./launch.ts";
 import { runMap } from "./map.ts";
 import { allocate, release } from "./memory.ts";
