@@ -41,10 +41,10 @@ export interface RemovableHandle {
  *
  * @example
  * class SignSGD extends optim.Optimizer<{ lr?: number }> {
- *   constructor(params: optim.ParamsInput, options: { lr?: number } = {}) {
+ *   constructor(params: torch.optim.ParamsInput, options: { lr?: number } = {}) {
  *     super(params, { lr: options.lr ?? 0.01 });
  *   }
- *   protected override updateGroup(group: optim.ParamGroup) {
+ *   protected override updateGroup(group: torch.optim.ParamGroup) {
  *     torch.noGrad(() => {
  *       for (const p of group.params) if (p.grad) p.sub_(p.grad.sign().mul(group.lr));
  *     });

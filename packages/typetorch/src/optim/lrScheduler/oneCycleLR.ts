@@ -72,7 +72,7 @@ function positiveInteger(name: string, value: number | null): number {
  * @source Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, https://arxiv.org/abs/1708.07120
  * @example
  * const optimizer = new optim.Adam([torch.zeros(1).requiresGrad_()]);
- * const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, 0.5, { epochs: 10, stepsPerEpoch: 100 });
+ * const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, 0.5, { totalSteps: 1000, annealStrategy: "linear" });
  * scheduler.getLastLr() // [0.02]
  */
 export class OneCycleLR extends LRScheduler {
