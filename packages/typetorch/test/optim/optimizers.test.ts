@@ -75,6 +75,39 @@ for (const c of fixture.optimizers) {
   });
 }
 
+for (const c of fixture.lbfgs) {
+  test(`LBFGS with lineSearchFn ${c.lineSearchFn}: Rosenbrock's valley as in PyTorch`, () => {
+    const x = tensor([-1.2, 1], { dtype: float64 }).requiresGrad_();
+    const optimizer = new optim.LBFGS([x], {
+      lr: c.lineSearchFn === null ? 0.001 : 1,
+      maxIter: 10,
+      historySize: 4,
+      lineSearchFn: c.lineSearchFn,
+    });
+    c.losses.forEach((expected, i) => {
+      const loss = optimizer.step(() => {
+        optimizer.zeroGrad();
+        const [a, b] = [x.select(0, 0), x.select(0, 1)];
+        const value = a
+          .neg()
+          .add(1)
+          .pow(2)
+          .add(b.sub(a.pow(2)).pow(2).mul(100));
+        value.backward();
+        return value;
+      });
+      assert.ok(allClose([loss.item()], [expected], 1e-6, 1e-10), `loss ${i}: ${loss.item()} instead of ${expected}`);
+      assert.ok(allClose(flat(x), c.points[i]!, 1e-6, 1e-9), `point ${i}: ${flat(x)} instead of ${c.points[i]}`);
+    });
+    const state = optimizer.stateDict().state[0]!;
+    assert.equal(state.func_evals, c.funcEvals);
+    assert.equal(state.n_iter, c.nIter);
+    assert.deepEqual(Object.keys(state).sort(), [...c.stateKeys].sort());
+    if (c.lineSearchFn !== null)
+      assert.ok(allClose(flat(x), [1, 1], 0, 1e-4), `the valley's lowest point is (1, 1), not ${flat(x)}`);
+  });
+}
+
 /** The numbers of `fill` in record_optim.py. */
 function small(shape: readonly number[], t: number, factor = 1): Tensor {
   const n = shape.reduce((a, b) => a * b, 1);
@@ -156,6 +189,10 @@ test("wrong arguments are refused in PyTorch's words", () => {
     [() => new optim.Adagrad(p, { lrDecay: -0.5 }), "Invalid lr_decay value: -0.5"],
     [() => new optim.NAdam(p, { momentumDecay: -0.2 }), "Invalid momentum_decay value: -0.2"],
     [() => new optim.Rprop(p, { etas: [1, 0.5] }), "Invalid eta values: 1, 0.5"],
+    [
+      () => new optim.LBFGS([{ params: [p[0]!] }, { params: [p[1]!] }]),
+      "LBFGS doesn't support per-parameter options (parameter groups)",
+    ],
     [() => new optim.Adam([p[0]!.mul(2)]), "can't optimize a non-leaf Tensor"],
     [() => new optim.Adam([1 as unknown as Tensor]), "optimizer can only optimize Tensors, but one of the params is number"],
     [

@@ -1,0 +1,20 @@
+/**
+ * Runs an example by name: `npm run example -- NAME [options]`.
+ */
+const examples: Record<string, readonly [about: string, start: () => Promise<unknown>]> = {
+  digits: ["a convolutional network reads handwritten digits (what `npm start` runs)", () => import("./digits.ts")],
+  names: ["an LSTM tells women's first names from men's", () => import("./names.ts")],
+  customFunction: ["a network of hard signs, trained through a derivative of one's own", () => import("./customFunction.ts")],
+  vgg: ["a VGG made of nested modules tells shapes apart", () => import("./vgg.ts")],
+};
+
+const name = process.argv[2] ?? "";
+const example = examples[name];
+if (example === undefined) {
+  if (name !== "" && name !== "--help") console.error(`There is no example '${name}'.\n`);
+  const list = Object.entries(examples).map(([key, [about]]) => `  ${key.padEnd(16)}${about}`);
+  console.log(`npm run example -- NAME [options]\n\n${list.join("\n")}\n\n--help after the name lists its options.`);
+  process.exit(name === "" || name === "--help" ? 0 : 2);
+}
+process.argv.splice(2, 1);
+await example[1]();
