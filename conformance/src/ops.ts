@@ -204,7 +204,7 @@ export function runOp(api: Api, c: OpCase, pools: Pools): void {
   const run = () => invoke(api, c, decode);
   const noGrad = api.lookup("no_grad")?.value as ((f: () => unknown) => unknown) | undefined;
   // an op that changes a leaf in place was recorded without gradients
-  let result = c.mutates !== undefined && noGrad !== undefined ? noGrad(run) : run();
+  let result = c.mutates !== undefined && c.grads === undefined && noGrad !== undefined ? noGrad(run) : run();
   if (c.post !== undefined) result = post(api, c.post, result);
 
   const outputs = new Map<number, TensorLike>();

@@ -13,11 +13,20 @@ export { bilinear } from "./functional/bilinear.ts";
 export * from "./functional/classificationLosses.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./functional/crossEntropy.ts";
 export * from "./functional/distance.ts";
+export { type BagMode, embeddingBag, type EmbeddingBagOptions } from "./functional/embeddingBag.ts";
 export * from "./functional/embeddingLosses.ts";
-export { type InterpolateOptions, type InterpolationMode, interpolate } from "./functional/interpolate.ts";
+export {
+  type InterpolateOptions,
+  type InterpolationMode,
+  interpolate,
+  upsample,
+  upsampleBilinear,
+  upsampleNearest,
+} from "./functional/interpolate.ts";
 export { type LPPoolOptions, lpPool1d, lpPool2d } from "./functional/lpPool.ts";
 export * from "./functional/marginLosses.ts";
 export * from "./functional/normalization.ts";
 export * from "./functional/regressionLosses.ts";
 export * from "./functional/shuffle.ts";
 export { logSoftmax, type SoftmaxOptions, softmax, softmin } from "./functional/softmax.ts";
+export { maxUnpool1d, maxUnpool2d, maxUnpool3d, type MaxUnpoolOptions } from "./functional/unpool.ts";

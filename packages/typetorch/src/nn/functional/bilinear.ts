@@ -31,11 +31,8 @@ export function bilinear(
   }
   const rows = input1.shape.slice(0, -1);
   const x1 = input1.reshape([-1, left]);
-  const x2 = input2.reshape([-1, 1, right]);
+  const x2 = input2.reshape([-1, right, 1]);
   const half = x1.matmul(weight.permute([1, 0, 2]).reshape([left, outputs * right])).view([-1, outputs, right]);
-  const out = half
-    .mul(x2)
-    .sum(-1)
-    .view([...rows, outputs]);
+  const out = half.matmul(x2).view([...rows, outputs]);
   return bias === null ? out : out.add(bias);
 }

@@ -1,3 +1,4 @@
+import { broadcastShapes } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 
@@ -39,11 +40,12 @@ export function cosineSimilarity(
   ...rest: Trailing<[dim: number, eps: number], CosineSimilarityOptions>
 ): Tensor {
   const { dim = 1, eps = 1e-8 } = trailing<CosineSimilarityOptions>(rest, ["dim", "eps"]);
-  const size = (x: Tensor) => x.norm(2, dim, true).clamp({ min: eps });
-  return x1
-    .div(size(x1))
-    .mul(x2.div(size(x2)))
-    .sum(dim);
+  const shape = broadcastShapes(x1.shape, x2.shape);
+  const unit = (x: Tensor) => {
+    const whole = x.expand(shape);
+    return whole.div(whole.norm(2, dim, true).clamp({ min: eps }));
+  };
+  return unit(x1).mul(unit(x2)).sum(dim);
 }
 
 export interface NormalizeOptions {

@@ -1,7 +1,7 @@
 /**
  * Enlarging and shrinking images. Every mode but `area` works on one dimension after the other: an output element is a sum of a few input elements with fixed weights.
  */
-import { float64, int64 } from "../../core/dtype.ts";
+import { bfloat16, float16, float32, float64, int64 } from "../../core/dtype.ts";
 import { NotSupportedError, ValueError } from "../../core/errors.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../../ops/nn/index.ts";
 import { empty, tensor } from "../../tensor/index.ts";
@@ -70,12 +70,37 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
   const factors = scaleFactor === null ? null : expandSize(scaleFactor, spatial);
   const sizes = size === null ? factors!.map((f, d) => Math.floor(input.shape[2 + d]! * f)) : [...expandSize(size, spatial)];
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][spatial - 1]!(input, sizes);
-  let out = input;
+  // Half-precision images are mixed in float32 and rounded once.
+  const half = input.dtype === float16 || input.dtype === bfloat16;
+  let out = half ? input.to(float32) : input;
   for (let d = 0; d < spatial; d++) {
     const factor = factors === null || options.recomputeScaleFactor ? null : factors[d]!;
     out = resample(out, 2 + d, sizes[d]!, factor, mode, options.alignCorners ?? false);
   }
-  return out;
+  return half ? out.to(input.dtype) : out;
+}
+
+/**
+ * {@link interpolate} under its old name.
+ * @see torch.nn.functional.upsample
+ */
+export function upsample(input: Tensor, options: InterpolateOptions = {}): Tensor {
+  return interpolate(input, options);
+}
+type SizeOrFactor = Pick<InterpolateOptions, "size" | "scaleFactor">;
+/**
+ * {@link interpolate} with mode `nearest`.
+ * @see torch.nn.functional.upsample_nearest
+ */
+export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tensor {
+  return interpolate(input, { ...options, mode: "nearest" });
+}
+/**
+ * {@link interpolate} with mode `bilinear`, corners aligned.
+ * @see torch.nn.functional.upsample_bilinear
+ */
+export function upsampleBilinear(input: Tensor, options: SizeOrFactor = {}): Tensor {
+  return interpolate(input, { ...options, mode: "bilinear", alignCorners: true });
 }
 
 /** Which input elements make each output element, and with which weights: one list of each per tap. */

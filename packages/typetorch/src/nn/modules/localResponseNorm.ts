@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
-import { pythonFloat } from "../pythonFormat.ts";
+import { pythonFloat, pythonNumber } from "../pythonFormat.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface LocalResponseNormOptions {
@@ -36,5 +36,16 @@ export class LocalResponseNorm extends Module {
   override extraRepr(): string {
     const { size, alpha, beta, k } = this;
     return `${size}, alpha=${pythonFloat(alpha)}, beta=${pythonFloat(beta)}, k=${pythonFloat(k)}`;
+  }
+}
+
+/**
+ * {@link LocalResponseNorm} under its older name, for images: (N, C, H, W) -> same.
+ * @see torch.nn.CrossMapLRN2d
+ */
+export class CrossMapLRN2d extends LocalResponseNorm {
+  override extraRepr(): string {
+    const { size, alpha, beta, k } = this;
+    return `${size}, alpha=${pythonFloat(alpha)}, beta=${pythonFloat(beta)}, k=${pythonNumber(k)}`;
   }
 }

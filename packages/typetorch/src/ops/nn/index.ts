@@ -25,8 +25,10 @@ export {
   convTranspose3d,
 } from "./conv.ts";
 export { type ClassLossOptions, type LossReduction, crossEntropyRows, nllLoss, reduceLoss } from "./crossEntropy.ts";
+export { type CTCLossOptions, ctcLoss } from "./ctcLoss.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export * from "./dropout.ts";
+export { fold, unfold, type UnfoldOptions } from "./fold.ts";
 export * from "./layerNorm.ts";
 export * from "./linear.ts";
 export { type MaxPool, type MaxPoolOptions, maxPool1d, maxPool2d, maxPool3d } from "./maxPool.ts";

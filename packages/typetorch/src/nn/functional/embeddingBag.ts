@@ -1,0 +1,127 @@
+import { int64 } from "../../core/dtype.ts";
+import { ShapeError, ValueError } from "../../core/errors.ts";
+import { formatShape, sameShape } from "../../core/shape.ts";
+import { type Trailing, trailing } from "../../core/trailing.ts";
+import { embedding } from "../../ops/nn/index.ts";
+import { empty, stack, zeros } from "../../tensor/index.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+export type BagMode = "sum" | "mean" | "max";
+
+export interface EmbeddingBagOptions {
+  /** Where each bag begins in a 1-d input. */
+  offsets?: Tensor | null;
+  maxNorm?: number | null;
+  /** Default: 2. */
+  normType?: number;
+  scaleGradByFreq?: boolean;
+  /** Default: `mean`. */
+  mode?: BagMode;
+  /** Accepted for PyTorch's programs: gradients are dense here. */
+  sparse?: boolean;
+  /** Weight of each index, for mode `sum`. */
+  perSampleWeights?: Tensor | null;
+  /** The last offset is the end of the input. Default: false. */
+  includeLastOffset?: boolean;
+  /** Entries of this index do not count. */
+  paddingIdx?: number | null;
+}
+
+/**
+ * Sums, means or maxima of the rows of each bag of indices: (B, n) or 1-d with offsets (B) -> (B, width).
+ * @see torch.nn.functional.embedding_bag
+ */
+export function embeddingBag(
+  input: Tensor,
+  weight: Tensor,
+  ...rest: Trailing<[offsets: Tensor | null], EmbeddingBagOptions>
+): Tensor {
+  const options = trailing<EmbeddingBagOptions>(rest, ["offsets"]);
+  const { mode = "mean", perSampleWeights = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
+  if (mode !== "sum" && mode !== "mean" && mode !== "max") throw new ValueError("mode has to be one of sum or mean or max");
+  if (perSampleWeights !== null && mode !== "sum") {
+    throw new ValueError(
+      `embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='${mode}'). Please open a feature request on GitHub.`,
+    );
+  }
+  if (perSampleWeights !== null && !sameShape(perSampleWeights.shape, input.shape)) {
+    throw new ShapeError(
+      `embedding_bag: If per_sample_weights (${formatShape(perSampleWeights.shape)}) is not None, then it must have the same shape as the input (${formatShape(input.shape)})`,
+    );
+  }
+  const rows = weight.shape[0]!;
+  const padding = options.paddingIdx ?? null;
+  const skipped = padding === null ? -1 : padding < 0 ? padding + rows : padding;
+  const indices = Array.from(input.reshape([-1]).data as ArrayLike<number | bigint>, Number);
+  const bags = bagsOf(input, options);
+  // Bags of positions in the flat input, entries of the padding index left out.
+  const members = bags.map(([from, to]) => {
+    const out: number[] = [];
+    for (let k = from; k < to; k++) if (indices[k] !== skipped) out.push(k);
+    return out;
+  });
+  const kept = members.flat();
+  const index = integers(kept.map((k) => indices[k]!));
+  let values = embedding(index, weight, { paddingIdx: padding, maxNorm, normType, scaleGradByFreq }); // (kept, width)
+  if (perSampleWeights !== null) {
+    values = values.mul(perSampleWeights.reshape([-1]).indexSelect(0, integers(kept)).unsqueeze(1));
+  }
+  const width = weight.shape[1]!;
+  const like = { dtype: weight.dtype, device: weight.device };
+  if (mode === "max") {
+    let at = 0;
+    const results = members.map((bag) => {
+      const own = bag.length === 0 ? zeros([width], like) : firstMaxima(values.narrow(0, at, bag.length));
+      at += bag.length;
+      return own;
+    });
+    return results.length === 0 ? zeros([0, width], like) : stack(results, 0);
+  }
+  // (bags, kept): what each value counts in its bag
+  const shares = zeros([bags.length, kept.length], like);
+  let at = 0;
+  members.forEach((bag, b) => {
+    if (bag.length > 0)
+      shares
+        .select(0, b)
+        .narrow(0, at, bag.length)
+        .fill_(mode === "mean" ? 1 / bag.length : 1);
+    at += bag.length;
+  });
+  return kept.length === 0 ? zeros([bags.length, width], like) : shares.matmul(values);
+}
+
+/** The largest of each column (rows, width); the gradient goes to the first. */
+function firstMaxima(values: Tensor): Tensor {
+  const places = values.argmax(0).unsqueeze(0);
+  return values.gather(0, places).squeeze(0);
+}
+
+/** Beginning and end of each bag in the flat input. */
+function bagsOf(input: Tensor, options: EmbeddingBagOptions): [from: number, to: number][] {
+  const { offsets = null, includeLastOffset = false } = options;
+  if (input.shape.length === 2) {
+    if (offsets !== null) {
+      throw new ValueError(
+        "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. However, found offsets of type Tensor",
+      );
+    }
+    const [batch, length] = input.shape as [number, number];
+    return Array.from({ length: batch }, (_, b) => [b * length, (b + 1) * length]);
+  }
+  if (input.shape.length !== 1) {
+    throw new ShapeError(`input has to be 1D or 2D Tensor, but got Tensor of dimension ${input.shape.length}`);
+  }
+  if (offsets === null) throw new ValueError("offsets has to be a 1D Tensor but got None");
+  if (offsets.shape.length !== 1) throw new ShapeError("offsets has to be a 1D Tensor");
+  const starts = Array.from(offsets.contiguous().data as ArrayLike<number | bigint>, Number);
+  const ends = includeLastOffset ? starts.slice(1) : [...starts.slice(1), input.shape[0]!];
+  return ends.map((end, b) => [starts[b]!, end]);
+}
+
+function integers(values: readonly number[]): Tensor {
+  const out = empty([values.length], { dtype: int64 });
+  const data = out.data as BigInt64Array;
+  for (const [i, value] of values.entries()) data[i] = BigInt(value);
+  return out;
+}

@@ -1,0 +1,73 @@
+import { type Trailing, trailing } from "../../core/trailing.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import * as F from "../functional.ts";
+import { Module } from "../module.ts";
+import { pythonTuple } from "../pythonFormat.ts";
+import { expandSize, type Size } from "../sizes.ts";
+
+interface MaxUnpoolOptions {
+  /** Default: the kernel's size. */
+  stride?: Size | null;
+  /** Default: 0. */
+  padding?: Size;
+}
+type Rest = Trailing<[stride: Size | null, padding: Size], MaxUnpoolOptions>;
+type CallRest = Trailing<[outputSize: readonly number[] | null], { outputSize?: readonly number[] | null }>;
+
+/** What the unpooling layers hold. */
+abstract class MaxUnpoolNd extends Module<[input: Tensor, indices: Tensor, ...rest: CallRest]> {
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  constructor(rank: number, kernelSize: Size, rest: Rest) {
+    super();
+    const options = trailing<MaxUnpoolOptions>(rest, ["stride", "padding"]);
+    this.kernelSize = expandSize(kernelSize, rank);
+    this.stride = expandSize(options.stride ?? kernelSize, rank);
+    this.padding = expandSize(options.padding ?? 0, rank);
+  }
+  protected options(rest: CallRest) {
+    const { outputSize = null } = trailing<{ outputSize?: readonly number[] | null }>(rest, ["outputSize"]);
+    return { stride: this.stride, padding: this.padding, outputSize };
+  }
+  override extraRepr(): string {
+    return `kernel_size=${pythonTuple(this.kernelSize)}, stride=${pythonTuple(this.stride)}, padding=${pythonTuple(this.padding)}`;
+  }
+}
+
+/**
+ * Puts the maxima of {@link MaxPool1d} back to their places: (N, C, L') -> (N, C, L).
+ * @see torch.nn.MaxUnpool1d
+ */
+export class MaxUnpool1d extends MaxUnpoolNd {
+  constructor(kernelSize: Size, ...rest: Rest) {
+    super(1, kernelSize, rest);
+  }
+  override forward(input: Tensor, indices: Tensor, ...rest: CallRest): Tensor {
+    return F.maxUnpool1d(input, indices, this.kernelSize, this.options(rest));
+  }
+}
+/**
+ * Puts the maxima of {@link MaxPool2d} back to their places: (N, C, H', W') -> (N, C, H, W).
+ * @see torch.nn.MaxUnpool2d
+ */
+export class MaxUnpool2d extends MaxUnpoolNd {
+  constructor(kernelSize: Size, ...rest: Rest) {
+    super(2, kernelSize, rest);
+  }
+  override forward(input: Tensor, indices: Tensor, ...rest: CallRest): Tensor {
+    return F.maxUnpool2d(input, indices, this.kernelSize, this.options(rest));
+  }
+}
+/**
+ * Puts the maxima of {@link MaxPool3d} back to their places: (N, C, D', H', W') -> (N, C, D, H, W).
+ * @see torch.nn.MaxUnpool3d
+ */
+export class MaxUnpool3d extends MaxUnpoolNd {
+  constructor(kernelSize: Size, ...rest: Rest) {
+    super(3, kernelSize, rest);
+  }
+  override forward(input: Tensor, indices: Tensor, ...rest: CallRest): Tensor {
+    return F.maxUnpool3d(input, indices, this.kernelSize, this.options(rest));
+  }
+}
