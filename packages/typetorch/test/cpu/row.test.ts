@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createCpuBackend } from "../../src/backends/cpu/index.ts";
 import { dtypeOfKey } from "../../src/core/dtype.ts";
-import { accumulator, at, Expr, input } from "../../src/ir/expr.ts";
+import { accumulator, at, computeType, Expr, input } from "../../src/ir/expr.ts";
 import type { RowSpec } from "../../src/ir/spec.ts";
 import { type Element, fill, generator, pick, randomStrides, read, strided } from "./operands.ts";
 
@@ -253,4 +253,68 @@ test("a split reduction hands row operands and the number of columns to its outp
   const out = strided(f64, [2, 1]);
   backend.row(s, [2, n], [1], [x, row], [out], []);
   assert.deepEqual(read(out), [4.5 - 1 + 2, 4.5 - 3 + 6]);
+});
+
+test("reductions over an outer dimension stream through memory, for all types and with row and column operands", () => {
+  for (const key of ["f32", "f64", "i64", "i32", "f16"] as const) {
+    const dtype = dtypeOfKey[key];
+    const type = computeType(dtype);
+    const n = new Expr("columns", "i64").cast(type);
+    const s = spec({
+      name: "weighted sum, max, min",
+      inputs: [
+        { dtype, along: "element" },
+        { dtype, along: "row" },
+        { dtype, along: "column" },
+      ],
+      passes: [
+        [
+          { op: "add", value: input(0, type).mul(input(2, type)).add(input(1, type)).add(n), type },
+          { op: "max", value: input(0, type), type },
+          { op: "min", value: input(0, type).sub(input(2, type)), type },
+        ],
+      ],
+      outputs: [
+        { dtype, along: "row", value: accumulator(0, type).sub(input(1, type)) },
+        { dtype, along: "row", value: accumulator(1, type) },
+        { dtype, along: "row", value: accumulator(2, type) },
+      ],
+    });
+    for (const shape of [
+      [45, 300],
+      [2, 70, 3, 1027],
+      [1100, 5000],
+    ]) {
+      if (key !== "f32" && shape[0] === 1100) continue;
+      const columns = shape.length === 2 ? [0] : [1];
+      const total = shape.reduce((a, b) => a * b, 1);
+      const x = fill(
+        strided(dtype, shape),
+        Array.from({ length: total }, (_, k) => ((k * 37) % 11) - 5),
+      );
+      const rowDims = shape.map((_, d) => d).filter((d) => !columns.includes(d));
+      const { rows } = rowsOf(read(x), shape, columns);
+      const offset = fill(
+        reduced(dtype, shape, columns),
+        rows.map((_, r) => r % 3),
+      );
+      const weight = fill(
+        reduced(dtype, shape, rowDims),
+        Array.from({ length: shape[columns[0]!]! }, (_, c) => c % 2),
+      );
+      const outs = [0, 1, 2].map(() => reduced(dtype, shape, columns));
+      backend.row(s, shape, columns, [x, offset, weight], outs, []);
+      const [sums, tops, lows] = outs.map((o) => read(o).map(Number)) as [number[], number[], number[]];
+      const length = rows[0]!.length;
+      rows.forEach((values, r) => {
+        const row = values.map(Number);
+        const sum = row.reduce((a, v, c) => a + v * (c % 2) + (r % 3) + length, 0) - (r % 3);
+        const note = `${key} [${shape}] row ${r}`;
+        if (key === "f16") assert.ok(Math.abs(sums[r]! - sum) <= Math.abs(sum) * 1e-3, note);
+        else assert.equal(sums[r], sum, note);
+        assert.equal(tops[r], Math.max(...row), note);
+        assert.equal(lows[r], Math.min(...row.map((v, c) => v - (c % 2))), note);
+      });
+    }
+  }
 });

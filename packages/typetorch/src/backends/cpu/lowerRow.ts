@@ -1,6 +1,7 @@
 /**
  * `row` to loops. Two styles: with `columns` innermost a row's columns run in vector lanes and its accumulators are combined at the end of each pass; with
- * `rows` innermost neighbouring rows run in the lanes, each with accumulators of its own.
+ * `rows` innermost neighbouring rows run in the lanes, each with accumulators of its own. A third, `stream`, is for reductions over an outer dimension of a
+ * matrix: it reads memory in its order, with the accumulators of all rows in the output, which stays in the caches.
  */
 import { computeType, constant, Expr, type ScalarType } from "../../ir/expr.ts";
 import {
@@ -19,7 +20,7 @@ import type { Reduction, RowSpec } from "../../ir/spec.ts";
 import type { StrideClass } from "./layout.ts";
 import { Hoister } from "./lowerMap.ts";
 
-export type RowStyle = "columns" | "rows";
+export type RowStyle = "columns" | "rows" | "stream";
 
 /** A reduction whose extreme's position is given (instead of the column): how partial results are combined. */
 export interface PositionedReduction extends Reduction {
@@ -56,7 +57,7 @@ export function lowerRow(
 
   /** Stride of operand p along dimension d (rows first); 0, 1 or an argument. */
   const stride = (p: number, d: number): Int => {
-    const vector = style === "rows" ? rowDims - 1 : rank - 1;
+    const vector = style === "columns" ? rank - 1 : rowDims - 1;
     if (d === vector && classes[p] !== 2) return classes[p]!;
     return { arg: header + p * rank + d };
   };
@@ -93,6 +94,8 @@ export function lowerRow(
     }
     return load({ ...rowAccess(p), dynamic: { index: position!, stride: 1 } }, type);
   };
+
+  if (style === "stream") return streamed();
 
   const body: Stmt[] = [];
   const rowInputs = new Map<number, Expr>();
@@ -210,13 +213,63 @@ export function lowerRow(
   for (let d = rowDims - 1; d >= 0; d--) {
     nest = [{ kind: "loop", loop: rowLoops[d]!, extent: { arg: d }, vector: style === "rows" && d === rowDims - 1, body: nest }];
   }
-  return {
-    name: spec.name,
-    buffers: dtypes.map((dtype, p) => ({ dtype, access: p < spec.inputs.length ? "read" : "write" })),
-    ints: header + along.length * rank,
-    params: spec.params,
-    body: nest,
-  };
+  return kernelOf(nest);
+
+  function kernelOf(kernelBody: readonly Stmt[]): LoopKernel {
+    const written = style === "stream" ? "update" : "write";
+    return {
+      name: spec.name,
+      buffers: dtypes.map((dtype, p) => ({ dtype, access: p < spec.inputs.length ? "read" : written })),
+      ints: header + along.length * rank,
+      params: spec.params,
+      body: kernelBody,
+    };
+  }
+
+  /** The outputs are the reductions themselves, in order: set to neutral, then for each column all rows are combined with it. */
+  function streamed(): LoopKernel {
+    const reductions = spec.passes[0]!;
+    const last = rowDims - 1;
+    const start: Stmt[] = [];
+    const update: Stmt[] = [];
+    const columnLoops = Array.from({ length: columnDims }, (_, d) => new LoopVar(`c${d}`));
+    const before: Stmt[] = [];
+    const lowered = new Hoister(before, ids, (e) => {
+      if (e.op === "columns") return { value: extent({ arg: rowDims + columnDims }), varies: false };
+      if (e.op !== "input") return null;
+      const p = e.value as number;
+      return { value: load(elementAccess(p, along[p] === "row" ? [] : columnLoops), computeType(dtypes[p]!)), varies: true };
+    });
+    const stores: Stmt[] = [];
+    for (const [k, r] of reductions.entries()) {
+      const access = rowAccess(spec.inputs.length + k);
+      start.push({ kind: "store", access, value: neutral(r.op, r.type) });
+      const id = ids.next++;
+      update.push({ kind: "let", id, value: new Expr(combining(r.op), r.type, [load(access, r.type), lowered.lower(r.value)]) });
+      stores.push({ kind: "store", access, value: local(id, r.type) });
+    }
+    const rowLoop = (inner: readonly Stmt[]): Stmt => ({
+      kind: "loop",
+      loop: rowLoops[last]!,
+      extent: { arg: last },
+      vector: true,
+      body: inner,
+    });
+    let columns: Stmt = rowLoop([...update, ...stores]);
+    for (let d = columnDims - 1; d >= 0; d--) {
+      columns = { kind: "loop", loop: columnLoops[d]!, extent: columnSize(d), vector: false, body: [columns] };
+    }
+    let nest: Stmt[] = [...before, rowLoop(start), columns];
+    for (let d = last - 1; d >= 0; d--)
+      nest = [{ kind: "loop", loop: rowLoops[d]!, extent: { arg: d }, vector: false, body: nest }];
+    return kernelOf(nest);
+  }
+}
+
+/** The primitive that combines two partial results. */
+function combining(op: CombineOp): "add" | "mul" | "max" | "min" | "or" | "and" {
+  if (op === "argmax" || op === "argmin" || op === "set") throw new TypeError(`${op} cannot be streamed`);
+  return op;
 }
 
 /** Whether an expression changes from column to column. */

@@ -26,6 +26,9 @@ const maxOperands = 24;
 /** Elements of a block of a split reduction. */
 const blockElements = 32768;
 
+/** Neighbouring rows from which on reductions over an outer dimension are streamed: fewer fit in registers. */
+const streamedRows = 256;
+
 const rows = new Dims();
 const columns = new Dims();
 /** Where each operand of the call being packed begins. */
@@ -78,13 +81,14 @@ export function runRow(
     offsets[p] = x.storageOffset;
   }
   const style = styleFor(spec, rowTotal, columnTotal);
-  const perBlock = style === "columns" ? blockElements : Math.min(Math.max(Math.ceil(blockElements / rowTotal), 256), 1024);
-  if (columnTotal >= (style === "columns" ? 2 : 4) * perBlock) {
-    if (kernels.split === undefined) kernels.split = splitRow(spec);
-    if (kernels.split !== null) {
-      runSplit(kernels.split, style, perBlock, columnTotal, rowTotal, inputs.length, outputs.length, params);
-      return;
-    }
+  if (style === "columns") {
+    if (columnTotal >= 2 * blockElements && runSplit(spec, kernels, style, blockElements, columnTotal, rowTotal, params)) return;
+  } else {
+    const wide = rows.sizes[rows.count - 1]! >= streamedRows && columnTotal >= 16;
+    const streamBlock = Math.min(Math.max(Math.ceil(columnTotal / 16), 32), 1024);
+    if (wide && runSplit(spec, kernels, "stream", streamBlock, columnTotal, rowTotal, params)) return;
+    const perBlock = Math.min(Math.max(Math.ceil(blockElements / rowTotal), 256), 1024);
+    if (columnTotal >= 4 * perBlock && runSplit(spec, kernels, style, perBlock, columnTotal, rowTotal, params)) return;
   }
   launch(kernels, spec, style, columnTotal, operands, params);
 }
@@ -101,6 +105,8 @@ function styleFor(spec: RowSpec, rowTotal: number, columnTotal: number): RowStyl
   return "columns";
 }
 
+const styleCode: Readonly<Record<RowStyle, number>> = { columns: 0, rows: 1, stream: 2 };
+
 /** Packs the arguments that `rows`, `columns`, `storages` and `offsets` describe, and runs the kernel. */
 function launch(
   kernels: RowKernels,
@@ -109,11 +115,12 @@ function launch(
   columnTotal: number,
   operands: number,
   params: readonly number[],
+  workColumns = columnTotal,
 ): void {
-  const vector = style === "rows" ? rows : columns;
+  const vector = style === "columns" ? columns : rows;
   let classKey = 0;
   for (let p = 0; p < operands; p++) classKey = classKey * 3 + strideClass(vector.stride(p, vector.count - 1));
-  const key = ((classKey * 64 + rows.count) * 64 + columns.count) * 2 + (style === "rows" ? 1 : 0);
+  const key = ((classKey * 64 + rows.count) * 64 + columns.count) * 4 + styleCode[style];
   let compiled = kernels.byKey.get(key);
   if (compiled === undefined) {
     const classes: StrideClass[] = [];
@@ -132,28 +139,33 @@ function launch(
     for (let d = 0; d < columns.count; d++) block[slot++] = columns.stride(p, d);
   }
   compiled.setParams(params);
-  // The longest row dimension is cut; the vector dimension in whole cache lines.
   let cut = 0;
-  for (let d = 1; d < rows.count; d++) if (rows.sizes[d]! > rows.sizes[cut]!) cut = d;
-  const rowCost = compiled.cost * columnTotal + 8;
+  if (style === "stream") {
+    // Whole rows of memory when there are enough of them.
+    if (rows.sizes[0]! < 8) cut = rows.count - 1;
+  } else for (let d = 1; d < rows.count; d++) if (rows.sizes[d]! > rows.sizes[cut]!) cut = d;
+  const rowCost = compiled.cost * workColumns + 8;
   const unitCost = (rowCost * rows.total()) / rows.sizes[cut]!;
-  compiled.runCut(cut, rows.sizes[cut]!, unitCost, style === "rows" && cut === rows.count - 1 ? 64 : 1, (p) =>
-    rows.stride(p, cut),
-  );
+  // The vector dimension is cut in whole cache lines.
+  const multiple = style === "columns" || cut < rows.count - 1 ? 1 : style === "rows" ? 64 : 1024;
+  compiled.runCut(cut, rows.sizes[cut]!, unitCost, multiple, (p) => rows.stride(p, cut));
 }
 
-/** The two halves, one after the other: see splitRow.ts. */
+/** The two halves, one after the other: see splitRow.ts. False when the specification cannot be split so, with nothing done. */
 function runSplit(
-  split: SplitRow,
+  spec: RowSpec,
+  kernels: RowKernels,
   style: RowStyle,
   perBlock: number,
   columnTotal: number,
   rowTotal: number,
-  inputCount: number,
-  outputCount: number,
   params: readonly number[],
-): void {
-  const { partial, combine, rowInputs } = split;
+): boolean {
+  if (kernels.split === undefined) kernels.split = splitRow(spec);
+  if (kernels.split === null || (style === "stream" && !kernels.split.streams)) return false;
+  const { partial, combine, rowInputs } = kernels.split;
+  const inputCount = spec.inputs.length;
+  const outputCount = spec.outputs.length;
   const partials = partial.outputs.length;
   // Blocks are cut from the outermost column dimension, so that they follow each other in the order of columns.
   const cutSize = columns.sizes[0]!;
@@ -185,13 +197,14 @@ function runSplit(
   for (let p = 0; p < inputCount; p++) rows.setStride(p, 0, columns.stride(p, 0) * cut);
   for (let k = 0; k < partials; k++) rows.setStride(inputCount + k, 0, rowTotal);
   columns.sizes[0] = cut;
-  launch(kernelsOf(partial), partial, style, columnTotal, operands, params);
+  const partialKernels = kernelsOf(partial);
+  launch(partialKernels, partial, style, columnTotal, operands, params, cut * innerColumns);
   if (rest > 0) {
     rows.sizes[0] = 1;
     columns.sizes[0] = rest;
     for (let p = 0; p < inputCount; p++) offsets[p]! += whole * cut * columns.stride(p, 0);
     for (let k = 0; k < partials; k++) offsets[inputCount + k] = whole * rowTotal;
-    launch(kernelsOf(partial), partial, style, columnTotal, operands, params);
+    launch(partialKernels, partial, style, columnTotal, operands, params, rest * innerColumns);
     for (let p = 0; p < inputCount; p++) offsets[p]! -= whole * cut * columns.stride(p, 0);
   }
 
@@ -233,4 +246,5 @@ function runSplit(
     columnTotal,
   ]);
   for (const s of scratch) release(s);
+  return true;
 }

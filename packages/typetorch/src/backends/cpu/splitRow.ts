@@ -15,6 +15,8 @@ export interface SplitRow {
   /** Inputs: the partial results along the columns, then the row inputs `rowInputs`. Two more params: elements of a block, and of a whole row. */
   readonly combine: RowSpec;
   readonly rowInputs: readonly number[];
+  /** Whether the partial results may be computed in style `stream`. */
+  readonly streams: boolean;
 }
 
 function uses(e: Expr, op: Expr["op"]): boolean {
@@ -61,5 +63,6 @@ export function splitRow(spec: RowSpec): SplitRow | null {
       compiled: null,
     },
     rowInputs,
+    streams: reductions.every((r) => r.position === undefined),
   };
 }
