@@ -52,6 +52,13 @@ export class GemmCode {
     return address;
   }
 
+  /** How rows are cut into tiles: the first `fullTiles` have `rows` rows, the others one less; and vectors of a tile. */
+  tileRows(m: number): { tiles: number; rows: number; fullTiles: number; vectors: number } {
+    const tiles = Math.ceil(m / this.maxRows);
+    const rows = Math.ceil(m / tiles);
+    const few = this.target.avx512 ? vectorsOfRows.avx512 : vectorsOfRows.avx2;
+    return { tiles, rows, fullTiles: tiles - (tiles * rows - m), vectors: tiles > 1 ? 2 : (few[rows] ?? 2) };
+  }
   tile(kind: AKind, rows: number, vectors: number, masked: boolean): number {
     const key = 1000 + ((rows * 16 + vectors) * 2 + (masked ? 1 : 0)) * 2 + (kind === "row" ? 1 : 0);
     return this.#cached(key, (a) => emitTile(a, this.target, { kind, rows, vectors, masked }));
@@ -257,7 +264,7 @@ export class Gemm {
       needBias ? allocate((p.biasRow === 0 ? 1 : p.m) * p.n * item) : null,
     ];
     const [copyA, copyB, copyC, copyBias] = copies;
-    if (copyBias) this.#copy(code, p.biasRow === 0 ? 1 : p.m, p.n, p.bias, p.biasRow, p.biasColumn, copyBias.address, p.n, 1);
+    if (copyBias) this.copy(code, p.biasRow === 0 ? 1 : p.m, p.n, p.bias, p.biasRow, p.biasColumn, copyBias.address, p.n, 1);
     this.#sizes.length = 0;
     const batches = sizes.slice(0, 2).reduce((x, y) => x * y, 1);
     for (let i = 0; i < batches; i++) {
@@ -268,37 +275,27 @@ export class Gemm {
       ) as [number, number, number];
       const q = { ...p, a: aAt, b: bAt, c: cAt };
       if (copyA) {
-        this.#copy(code, p.m, p.k, aAt, p.aRow, p.aStep, copyA.address, p.k, 1);
+        this.copy(code, p.m, p.k, aAt, p.aRow, p.aStep, copyA.address, p.k, 1);
         Object.assign(q, { a: copyA.address, aRow: p.k, aStep: 1 });
       }
       if (copyB) {
-        this.#copy(code, p.k, p.n, bAt, p.bStep, p.bColumn, copyB.address, p.n, 1);
+        this.copy(code, p.k, p.n, bAt, p.bStep, p.bColumn, copyB.address, p.n, 1);
         Object.assign(q, { b: copyB.address, bStep: p.n, bColumn: 1 });
       }
       if (copyBias) Object.assign(q, { bias: copyBias.address, biasRow: p.biasRow === 0 ? 0 : p.n, biasColumn: 1 });
       if (copyC) {
-        if (p.beta !== 0) this.#copy(code, p.m, p.n, cAt, p.cRow, p.cColumn, copyC.address, p.n, 1);
+        if (p.beta !== 0) this.copy(code, p.m, p.n, cAt, p.cRow, p.cColumn, copyC.address, p.n, 1);
         Object.assign(q, { c: copyC.address, cRow: p.n, cColumn: 1 });
       }
       this.#oriented(code, q);
-      if (copyC) this.#copy(code, p.m, p.n, copyC.address, p.n, 1, cAt, p.cRow, p.cColumn);
+      if (copyC) this.copy(code, p.m, p.n, copyC.address, p.n, 1, cAt, p.cRow, p.cColumn);
     }
     for (const storage of copies) if (storage) release(storage);
     this.#sizes.push(...sizes);
   }
 
   /** to[i, j] = from[i, j], any distances (in elements). */
-  #copy(
-    code: GemmCode,
-    rows: number,
-    columns: number,
-    from: number,
-    fromRow: number,
-    fromColumn: number,
-    to: number,
-    toRow: number,
-    toColumn: number,
-  ): void {
+  copy(code: GemmCode, ...[rows, columns, from, fromRow, fromColumn, to, toRow, toColumn]: CopyArguments): void {
     const { item } = code;
     const block = Float64Array.of(
       ...[code.copyStrided, rows, columns, from, fromRow * item, fromColumn * item, to, toRow * item, toColumn * item],
@@ -519,6 +516,17 @@ export class Gemm {
   }
 }
 
+export type CopyArguments = [
+  rows: number,
+  columns: number,
+  from: number,
+  fromRow: number,
+  fromColumn: number,
+  to: number,
+  toRow: number,
+  toColumn: number,
+];
+
 /** One product, or one of a batch. Addresses in bytes, distances in elements. */
 interface Product {
   m: number;
@@ -560,7 +568,7 @@ export function needsActivation(activation: Activation): boolean {
 }
 
 /** A grid whose items are numbered in slot `begin`; `end` is one more. */
-function itemGrid(begin: number, end: number, scratchSlot: number): Grid {
+export function itemGrid(begin: number, end: number, scratchSlot: number): Grid {
   return {
     countI: 1,
     countJ: 1,

@@ -74,7 +74,9 @@ export const frame = {
   alpha: 32,
   beta: 40,
   biasRowStride: 48,
-  first: 56,
+  /** Address of the {@link vectorEntry}s of the tile's vectors, where B is read by a table. */
+  vectors: 56,
+  first: 64,
 } as const;
 
 /**
@@ -88,7 +90,23 @@ export interface TileShape {
   readonly vectors: number;
   /** The last vector has fewer valid lanes, by k1 or the frame's mask. */
   readonly masked: boolean;
+  /**
+   * Convolution: step k of B lies at rdx plus the int32 at r10 + 4 k, and the lanes of an accumulator are permuted and stored as a {@link vectorEntry} says.
+   * Changes r10 and rbx too; C is written, not read.
+   */
+  readonly byTable?: boolean;
 }
+
+/** How lanes of a vector of pixels are stored: those that are no pixels of the output are left out. Offsets of the parts of an entry. */
+export const vectorEntry = {
+  /** Which 32-bit part goes where: int32s as `vpermps` takes them. */
+  permutation: 0,
+  /** AVX-512: an int32 with a bit for each lane that is stored; AVX2: a mask vector. */
+  mask: 64,
+  /** Where, from the beginning of the row of C: int32 bytes. */
+  offset: 96,
+  bytes: 128,
+} as const;
 
 /** A vector instruction for the element type: `vadd` becomes `vaddps` or `vaddpd`. */
 export function typed(target: GemmTarget, name: string): InstructionName {
@@ -137,6 +155,10 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
     return [ptr(base), ptr(base, 0, r9), ptr(base, 0, r9, 2), ptr(base, 0, rbp), ptr(base, 0, r9, 4)][i % 5]!.plus(u * item);
   };
   const step = (u: number): void => {
+    if (shape.byTable) {
+      a.movsxd(rbx, ptr(r10, 4 * u));
+      stepOfB[u] = ptr(rdx, 0, rbx);
+    }
     if (holdB) {
       const spare = Math.min(4, registers - free - vectors);
       for (let j = 0; j < vectors; j++) loadB(vector(target, free + j), stepOfB[u]!.plus(j * bytes), j);
@@ -184,13 +206,15 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   const tail = a.label();
   const loop = a.label();
   const few = a.label();
-  a.cmp(r8, prefetchFrom);
-  a.jcc("b", few);
-  a.mov(rax, rcx);
-  for (let i = 0; i < rows; i++) {
-    // C is needed only after the loop: it comes while the loop runs
-    for (let j = 0; j < vectors * bytes; j += 64) a.prefetch(0, ptr(rax, j));
-    if (i < rows - 1) a.add(rax, r11);
+  if (!shape.byTable) {
+    a.cmp(r8, prefetchFrom);
+    a.jcc("b", few);
+    a.mov(rax, rcx);
+    for (let i = 0; i < rows; i++) {
+      // C is needed only after the loop: it comes while the loop runs
+      for (let j = 0; j < vectors * bytes; j += 64) a.prefetch(0, ptr(rax, j));
+      if (i < rows - 1) a.add(rax, r11);
+    }
   }
   a.bind(few);
   a.mov(rax, r8);
@@ -199,10 +223,13 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   a.align(32);
   a.bind(loop);
   for (let u = 0; u < 4; u++) step(u);
-  a.prefetch(1, ptr(rdi));
-  a.add(rdi, 64);
+  if (!shape.byTable) {
+    a.prefetch(1, ptr(rdi));
+    a.add(rdi, 64);
+  }
   advanceA(4);
-  a.lea(rdx, ptr(rdx, 0, r10, 4));
+  if (shape.byTable) a.add(r10, 16);
+  else a.lea(rdx, ptr(rdx, 0, r10, 4));
   a.dec(rax);
   a.jcc("nz", loop);
   a.bind(tail);
@@ -211,7 +238,8 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   const single = a.label(true);
   step(0);
   advanceA(1);
-  a.add(rdx, r10);
+  if (shape.byTable) a.add(r10, 4);
+  else a.add(rdx, r10);
   a.dec(r8);
   a.jcc("nz", single);
   a.bind(epilogue);
@@ -255,49 +283,50 @@ function emitTileEpilogue(a: Assembler, target: GemmTarget, shape: TileShape): v
     broadcast(frame.alpha);
     for (let i = 0; i < rows; i++) for (let j = 0; j < vectors; j++) a.op(typed(target, "vmul"), acc(i, j), acc(i, j), spare);
   });
-  unless(flag.beta, () => {
-    const plain = a.label();
-    const done = a.label();
-    a.test(r14.d, flag.betaFactor);
-    a.jcc("z", plain);
-    a.mov(rax, rcx);
-    if (target.avx512 || !shape.masked) {
-      broadcast(frame.beta);
+  if (!shape.byTable)
+    unless(flag.beta, () => {
+      const plain = a.label();
+      const done = a.label();
+      a.test(r14.d, flag.betaFactor);
+      a.jcc("z", plain);
+      a.mov(rax, rcx);
+      if (target.avx512 || !shape.masked) {
+        broadcast(frame.beta);
+        eachRow(
+          () => a.add(rax, r11),
+          (i) => {
+            for (let j = 0; j < vectors; j++) {
+              const to = isLast(j) ? acc(i, j).k(k1) : acc(i, j);
+              a.op(typed(target, "vfmadd231"), to, spare, ptr(rax, j * bytes));
+            }
+          },
+        );
+      } else {
+        const factor = vector(target, rows * vectors + 1);
+        a.op(broadcastName(target), factor, ptr(rsp, 8 + frame.beta));
+        eachRow(
+          () => a.add(rax, r11),
+          (i) => {
+            for (let j = 0; j < vectors; j++) {
+              if (isLast(j)) {
+                a.op(typed(target, "vmaskmov"), spare, maskRegister, ptr(rax, j * bytes));
+                a.op(typed(target, "vfmadd231"), acc(i, j), factor, spare);
+              } else a.op(typed(target, "vfmadd231"), acc(i, j), factor, ptr(rax, j * bytes));
+            }
+          },
+        );
+      }
+      a.jmp(done);
+      a.bind(plain);
+      a.mov(rax, rcx);
       eachRow(
         () => a.add(rax, r11),
         (i) => {
-          for (let j = 0; j < vectors; j++) {
-            const to = isLast(j) ? acc(i, j).k(k1) : acc(i, j);
-            a.op(typed(target, "vfmadd231"), to, spare, ptr(rax, j * bytes));
-          }
+          for (let j = 0; j < vectors; j++) withMemory(typed(target, "vadd"), i, j, ptr(rax, j * bytes));
         },
       );
-    } else {
-      const factor = vector(target, rows * vectors + 1);
-      a.op(broadcastName(target), factor, ptr(rsp, 8 + frame.beta));
-      eachRow(
-        () => a.add(rax, r11),
-        (i) => {
-          for (let j = 0; j < vectors; j++) {
-            if (isLast(j)) {
-              a.op(typed(target, "vmaskmov"), spare, maskRegister, ptr(rax, j * bytes));
-              a.op(typed(target, "vfmadd231"), acc(i, j), factor, spare);
-            } else a.op(typed(target, "vfmadd231"), acc(i, j), factor, ptr(rax, j * bytes));
-          }
-        },
-      );
-    }
-    a.jmp(done);
-    a.bind(plain);
-    a.mov(rax, rcx);
-    eachRow(
-      () => a.add(rax, r11),
-      (i) => {
-        for (let j = 0; j < vectors; j++) withMemory(typed(target, "vadd"), i, j, ptr(rax, j * bytes));
-      },
-    );
-    a.bind(done);
-  });
+      a.bind(done);
+    });
   unless(flag.biasVector, () => {
     a.mov(rax, r15);
     eachRow(
@@ -323,6 +352,26 @@ function emitTileEpilogue(a: Assembler, target: GemmTarget, shape: TileShape): v
     // the second source wins when one is NaN
     for (let i = 0; i < rows; i++) for (let j = 0; j < vectors; j++) a.op(typed(target, "vmax"), acc(i, j), spare, acc(i, j));
   });
+  if (shape.byTable) {
+    const permutation = vector(target, rows * vectors + 1);
+    const stored = vector(target, rows * vectors + 2);
+    a.mov(rax, ptr(rsp, 8 + frame.vectors));
+    for (let j = 0; j < vectors; j++) {
+      const entry = j * vectorEntry.bytes;
+      a.op("vmovups", permutation, ptr(rax, entry + vectorEntry.permutation));
+      if (target.avx512) a.op("kmovw", k2, ptr(rax, entry + vectorEntry.mask));
+      else a.op("vmovups", stored, ptr(rax, entry + vectorEntry.mask));
+      a.movsxd(rdx, ptr(rax, entry + vectorEntry.offset));
+      a.add(rdx, rcx);
+      for (let i = 0; i < rows; i++) {
+        a.op("vpermps", spare, permutation, acc(i, j));
+        if (target.avx512) a.op(typed(target, "vmovu"), ptr(rdx).k(k2), spare);
+        else a.op(typed(target, "vmaskmov"), ptr(rdx), stored, spare);
+        if (i < rows - 1) a.add(rdx, r11);
+      }
+    }
+    return;
+  }
   eachRow(
     () => a.add(rcx, r11),
     (i) => {

@@ -1,0 +1,517 @@
+/**
+ * Convolutions of one and two spatial dimensions on x86-64, float32 and float64: forward, gradient of the input, gradient of the weight.
+ *
+ * The gradient of the input is a forward convolution of the output's gradient, spread by the stride, with the filter turned round. All sums run in one fixed
+ * order, so results do not depend on the number of threads. What depends on the geometry alone (tables of offsets) is kept for the next call.
+ */
+import { type Native, openNative } from "../../../platform/index.ts";
+import type { Storage } from "../../../core/storage.ts";
+import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
+import { allocate, release } from "../memory.ts";
+import { getNumThreads, type Grid, run } from "../team.ts";
+import { Assembler } from "./assembler.ts";
+import { emitConvForward, emitCopySpread, forwardSlot as slot, forwardSlots } from "./convDriver.ts";
+import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
+import { emitTile, flag, vectorBytes, vectorEntry } from "./gemmTile.ts";
+
+/** One or two spatial dimensions, as two. */
+interface Shape {
+  readonly images: number;
+  readonly groups: number;
+  /** Channels of a group. */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly height: number;
+  readonly width: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** Output row y and tap i meet input row y stride + i dilation - padding, over spread where that divides it. */
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly paddingY: number;
+  readonly paddingX: number;
+  readonly dilationY: number;
+  readonly dilationX: number;
+  readonly spreadY: number;
+  readonly spreadX: number;
+}
+
+/** A matrix of an image, in elements: address, distances of images, channels, rows, columns. */
+interface Image {
+  readonly address: number;
+  readonly image: number;
+  readonly channel: number;
+  readonly row: number;
+  readonly column: number;
+}
+
+/** How the input of an item lies in scratch memory: planes for each remainder of rows and columns by the stride. */
+interface Piece {
+  readonly rows: number;
+  readonly blocks: number;
+  readonly lastRows: number;
+  readonly planes: number;
+  readonly planeHeight: number;
+  readonly planeWidth: number;
+  readonly planeElements: number;
+  readonly channelElements: number;
+}
+
+/** Tables for one geometry, and the buffer that keeps their memory. */
+interface Plan {
+  readonly piece: Piece;
+  readonly vectors: number;
+  readonly tables: Storage;
+  readonly copyTable: number;
+  readonly taps: number;
+  readonly vectorsFull: number;
+  readonly vectorsLast: number;
+  readonly panelsFull: number;
+  readonly panelsLast: number;
+}
+
+const ceil = (a: number, b: number): number => Math.ceil(a / b);
+
+export class Conv {
+  readonly #native: Native;
+  readonly #gemm: Gemm;
+  readonly #compiled = new Map<string, number>();
+  readonly #plans = new Map<string, Plan>();
+  readonly #block = new Float64Array(forwardSlots);
+  readonly #grid: Grid = itemGrid(slot.begin, slot.end, slot.scratch);
+
+  constructor(native: Native, options: { readonly avx512?: boolean } = {}) {
+    this.#native = native;
+    this.#gemm = new Gemm(native, options);
+  }
+
+  #code(double: boolean, name: string, emit: (a: Assembler) => void): number {
+    const { target } = this.#gemm.codeOf(double);
+    const key = `${name} ${double}`;
+    let address = this.#compiled.get(key);
+    if (address === undefined) {
+      const a = new Assembler({ avx512: target.avx512 });
+      emit(a);
+      address = this.#native.installCode(a.finish());
+      this.#compiled.set(key, address);
+    }
+    return address;
+  }
+
+  /** out = conv(x, weight) + bias, then relu if asked. False, with nothing done, for what it does not know: other types, three dimensions. */
+  forward(
+    x: Operand,
+    weight: Operand,
+    bias: Operand | null,
+    out: Operand,
+    geometry: ConvGeometry,
+    activation: Activation,
+  ): boolean {
+    if (!supported(out)) return false;
+    const shape = shapeOf(x, weight, out, geometry);
+    if (bias !== null && bias.strides[0] !== 1 && bias.shape[0] !== 1) return false;
+    const { outHeight, outWidth } = shape;
+    const item = out.dtype.itemsize;
+    const temporary: Storage[] = [];
+    const w = this.#contiguous(weight, temporary);
+    const to = isContiguous(out) ? null : allocate(elementsOf(out) * item);
+    const result = to === null ? addressOf(out) : to.address;
+    this.#run(shape, imageOf(x), w, bias === null ? 0 : addressOf(bias), result, out.dtype.key === "f64", activation === "relu");
+    if (to !== null) {
+      this.#copyPlanes(out, to.address, outHeight * outWidth, "out");
+      release(to);
+    }
+    for (const storage of temporary) release(storage);
+    return true;
+  }
+
+  /** gx = the gradient of the input. */
+  backwardInput(g: Operand, weight: Operand, gx: Operand, geometry: ConvGeometry): boolean {
+    if (!supported(gx)) return false;
+    const f = shapeOf(gx, weight, g, geometry);
+    const double = gx.dtype.key === "f64";
+    const item = gx.dtype.itemsize;
+    const shape: Shape = {
+      ...f,
+      inputs: f.outputs,
+      outputs: f.inputs,
+      height: f.outHeight,
+      width: f.outWidth,
+      outHeight: f.height,
+      outWidth: f.width,
+      strideY: 1,
+      strideX: 1,
+      paddingY: (f.kernelHeight - 1) * f.dilationY - f.paddingY,
+      paddingX: (f.kernelWidth - 1) * f.dilationX - f.paddingX,
+      spreadY: f.strideY,
+      spreadX: f.strideX,
+    };
+    const temporary: Storage[] = [];
+    const w = this.#contiguous(weight, temporary);
+    const turned = allocate(elementsOf(weight) * item);
+    temporary.push(turned);
+    this.#turn(f, w, turned.address, double);
+    const to = isContiguous(gx) ? null : allocate(elementsOf(gx) * item);
+    this.#run(shape, imageOf(g), turned.address, 0, to === null ? addressOf(gx) : to.address, double, false);
+    if (to !== null) {
+      this.#copyPlanes(gx, to.address, f.height * f.width, "out");
+      release(to);
+    }
+    for (const storage of temporary) release(storage);
+    return true;
+  }
+
+  /** to[group][input][output][tap, last first] = from[group][output][input][tap] */
+  #turn(f: Shape, from: number, to: number, double: boolean): void {
+    const { inputs, outputs, groups } = f;
+    const taps = f.kernelHeight * f.kernelWidth;
+    const item = double ? 8 : 4;
+    const depthwise = inputs === 1 && outputs === 1;
+    for (let group = 0; group < (depthwise ? 1 : groups); group++) {
+      const base = group * inputs * outputs * taps * item;
+      for (let t = 0; t < taps; t++) {
+        const [fromAt, toAt] = [from + base + t * item, to + base + (taps - 1 - t) * item];
+        if (depthwise) this.#copy(double, groups, 1, fromAt, taps, 1, toAt, taps, 1);
+        else this.#copy(double, inputs, outputs, fromAt, taps, inputs * taps, toAt, outputs * taps, taps);
+      }
+    }
+  }
+
+  #copy(double: boolean, ...rest: CopyArguments): void {
+    this.#gemm.copy(this.#gemm.codeOf(double), ...rest);
+  }
+
+  /** Address of the elements in contiguous order, through a copy where they are not. */
+  #contiguous(x: Operand, temporary: Storage[]): number {
+    if (isContiguous(x)) return addressOf(x);
+    const copy = allocate(elementsOf(x) * x.dtype.itemsize);
+    temporary.push(copy);
+    this.#copyPlanes(
+      x,
+      copy.address,
+      x.shape.slice(2).reduce((a, b) => a * b, 1),
+      "in",
+    );
+    return copy.address;
+  }
+
+  /** Copies between a strided operand of rank 3 or 4 and contiguous memory, plane by plane. */
+  #copyPlanes(x: Operand, dense: number, plane: number, direction: "in" | "out"): void {
+    const item = x.dtype.itemsize;
+    const i = imageOf(x);
+    const double = x.dtype.key === "f64";
+    const width = x.shape[x.shape.length - 1]!;
+    const height = plane / width;
+    for (let n = 0; n < x.shape[0]!; n++) {
+      for (let c = 0; c < x.shape[1]!; c++) {
+        const strided = i.address + (n * i.image + c * i.channel) * item;
+        const there = dense + (n * x.shape[1]! + c) * plane * item;
+        if (direction === "in") this.#copy(double, height, width, strided, i.row, i.column, there, width, 1);
+        else this.#copy(double, height, width, there, width, 1, strided, i.row, i.column);
+      }
+    }
+  }
+
+  /** The forward convolution of contiguous weights into contiguous memory. */
+  #run(shape: Shape, x: Image, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
+    const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
+    const code = this.#gemm.codeOf(double);
+    const { item, target } = code;
+    const pixels = outHeight * outWidth;
+    if (images * groups * outputs * pixels === 0) return;
+    const k = inputs * shape.kernelHeight * shape.kernelWidth;
+    const { tiles, rows, fullTiles, vectors } = code.tileRows(outputs);
+    const plan = this.#planOf(shape, x, double, vectors);
+    const { piece } = plan;
+    const twoHeights = fullTiles < tiles;
+    const tile = (height: number): number =>
+      this.#code(double, `tile ${height} ${vectors}`, (a) =>
+        emitTile(a, target, { kind: "row", rows: height, vectors, masked: false, byTable: true }),
+      );
+
+    const block = this.#block;
+    block[0] = this.#code(double, "forward", (a) => emitConvForward(a, target));
+    block[slot.begin] = 0;
+    block[slot.end] = 1;
+    block[slot.x] = x.address;
+    block[slot.xImage] = x.image * item;
+    block[slot.xGroup] = inputs * x.channel * item;
+    this.#setCopy(block, slot, shape, x, plan, double);
+    block[slot.w] = w;
+    block[slot.wGroup] = outputs * k * item;
+    block[slot.wRow] = k * item;
+    block[slot.bias] = bias;
+    block[slot.biasGroup] = bias === 0 ? 0 : outputs * item;
+    block[slot.biasRow] = bias === 0 ? 0 : item;
+    block[slot.out] = out;
+    block[slot.outImage] = groups * outputs * pixels * item;
+    block[slot.outGroup] = outputs * pixels * item;
+    block[slot.outRow] = pixels * item;
+    block[slot.outRows] = piece.rows * outWidth * item;
+    block[slot.k] = k;
+    block[slot.taps] = plan.taps;
+    block[slot.vectorsFull] = plan.vectorsFull;
+    block[slot.vectorsLast] = plan.vectorsLast;
+    block[slot.panelsFull] = plan.panelsFull;
+    block[slot.panelsLast] = plan.panelsLast;
+    block[slot.panelBytes] = vectors * code.vectorBytes;
+    block[slot.panelEntries] = vectors * vectorEntry.bytes;
+    block[slot.tiles] = tiles;
+    block[slot.fullTiles] = fullTiles;
+    block[slot.tileRows] = rows;
+    block[slot.flags] = (bias === 0 ? 0 : flag.biasElement) | (relu ? flag.relu : 0);
+    block[slot.tileHigh] = tile(rows);
+    block[slot.tileLow] = twoHeights ? tile(rows - 1) : 0;
+    block[slot.tilesOutside] = outputs * k * item > this.#native.features.l2 / 4 ? 1 : 0;
+    this.#grid.countI = images * groups * piece.blocks;
+    this.#grid.scratchBytes = block[slot.copyBytes]!;
+    this.#grid.work = images * groups * outputs * pixels * (k + 4) * 0.01;
+    run(block, forwardSlots, this.#grid);
+  }
+
+  #setCopy(block: Float64Array, at: typeof slot, shape: Shape, x: Image, plan: Plan, double: boolean): void {
+    const { item, target } = this.#gemm.codeOf(double);
+    const { piece } = plan;
+    const spreads = shape.strideX > 1 || shape.spreadX > 1 || x.column !== 1;
+    block[at.xChannel] = x.channel * item;
+    block[at.xRow] = x.row * shape.strideY * item;
+    block[at.xColumn] = x.column * shape.strideX * item;
+    block[at.copy] = spreads
+      ? this.#code(double, "spread", (a) => emitCopySpread(a, target))
+      : this.#gemm.codeOf(double).copyRows;
+    block[at.copyTable] = plan.copyTable;
+    block[at.planes] = piece.planes;
+    block[at.channels] = shape.inputs;
+    block[at.copyChannel] = piece.channelElements * item;
+    block[at.copyRow] = piece.planeWidth * shape.spreadY * item;
+    block[at.copyColumn] = shape.spreadX * item;
+    // the last vectors read a little beyond the last channel
+    block[at.copyBytes] = ceil((shape.inputs * piece.channelElements + 8 * 16) * item + 1024, 64) * 64;
+    block[at.rowBlocks] = piece.blocks;
+    block[at.groups] = shape.groups;
+  }
+
+  #planOf(shape: Shape, image: Image, double: boolean, vectors: number): Plan {
+    const key = `${Object.values(shape).join()} ${image.row} ${image.column} ${double} ${vectors} ${getNumThreads()}`;
+    let plan = this.#plans.get(key);
+    if (plan === undefined) {
+      if (this.#plans.size >= 256) this.#plans.clear();
+      plan = this.#makePlan(shape, image, double, vectors);
+      this.#plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  #makePlan(shape: Shape, image: Image, double: boolean, vectors: number): Plan {
+    const { item, lanes, target } = this.#gemm.codeOf(double);
+    const { outHeight, outWidth, inputs, kernelHeight, kernelWidth } = shape;
+    // rows of a block: its input takes a third of the second-level cache, and there are some items for each thread
+    let rows = outHeight;
+    const bytesOf = (r: number): number => inputs * pieceOf(shape, r).channelElements * item;
+    while (rows > 1 && bytesOf(rows) > this.#native.features.l2 / 3) rows = ceil(rows, 2);
+    const threads = getNumThreads();
+    while (
+      threads > 1 &&
+      rows > 1 &&
+      shape.images * shape.groups * ceil(outHeight, rows) < 4 * threads &&
+      rows * outWidth > 8 * vectors * lanes
+    )
+      rows = ceil(rows, 2);
+    rows = ceil(outHeight, ceil(outHeight, rows));
+    const piece = pieceOf(shape, rows);
+    const { planes, planeWidth, planeElements, channelElements, blocks, lastRows } = piece;
+    const panelsOf = (r: number): number => ceil((r - 1) * planeWidth + outWidth, vectors * lanes);
+    const panelsFull = panelsOf(rows);
+    const panelsLast = panelsOf(lastRows);
+
+    const copyInts = blocks * planes * 4;
+    const tapInts = ceil(inputs * kernelHeight * kernelWidth, 16) * 16;
+    const entryInts = vectorEntry.bytes / 4;
+    const total = copyInts + tapInts + (panelsFull + panelsLast) * vectors * entryInts;
+    const tables = allocate(total * 4 + 64);
+    const ints = new Int32Array(tables.buffer, tables.byteOffset, total);
+    let at = 0;
+    for (let block = 0; block < blocks; block++)
+      for (let py = 0; py < shape.strideY; py++)
+        for (let px = 0; px < shape.strideX; px++) {
+          const y = cover(
+            block * rows * shape.strideY - shape.paddingY + py,
+            shape.strideY,
+            shape.spreadY,
+            shape.height,
+            piece.planeHeight,
+          );
+          const x = cover(px - shape.paddingX, shape.strideX, shape.spreadX, shape.width, planeWidth);
+          const plane = py * shape.strideX + px;
+          ints[at++] = (y.source * image.row + x.source * image.column) * item;
+          ints[at++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
+          ints[at++] = x.count === 0 ? 0 : y.count;
+          ints[at++] = y.count === 0 ? 0 : x.count;
+        }
+    const tapsAt = at;
+    for (let c = 0; c < inputs; c++)
+      for (let i = 0; i < kernelHeight; i++)
+        for (let j = 0; j < kernelWidth; j++) {
+          const [dy, dx] = [i * shape.dilationY, j * shape.dilationX];
+          const plane = (dy % shape.strideY) * shape.strideX + (dx % shape.strideX);
+          const within = Math.floor(dy / shape.strideY) * planeWidth + Math.floor(dx / shape.strideX);
+          ints[at++] = (c * channelElements + plane * planeElements + within) * item;
+        }
+    at = tapsAt + tapInts;
+    const entriesOf = (r: number, panels: number): number => {
+      const begin = at;
+      const words = new Int32Array(lanes);
+      for (let v = 0; v < panels * vectors; v++) {
+        let count = 0;
+        let first = 0;
+        for (let lane = 0; lane < lanes; lane++) {
+          const q = v * lanes + lane;
+          const y = Math.floor(q / planeWidth);
+          const x = q % planeWidth;
+          if (x >= outWidth || y >= r) continue;
+          if (count === 0) first = y * outWidth + x;
+          words[count++] = lane;
+        }
+        const permutation = at + vectorEntry.permutation / 4;
+        for (let lane = 0; lane < lanes; lane++) {
+          const from = lane < count ? words[lane]! : 0;
+          if (double) {
+            ints[permutation + 2 * lane] = 2 * from;
+            ints[permutation + 2 * lane + 1] = 2 * from + 1;
+          } else ints[permutation + lane] = from;
+        }
+        const mask = at + vectorEntry.mask / 4;
+        if (target.avx512) ints[mask] = (1 << count) - 1;
+        else for (let word = 0; word < vectorBytes(target) / 4; word++) ints[mask + word] = word < count * (item / 4) ? -1 : 0;
+        ints[at + vectorEntry.offset / 4] = first * item;
+        at += entryInts;
+      }
+      return begin;
+    };
+    const fullAt = entriesOf(rows, panelsFull);
+    const lastAt = entriesOf(lastRows, panelsLast);
+    return {
+      piece,
+      vectors,
+      tables,
+      copyTable: tables.address,
+      taps: tables.address + tapsAt * 4,
+      vectorsFull: tables.address + fullAt * 4,
+      vectorsLast: tables.address + lastAt * 4,
+      panelsFull,
+      panelsLast,
+    };
+  }
+}
+
+function pieceOf(shape: Shape, rows: number): Piece {
+  const extent = (count: number, stride: number, kernel: number, dilation: number): number =>
+    ceil((count - 1) * stride + (kernel - 1) * dilation + 1, stride);
+  const planeHeight = extent(rows, shape.strideY, shape.kernelHeight, shape.dilationY);
+  const planeWidth = extent(shape.outWidth, shape.strideX, shape.kernelWidth, shape.dilationX);
+  const planes = shape.strideY * shape.strideX;
+  const blocks = ceil(shape.outHeight, rows);
+  return {
+    rows,
+    blocks,
+    lastRows: shape.outHeight - (blocks - 1) * rows,
+    planes,
+    planeHeight,
+    planeWidth,
+    planeElements: planeHeight * planeWidth,
+    channelElements: planes * planeHeight * planeWidth,
+  };
+}
+
+/**
+ * Which of `length` places, that stand for the positions `start`, `start + stride` … of the spread input, take an input element: places from `target` on, every
+ * `spread`th, take elements from `source` on, every `stride`th.
+ */
+function cover(
+  start: number,
+  stride: number,
+  spread: number,
+  size: number,
+  length: number,
+): { source: number; target: number; count: number } {
+  if (spread > 1) {
+    const source = Math.max(0, ceil(start, spread));
+    const last = Math.min(size - 1, Math.floor((start + length - 1) / spread));
+    return { source, target: source * spread - start, count: Math.max(0, last - source + 1) };
+  }
+  const target = Math.max(0, ceil(-start, stride));
+  const last = Math.min(length - 1, Math.floor((size - 1 - start) / stride));
+  return { source: start + target * stride, target, count: Math.max(0, last - target + 1) };
+}
+
+function supported(x: Operand): boolean {
+  return (x.dtype.key === "f32" || x.dtype.key === "f64") && (x.shape.length === 3 || x.shape.length === 4);
+}
+
+function addressOf(x: Operand): number {
+  return x.storage.address + x.storageOffset * x.dtype.itemsize;
+}
+
+function elementsOf(x: Operand): number {
+  return x.shape.reduce((a, b) => a * b, 1);
+}
+
+function isContiguous(x: Operand): boolean {
+  let step = 1;
+  for (let d = x.shape.length - 1; d >= 0; d--) {
+    if (x.shape[d] !== 1 && x.strides[d] !== step) return false;
+    step *= x.shape[d]!;
+  }
+  return true;
+}
+
+function imageOf(x: Operand): Image {
+  const rank = x.shape.length;
+  return {
+    address: addressOf(x),
+    image: x.strides[0]!,
+    channel: x.strides[1]!,
+    row: rank === 4 ? x.strides[2]! : 0,
+    column: x.shape[rank - 1] === 1 ? 1 : x.strides[rank - 1]!,
+  };
+}
+
+/** The geometry of a forward convolution. */
+function shapeOf(x: Operand, weight: Operand, out: Operand, g: ConvGeometry): Shape {
+  const two = x.shape.length === 4;
+  const last = (list: readonly number[]): number => list[list.length - 1]!;
+  const first = (list: readonly number[], missing: number): number => (two ? list[list.length - 2]! : missing);
+  return {
+    images: x.shape[0]!,
+    groups: g.groups,
+    inputs: weight.shape[1]!,
+    outputs: weight.shape[0]! / g.groups,
+    height: first(x.shape, 1),
+    width: last(x.shape),
+    outHeight: first(out.shape, 1),
+    outWidth: last(out.shape),
+    kernelHeight: first(weight.shape, 1),
+    kernelWidth: last(weight.shape),
+    strideY: first(g.stride, 1),
+    strideX: last(g.stride),
+    paddingY: first(g.padding, 0),
+    paddingX: last(g.padding),
+    dilationY: first(g.dilation, 1),
+    dilationX: last(g.dilation),
+    spreadY: 1,
+    spreadX: 1,
+  };
+}
+
+let best: Conv | null | undefined;
+
+/** The convolutions for this processor, or null when it has neither AVX2 with FMA nor a native layer. */
+export function openConv(): Conv | null {
+  if (best === undefined) {
+    const native = openNative();
+    best = native?.features.avx2 && native.features.fma && native.features.bmi2 ? new Conv(native) : null;
+  }
+  return best;
+}
