@@ -121,7 +121,12 @@ function check(
   reference.convBackwardInput(g.operand, w.operand, expectedGx.operand, geometry);
   assert.ok(conv.backwardInput(g.operand, w.operand, gx.operand, geometry));
   assert.deepEqual(valuesOf(gx), valuesOf(expectedGx), `backwardInput ${text}`);
-  all.push(gx, expectedGx);
+  const gw = guarded(dtype, w.operand.shape, at, layouts.w);
+  const expectedGw = guarded(dtype, w.operand.shape, "end");
+  reference.convBackwardWeight(g.operand, x.operand, expectedGw.operand, geometry);
+  assert.ok(conv.backwardWeight(g.operand, x.operand, gw.operand, geometry));
+  assert.deepEqual(valuesOf(gw), valuesOf(expectedGw), `backwardWeight ${text}`);
+  all.push(gx, expectedGx, gw, expectedGw);
   for (const one of all) one?.memory.free();
 }
 

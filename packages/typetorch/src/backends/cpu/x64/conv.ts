@@ -10,8 +10,20 @@ import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
 import { Assembler } from "./assembler.ts";
-import { emitConvForward, emitCopySpread, forwardSlot as slot, forwardSlots } from "./convDriver.ts";
+import {
+  type CopySlots,
+  emitConvForward,
+  emitConvWeight,
+  emitCopySpread,
+  emitSumParts,
+  forwardSlot as slot,
+  forwardSlots,
+  sumSlot,
+  weightSlot as weight,
+  weightSlots,
+} from "./convDriver.ts";
 import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
+import { emitPackTransposed } from "./gemmPack.ts";
 import { emitTile, flag, vectorBytes, vectorEntry } from "./gemmTile.ts";
 
 /** One or two spatial dimensions, as two. */
@@ -72,6 +84,18 @@ interface Plan {
   readonly panelsLast: number;
 }
 
+/** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
+const partsWanted = 16;
+const partialBytes = 32 << 20;
+
+/** How an output is cut into blocks of rows: share of the second-level cache for their input, and how many items there should be. */
+interface Cut {
+  readonly cacheShare: number;
+  readonly items: number;
+}
+/** The cut decides the order of sums here, so it does not look at the number of threads. */
+const weightPlan: Cut = { cacheShare: 1 / 6, items: 1 };
+
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
 
 export class Conv {
@@ -81,6 +105,10 @@ export class Conv {
   readonly #plans = new Map<string, Plan>();
   readonly #block = new Float64Array(forwardSlots);
   readonly #grid: Grid = itemGrid(slot.begin, slot.end, slot.scratch);
+  readonly #weightBlock = new Float64Array(weightSlots);
+  readonly #weightGrid: Grid = itemGrid(weight.begin, weight.end, weight.scratch);
+  readonly #sumBlock = new Float64Array(sumSlot.slots);
+  readonly #sumGrid: Grid = itemGrid(sumSlot.begin, sumSlot.end, -1);
 
   constructor(native: Native, options: { readonly avx512?: boolean } = {}) {
     this.#native = native;
@@ -179,6 +207,155 @@ export class Conv {
     }
   }
 
+  /** gw = the gradient of the weight. */
+  backwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): boolean {
+    if (!supported(gw)) return false;
+    const shape = shapeOf(x, gw, g, geometry);
+    const double = gw.dtype.key === "f64";
+    const code = this.#gemm.codeOf(double);
+    const { item, lanes, target, vectorBytes: bytes } = code;
+    const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
+    const taps = shape.kernelHeight * shape.kernelWidth;
+    const elements = elementsOf(gw);
+    if (elements === 0) return true;
+    const image = imageOf(x);
+    const gradient = imageOf(g);
+    const { tiles, rows, fullTiles } = code.tileRows(outputs);
+    const plan = this.#planOf(shape, image, double, 2, weightPlan);
+    const { piece } = plan;
+    const units = images * piece.blocks;
+    const dense = isContiguous(gw) ? null : allocate(elements * item);
+    const result = dense === null ? addressOf(gw) : dense.address;
+    if (units * outHeight * outWidth === 0) {
+      this.#clear(double, result, elements);
+    } else {
+      // few channels stand side by side with their taps, that vectors may be full
+      const sideBySide = inputs <= lanes / 2;
+      const columns = sideBySide ? inputs * taps : inputs;
+      const panels = ceil(columns, 2 * lanes);
+      const positions = sideBySide ? (piece.rows - 1) * piece.planeWidth + outWidth : piece.channelElements;
+      const parts = Math.max(1, Math.min(units, ceil(partsWanted, groups), Math.floor(partialBytes / (elements * item))));
+      const outputBlocks = Math.min(ceil(tiles, 6), Math.max(1, ceil(partsWanted, parts * groups)));
+      const blockRows = (ceil(tiles, outputBlocks) + 1) * rows;
+      const permuted = !sideBySide && taps > 1;
+      const partial = parts > 1 || permuted ? allocate(parts * elements * item) : null;
+      const summed = permuted && parts > 1 ? allocate(elements * item) : null;
+
+      const block = this.#weightBlock;
+      block[0] = this.#code(double, "weight", (a) => emitConvWeight(a, target));
+      block[weight.begin] = 0;
+      block[weight.end] = 1;
+      block[weight.x] = image.address;
+      block[weight.xImage] = image.image * item;
+      block[weight.xGroup] = inputs * image.channel * item;
+      this.#setCopy(block, weight, shape, image, plan, double);
+      const copyRow = piece.planeWidth * item;
+      const copyChannel = ceil(piece.rows * copyRow, 64) * 64 + 64;
+      block[weight.units] = units;
+      block[weight.parts] = parts;
+      block[weight.outputBlocks] = outputBlocks;
+      block[weight.g] = gradient.address;
+      block[weight.gImage] = gradient.image * item;
+      block[weight.gGroup] = outputs * gradient.channel * item;
+      block[weight.gChannel] = gradient.channel * item;
+      block[weight.gRows] = piece.rows * gradient.row * item;
+      block[weight.gRow] = gradient.row * item;
+      block[weight.gColumn] = gradient.column * item;
+      block[weight.gCopyRow] = copyRow;
+      block[weight.gItem] = item;
+      block[weight.gWidth] = outWidth;
+      block[weight.gHeight] = piece.rows;
+      block[weight.gHeightLast] = piece.lastRows;
+      block[weight.gCopyChannel] = copyChannel;
+      block[weight.gCopyBytes] = Math.min(blockRows, outputs) * copyChannel;
+      block[weight.gRoutine] = gradient.column === 1 ? code.copyRows : this.#spread(double);
+      block[weight.transposed] = block[weight.copyBytes]!;
+      block[weight.gCopy] = block[weight.transposed]! + panels * positions * 2 * bytes;
+      block[weight.positions] = positions;
+      block[weight.pixels] = (piece.rows - 1) * piece.planeWidth + outWidth;
+      block[weight.pixelsLast] = (piece.lastRows - 1) * piece.planeWidth + outWidth;
+      block[weight.columns] = columns;
+      block[weight.panels] = panels;
+      block[weight.panelColumns] = 2 * lanes;
+      block[weight.transpose] = sideBySide
+        ? this.#code(double, "transpose by table", (a) => emitPackTransposed(a, target, true))
+        : code.packTransposed;
+      block[weight.columnTable] = plan.taps;
+      block[weight.columnsApart] = sideBySide ? 0 : piece.channelElements * item;
+      block[weight.partial] = partial === null ? result : partial.address;
+      block[weight.partialPart] = elements * item;
+      block[weight.partialGroup] = outputs * inputs * taps * item;
+      block[weight.partialRow] = inputs * taps * item;
+      block[weight.partialTap] = inputs * item;
+      block[weight.taps] = plan.taps;
+      block[weight.tapCount] = sideBySide ? 1 : taps;
+      const edgeColumns = columns - (panels - 1) * 2 * lanes;
+      const edgeVectors = ceil(edgeColumns, lanes);
+      const edgeLanes = edgeColumns - (edgeVectors - 1) * lanes;
+      const low = Math.max(1, rows - 1);
+      block[weight.maskLanes] = edgeLanes;
+      block[weight.tiles] = tiles;
+      block[weight.fullTiles] = fullTiles;
+      block[weight.tileRows] = rows;
+      block[weight.tileHigh] = panels > 1 ? code.tile("row", rows, 2, false) : 0;
+      block[weight.tileLow] = panels > 1 ? code.tile("row", low, 2, false) : 0;
+      block[weight.edgeHigh] = code.tile("row", rows, edgeVectors, edgeLanes !== lanes);
+      block[weight.edgeLow] = code.tile("row", low, edgeVectors, edgeLanes !== lanes);
+      this.#weightGrid.countI = groups * parts * outputBlocks;
+      this.#weightGrid.scratchBytes = block[weight.gCopy]! + block[weight.gCopyBytes]! + 256;
+      this.#weightGrid.work = images * groups * outputs * outHeight * outWidth * (inputs * taps + 8) * 0.01;
+      run(block, weightSlots, this.#weightGrid);
+
+      let from = block[weight.partial]!;
+      if (parts > 1) {
+        const to = summed === null ? result : summed.address;
+        this.#sum(double, from, elements, parts, to);
+        from = to;
+      }
+      if (permuted)
+        for (let t = 0; t < taps; t++) {
+          const row = inputs * taps;
+          this.#copy(double, groups * outputs, inputs, from + t * inputs * item, row, 1, result + t * item, row, taps);
+        }
+      if (summed !== null) release(summed);
+      if (partial !== null) release(partial);
+    }
+    if (dense !== null) {
+      this.#copyPlanes(gw, dense.address, taps, "out");
+      release(dense);
+    }
+    return true;
+  }
+
+  /** to[i] = the sum over `parts` arrays that follow each other. */
+  #sum(double: boolean, from: number, elements: number, parts: number, to: number): void {
+    const { item, target } = this.#gemm.codeOf(double);
+    const block = this.#sumBlock;
+    block[0] = this.#code(double, "sum", (a) => emitSumParts(a, target));
+    block[sumSlot.begin] = 0;
+    block[sumSlot.end] = 1;
+    block[sumSlot.source] = from;
+    block[sumSlot.distance] = elements * item;
+    block[sumSlot.parts] = parts;
+    block[sumSlot.target] = to;
+    block[sumSlot.chunk] = 4096;
+    block[sumSlot.elements] = elements;
+    this.#sumGrid.countI = ceil(elements, 4096);
+    this.#sumGrid.work = elements * parts * 0.1;
+    run(block, sumSlot.slots, this.#sumGrid);
+  }
+
+  #clear(double: boolean, address: number, elements: number): void {
+    const zero = allocate(8);
+    new Float64Array(zero.buffer, zero.byteOffset, 1)[0] = 0;
+    this.#copy(double, 1, elements, zero.address, 0, 0, address, 0, 1);
+    release(zero);
+  }
+
+  #spread(double: boolean): number {
+    return this.#code(double, "spread", (a) => emitCopySpread(a, this.#gemm.codeOf(double).target));
+  }
+
   #copy(double: boolean, ...rest: CopyArguments): void {
     this.#gemm.copy(this.#gemm.codeOf(double), ...rest);
   }
@@ -223,7 +400,10 @@ export class Conv {
     if (images * groups * outputs * pixels === 0) return;
     const k = inputs * shape.kernelHeight * shape.kernelWidth;
     const { tiles, rows, fullTiles, vectors } = code.tileRows(outputs);
-    const plan = this.#planOf(shape, x, double, vectors);
+    const plan = this.#planOf(shape, x, double, vectors, {
+      cacheShare: 1 / 3,
+      items: getNumThreads() > 1 ? 4 * getNumThreads() : 1,
+    });
     const { piece } = plan;
     const twoHeights = fullTiles < tiles;
     const tile = (height: number): number =>
@@ -271,16 +451,14 @@ export class Conv {
     run(block, forwardSlots, this.#grid);
   }
 
-  #setCopy(block: Float64Array, at: typeof slot, shape: Shape, x: Image, plan: Plan, double: boolean): void {
-    const { item, target } = this.#gemm.codeOf(double);
+  #setCopy(block: Float64Array, at: CopySlots, shape: Shape, x: Image, plan: Plan, double: boolean): void {
+    const { item } = this.#gemm.codeOf(double);
     const { piece } = plan;
     const spreads = shape.strideX > 1 || shape.spreadX > 1 || x.column !== 1;
     block[at.xChannel] = x.channel * item;
     block[at.xRow] = x.row * shape.strideY * item;
     block[at.xColumn] = x.column * shape.strideX * item;
-    block[at.copy] = spreads
-      ? this.#code(double, "spread", (a) => emitCopySpread(a, target))
-      : this.#gemm.codeOf(double).copyRows;
+    block[at.copy] = spreads ? this.#spread(double) : this.#gemm.codeOf(double).copyRows;
     block[at.copyTable] = plan.copyTable;
     block[at.planes] = piece.planes;
     block[at.channels] = shape.inputs;
@@ -293,31 +471,24 @@ export class Conv {
     block[at.groups] = shape.groups;
   }
 
-  #planOf(shape: Shape, image: Image, double: boolean, vectors: number): Plan {
-    const key = `${Object.values(shape).join()} ${image.row} ${image.column} ${double} ${vectors} ${getNumThreads()}`;
+  #planOf(shape: Shape, image: Image, double: boolean, vectors: number, cut: Cut): Plan {
+    const key = `${Object.values(shape).join()} ${image.row} ${image.column} ${double} ${vectors} ${cut.cacheShare} ${cut.items}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
       if (this.#plans.size >= 256) this.#plans.clear();
-      plan = this.#makePlan(shape, image, double, vectors);
+      plan = this.#makePlan(shape, image, double, vectors, cut);
       this.#plans.set(key, plan);
     }
     return plan;
   }
 
-  #makePlan(shape: Shape, image: Image, double: boolean, vectors: number): Plan {
+  #makePlan(shape: Shape, image: Image, double: boolean, vectors: number, cut: Cut): Plan {
     const { item, lanes, target } = this.#gemm.codeOf(double);
     const { outHeight, outWidth, inputs, kernelHeight, kernelWidth } = shape;
-    // rows of a block: its input takes a third of the second-level cache, and there are some items for each thread
     let rows = outHeight;
     const bytesOf = (r: number): number => inputs * pieceOf(shape, r).channelElements * item;
-    while (rows > 1 && bytesOf(rows) > this.#native.features.l2 / 3) rows = ceil(rows, 2);
-    const threads = getNumThreads();
-    while (
-      threads > 1 &&
-      rows > 1 &&
-      shape.images * shape.groups * ceil(outHeight, rows) < 4 * threads &&
-      rows * outWidth > 8 * vectors * lanes
-    )
+    while (rows > 1 && bytesOf(rows) > this.#native.features.l2 * cut.cacheShare) rows = ceil(rows, 2);
+    while (rows > 1 && shape.images * shape.groups * ceil(outHeight, rows) < cut.items && rows * outWidth > 8 * vectors * lanes)
       rows = ceil(rows, 2);
     rows = ceil(outHeight, ceil(outHeight, rows));
     const piece = pieceOf(shape, rows);
