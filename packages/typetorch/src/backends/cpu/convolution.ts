@@ -1,5 +1,6 @@
 /**
- * Convolutions as matrix products. The input is seen as a matrix whose columns are the windows under the kernel: padded when needed, it is a strided view, which
+ * Convolutions. One and two spatial dimensions of float32 and float64 have machine code of their own (x64/conv.ts), pointwise ones are matrix products as they
+ * are. The others become matrix products here: the input is seen as a matrix whose columns are the windows under the kernel: padded when needed, it is a strided view, which
  * a map copies; then float32 and float64 go to the product of contract.ts. Works for any number of spatial dimensions; groups are a batch dimension.
  */
 import { type DType, dtypeOfKey } from "../../core/dtype.ts";
@@ -12,7 +13,11 @@ import { activate, runGemm } from "./contract.ts";
 import * as reference from "./js/contract.ts";
 import { runMap } from "./map.ts";
 import { allocate, release, typedArrayOf } from "./memory.ts";
-import { native } from "./target.ts";
+import { level, native } from "./target.ts";
+import { Conv } from "./x64/conv.ts";
+import { needsActivation } from "./x64/gemm.ts";
+
+const direct = native === null ? null : new Conv(native, { avx512: level === "avx512" });
 
 /** Bytes of windows that are laid out at a time: they should still be in the caches when the product reads them. */
 const chunkBytes = 4 << 20;
@@ -95,6 +100,11 @@ function sizesOf(weight: Operand, out: Operand, groups: number): Sizes {
 /** Whether machine code does the work; otherwise the reference is as fast. */
 function supported(x: Operand): boolean {
   return native !== null && (x.dtype.key === "f32" || x.dtype.key === "f64");
+}
+
+/** Whether every input element meets one kernel element: then the input is the window matrix. */
+function isPointwise(weight: Operand, geometry: ConvGeometry): boolean {
+  return weight.shape.slice(2).every((k) => k === 1) && geometry.stride.every((t) => t === 1) && isPlain(geometry);
 }
 
 function isPlain(geometry: ConvGeometry): boolean {
@@ -195,6 +205,10 @@ export function convForward(
   activation: Activation,
 ): void {
   if (numelOf(out.shape) === 0) return;
+  if (direct !== null && !isPointwise(weight, geometry) && direct.forward(x, weight, bias, out, geometry, activation)) {
+    if (needsActivation(activation)) activate(out, activation as Exclude<Activation, "none">);
+    return;
+  }
   if (!supported(x) || numelOf(x.shape) === 0 || numelOf(weight.shape) === 0) {
     reference.convForward(x, weight, bias, out, geometry, activation);
     return;
@@ -244,6 +258,7 @@ function denseTarget(out: Operand, scratch: Scratch): Operand {
 /** See `Backend.convBackwardInput`. */
 export function convBackwardInput(g: Operand, weight: Operand, gx: Operand, geometry: ConvGeometry): void {
   if (numelOf(gx.shape) === 0) return;
+  if (direct !== null && !isPointwise(weight, geometry) && direct.backwardInput(g, weight, gx, geometry)) return;
   if (!supported(g) || numelOf(g.shape) === 0 || numelOf(weight.shape) === 0) {
     reference.convBackwardInput(g, weight, gx, geometry);
     return;
@@ -326,6 +341,7 @@ function zero(x: Operand): void {
 /** See `Backend.convBackwardWeight`. */
 export function convBackwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): void {
   if (numelOf(gw.shape) === 0) return;
+  if (direct?.backwardWeight(g, x, gw, geometry)) return;
   if (!supported(g) || numelOf(g.shape) === 0 || numelOf(x.shape) === 0) {
     reference.convBackwardWeight(g, x, gw, geometry);
     return;
