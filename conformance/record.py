@@ -245,7 +245,10 @@ def unary(name, low=-2.0, high=2.0, integers=True, fn=None, special=True, **kwar
         record(name, fn, bools(5), **kwargs)
     half = floats(9, dtype=torch.bfloat16, low=low, high=high, grad=False)
     if not refuses(fn, half, **kwargs):
-        record(name, fn, half, **kwargs)
+        # PyTorch rounds the intermediate results of some bfloat16 functions: where that costs more than the tolerance it is no oracle
+        rtol, atol = TOLERANCE[torch.bfloat16]
+        if torch.allclose(fn(half, **kwargs).double(), fn(half.double(), **kwargs).double(), rtol, atol, equal_nan=True):
+            record(name, fn, half, **kwargs)
 
 
 def refuses(fn, *args, **kwargs):

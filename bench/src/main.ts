@@ -1,0 +1,176 @@
+/**
+ * npm run bench -- [names…] [--json] [--vs torch] [--processes N] [--seconds S] [--target T]
+ *
+ * Times the workloads (all of them without names) and, when named or with no names at all, the measurements. Each line has the median, its ratio to the floor (the
+ * least time that the machine allows: multiply-adds over their measured peak, bytes over the measured bandwidth of that working set) and with `--vs torch` the
+ * same work in PyTorch, both sides interleaved in processes of their own. `--json` prints one `{"name", "ms"}` line each.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { Timing } from "./workload.ts";
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    vs: { type: "string" },
+    processes: { type: "string", default: "3" },
+    seconds: { type: "string", default: "1" },
+    target: { type: "string" },
+    child: { type: "boolean", default: false },
+  },
+});
+if (options.vs !== undefined && options.vs !== "torch") throw new Error(`--vs ${options.vs}: only torch is known`);
+if (options.target !== undefined) process.env.TYPETORCH_TARGET = options.target;
+
+// after the target is chosen, since it is read when the library loads
+const { workloads } = await import("./workloads/index.ts");
+const { measurements } = await import("./measurements.ts");
+const { time } = await import("./workload.ts");
+const torch = await import("typetorch");
+
+const everything = [...workloads, ...measurements].map((w) => w.name);
+const unknown = names.filter((name) => !everything.includes(name));
+if (unknown.length > 0) {
+  console.error(`no such workload: ${unknown.join(", ")}\nthere are: ${everything.join(" ")}`);
+  process.exit(2);
+}
+const wanted = (name: string) => names.length === 0 || names.includes(name);
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message.split("\n")[0]! : String(error);
+}
+
+const round = (value: number, digits = 4) => Number(value.toFixed(digits));
+const failures: string[] = [];
+const chosen = workloads.filter((w) => wanted(w.name));
+
+/** Times one workload here; gives null and notes why when it cannot run. */
+function timeHere(workload: (typeof workloads)[number]): Timing | null {
+  torch.manualSeed(0);
+  try {
+    return time(workload, Number(options.seconds));
+  } catch (error) {
+    failures.push(`${workload.name}: ${message(error)}`);
+    return null;
+  }
+}
+
+/** The last JSON line that a process of one side prints. */
+function timeThere(command: string, args: readonly string[], name: string): Timing | null {
+  const env = { ...process.env };
+  delete env.OPENBLAS_CORETYPE;
+  delete env.OPENBLAS_L2_SIZE;
+  const result = spawnSync(command, [...args, name], { encoding: "utf8", env });
+  const line = result.stdout.trim().split("\n").pop() ?? "";
+  if (result.status === 0 && line.startsWith("{")) return JSON.parse(line) as Timing;
+  failures.push(`${name}: ${(result.stderr.trim().split("\n").pop() || line || `status ${result.status}`).slice(0, 200)}`);
+  return null;
+}
+
+function findPython(): string {
+  for (const command of [process.env.PYTHON, "/usr/bin/python3", "python3"]) {
+    if (command !== undefined && spawnSync(command, ["-c", "import torch"], { stdio: "ignore" }).status === 0) return command;
+  }
+  console.error("--vs torch needs python3-torch, which is not installed here");
+  process.exit(2);
+}
+
+const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1]!;
+const number = (value: number) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(3));
+const cells = (...list: string[]) => console.log(list.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(12))).join(""));
+
+if (options.child || options.json) {
+  for (const workload of chosen) {
+    const result = timeHere(workload);
+    if (result !== null) console.log(JSON.stringify({ name: result.name, ms: round(result.ms), min: round(result.min) }));
+  }
+} else {
+  const { Peak } = await import("./peak.ts");
+  const peak = chosen.length > 0 ? await Peak.start() : null;
+  const floorOf = (floor: { flops?: number; bytes?: number }) => (peak === null ? Number.NaN : peak.floor(floor));
+  if (peak !== null) {
+    console.log(
+      `${peak.threads} cores: ${(peak.fma() / 1e9).toFixed(0)} GFLOP/s of float32 multiply-adds, ${(peak.bandwidth(2 ** 28) / 1e9).toFixed(1)} GB/s from memory (256 MB)`,
+    );
+  }
+  if (options.vs === "torch") {
+    const python = findPython();
+    const script = fileURLToPath(new URL("../../torch/bench.py", import.meta.url));
+    const self = [
+      fileURLToPath(import.meta.url),
+      "--child",
+      "--seconds",
+      options.seconds,
+      ...(options.target === undefined ? [] : ["--target", options.target]),
+    ];
+    cells("ms", "min", "median", "torch min", "torch median", "median ratio", "min ratio", "floor", "to floor");
+    for (const workload of chosen) {
+      const ours: Timing[] = [];
+      const theirs: Timing[] = [];
+      for (let i = 0; i < Number(options.processes); i++) {
+        const a = timeThere(process.execPath, self, workload.name);
+        const b = timeThere(python, [script], workload.name);
+        if (a !== null) ours.push(a);
+        if (b !== null) theirs.push(b);
+        if (a === null) break;
+      }
+      if (ours.length === 0 || theirs.length === 0) continue;
+      const [min, mid, torchMin, torchMid] = [
+        Math.min(...ours.map((t) => t.min)),
+        median(ours.map((t) => t.ms)),
+        Math.min(...theirs.map((t) => t.min)),
+        median(theirs.map((t) => t.ms)),
+      ];
+      const floor = floorOf(workload.floor);
+      cells(
+        workload.name,
+        number(min),
+        number(mid),
+        number(torchMin),
+        number(torchMid),
+        (mid / torchMid).toFixed(2),
+        (min / torchMin).toFixed(2),
+        number(floor),
+        (mid / floor).toFixed(1),
+      );
+    }
+    console.log("ratios: ours to PyTorch's, below 1 is faster; to floor: our median to the least time possible");
+  } else if (chosen.length > 0) {
+    cells("ms", "min", "median", "floor", "to floor");
+    for (const workload of chosen) {
+      const result = timeHere(workload);
+      if (result === null) continue;
+      const floor = floorOf(workload.floor);
+      cells(workload.name, number(result.min), number(result.ms), number(floor), (result.ms / floor).toFixed(1));
+    }
+  }
+  await peak?.stop();
+}
+
+if (options.vs === undefined && !options.child) {
+  for (const measurement of measurements.filter((m) => wanted(m.name))) {
+    try {
+      torch.manualSeed(0);
+      const result = measurement.measure();
+      if (options.json)
+        console.log(
+          JSON.stringify({
+            name: measurement.name,
+            ...Object.fromEntries(Object.entries(result).map(([k, v]) => [k, round(v)])),
+          }),
+        );
+      else
+        console.log(
+          `${measurement.name}: ${Object.entries(result)
+            .map(([k, v]) => `${number(v)} ${k}`)
+            .join(", ")}`,
+        );
+    } catch (error) {
+      failures.push(`${measurement.name}: ${message(error)}`);
+    }
+  }
+}
+for (const failure of failures) console.error(`cannot run ${failure}`);
+process.exitCode = failures.length > 0 ? 1 : 0;
