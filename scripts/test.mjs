@@ -112,6 +112,7 @@ const lanes = {
   "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
   ...(avx2 && { "unit tests, target x64-avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "x64-avx2" }) }),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
+  examples: () => nodeTest([join(root, "examples/dist/test/examples.test.js")]),
   conformance: () => conformance([]),
   "conformance, target js": () => conformance(["--target", "js"]),
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),

@@ -112,7 +112,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await Promise.all([
     savePng(trainingCurve({ losses, accuracies }), files.curve),
     digitGrid(shown.slice(0, 70), mistakes.slice(0, 42), summary).then((svg) => savePng(svg, files.digits)),
-    saveSafetensors(Object.entries(model.stateDict()), files.weights),
+    saveSafetensors(model.stateDict(), files.weights),
   ]);
   console.log(`Wrote ${Object.values(files).join(", ")}.`);
   return { testAccuracy, seconds: Number(elapsed().toFixed(2)) };
