@@ -115,6 +115,24 @@ export function canCast(from: DType, to: DType): boolean {
   return !(to === bool && from !== bool);
 }
 
+const kernelNames: Readonly<Record<DTypeKey, string>> = {
+  u8: "Byte",
+  i8: "Char",
+  i16: "Short",
+  i32: "Int",
+  i64: "Long",
+  f16: "Half",
+  f32: "Float",
+  f64: "Double",
+  bool: "Bool",
+  bf16: "BFloat16",
+};
+
+/** PyTorch's name of a dtype in messages about kernels: `Long` for int64. */
+export function kernelName(dtype: DType): string {
+  return kernelNames[dtype.key];
+}
+
 let defaultDType: DType = float32;
 
 /** The dtype of new floating tensors, as `torch.get_default_dtype`. */

@@ -17,6 +17,7 @@ export {
   threshold_,
 } from "./activation/index.ts";
 export * from "./arithmetic/index.ts";
+export * from "./bitwise/index.ts";
 export * from "./comparison/index.ts";
 export * from "./factory/index.ts";
 export * from "./linalg/index.ts";

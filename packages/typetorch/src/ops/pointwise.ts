@@ -2,9 +2,10 @@
  * Pointwise ops: an expression over one element of each operand. The forward becomes one kernel; the derivative, written once over the algebra `Num<T>`, becomes
  * one kernel too, and with tensors in place of expressions it is the differentiable derivative of higher orders.
  */
-import { type DType, bool, canCast, getDefaultDtype } from "../core/dtype.ts";
-import { DeviceError, DTypeError, ShapeError } from "../core/errors.ts";
-import { type NumberLike, isNumberLike, numberOf, resultType } from "../core/promotion.ts";
+import { type DType, bool, canCast, getDefaultDtype, int64 } from "../core/dtype.ts";
+import { ArgumentTypeError, DeviceError, DTypeError, ShapeError } from "../core/errors.ts";
+import { type NumberLike, categoryOfNumber, isNumberLike, numberOf, resultType } from "../core/promotion.ts";
+import { kernelName } from "../core/dtype.ts";
 import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from "../core/shape.ts";
 import { Expr, type ScalarType, computeType, input, param } from "../ir/expr.ts";
 import type { Num } from "../ir/num.ts";
@@ -28,10 +29,18 @@ export interface PointwiseDefinition {
   readonly compute: ComputeRule;
   /** The dtype of the result, when it is not the computed one. */
   readonly result?: DType;
+  /** The type of the op's own numbers. Default: the type in which the expression is computed. */
+  readonly paramType?: ScalarType;
+  /** Booleans are computed as int64, as numbers. */
+  readonly integral?: boolean;
+  /** Which operands have to be tensors. Default: `any`, numbers may stand everywhere. `one`: at least one tensor; `first`: the first; `all`: no numbers. */
+  readonly tensors?: "any" | "one" | "first" | "all";
+  /** PyTorch's names of the operands, for messages. Default: input, other. */
+  readonly operands?: readonly string[];
   /** Throws for dtypes that the op does not take. */
   check?(compute: DType, operands: readonly Input[]): void;
   /** The value for operands x, in the compute type; `p` are the numbers given at call time. */
-  forward(x: readonly Expr[], p: readonly Expr[], type: ScalarType): Expr;
+  forward(x: readonly Expr[], p: readonly Expr[], type: ScalarType, compute: DType): Expr;
   /**
    * The gradient for each operand, given that of the result. Omitted: the result is not differentiable. Written with methods that tensors have too; entries for
    * numbers are ignored. `null` is zero.
@@ -47,6 +56,7 @@ interface Attributes {
 }
 
 const noParams: readonly number[] = [];
+const operandNames: readonly string[] = ["input", "other"];
 
 /** One way of calling an op: which operands are tensors and which are numbers. */
 class Variant implements Op<Attributes> {
@@ -103,9 +113,12 @@ class Variant implements Op<Attributes> {
     if (spec === undefined) {
       const type = computeType(compute);
       const tensors = inputs.map((x, k) => input(k, computeType(x.dtype)).cast(type));
-      const params = Array.from({ length: this.paramCount() }, (_, k) => param(k, type));
+      const count = this.paramCount();
+      const own0 = count - this.ownParams;
+      const ownType = this.definition.paramType ?? type;
+      const params = Array.from({ length: count }, (_, k) => param(k, k < own0 ? type : ownType));
       const { operands, own } = this.arrange(tensors, params);
-      const value = this.definition.forward(operands, own, type);
+      const value = this.definition.forward(operands, own, type, compute);
       spec = {
         kind: "map",
         name: this.name,
@@ -444,11 +457,11 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
         if (first === null) first = x;
         else if (x.dtype !== first.dtype) same = false;
       } else {
-        if (!isNumberLike(x))
-          throw new DTypeError(`${definition.name}(): argument ${i + 1} must be Tensor or Number, not ${describe(x)}`);
+        if (!isNumberLike(x)) refuseArgument(definition, i, x);
         numbers |= 1 << i;
       }
     }
+    if (numbers !== 0 && definition.tensors !== undefined) checkTensors(definition, operands, numbers, arity);
     let inputs = operands as Tensor[];
     let params = own;
     if (first === null) {
@@ -471,6 +484,7 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
     else {
       compute = same && numbers === 0 ? first.dtype : resultType(operands as readonly (Tensor | NumberLike)[]);
       if (definition.compute === "float" && !compute.isFloatingPoint) compute = getDefaultDtype();
+      else if (compute === bool && definition.integral === true) compute = int64;
     }
     definition.check?.(compute, operands);
     return { variant: variants[numbers] ?? variantFor(numbers), inputs, attributes: { compute, params } };
@@ -487,7 +501,7 @@ export function definePointwise(definition: PointwiseDefinition, arity: number, 
     const result = definition.result ?? attributes.compute;
     if (!canCast(result, self.dtype)) {
       throw new DTypeError(
-        `result type ${label(result)} can't be cast to the desired output type ${label(self.dtype)}`,
+        `result type ${kernelName(result)} can't be cast to the desired output type ${kernelName(self.dtype)}`,
         `use ${definition.name}() without the underscore, or convert the tensor first`,
       );
     }
@@ -530,13 +544,38 @@ export function checkInternalOverlap(x: Tensor, name: string): void {
   }
 }
 
-const labels = ["Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "Bool", "BFloat16"];
-function label(dtype: DType): string {
-  return labels[dtype.index]!;
+/** Python's name for the kind of an argument, which PyTorch's messages have. */
+function describe(x: unknown): string {
+  if (x === null || x === undefined) return "NoneType";
+  if (runtime.isTensor(x)) return "Tensor";
+  if (typeof x === "string") return "str";
+  if (isNumberLike(x)) return ["bool", "int", "float"][categoryOfNumber(x)]!;
+  return Array.isArray(x) ? "list" : typeof x;
 }
 
-function describe(x: unknown): string {
-  return x === null ? "NoneType" : Array.isArray(x) ? "list" : typeof x;
+function refuseArgument(definition: PointwiseDefinition, i: number, x: unknown): never {
+  const name = (definition.operands ?? operandNames)[i]!;
+  throw new ArgumentTypeError(
+    `${definition.name}(): argument '${name}' (position ${i + 1}) must be Tensor, not ${describe(x)}`,
+    "make a tensor of it: torch.tensor(…)",
+  );
+}
+
+/** Throws PyTorch's errors for numbers where the op takes tensors only. */
+function checkTensors(definition: PointwiseDefinition, operands: readonly Input[], numbers: number, arity: number): void {
+  const { tensors } = definition;
+  if (tensors === "all") {
+    for (let i = 0; i < arity; i++) if ((numbers & (1 << i)) !== 0) refuseArgument(definition, i, operands[i]);
+  }
+  const refused = tensors === "first" ? (numbers & 1) !== 0 : tensors === "one" && numbers === (1 << arity) - 1;
+  if (!refused) return;
+  const names = definition.operands ?? operandNames;
+  const given = operands.slice(0, arity).map(describe).join(", ");
+  const taken = operands.slice(1, arity).map((_, i) => `Tensor or Number ${names[i + 1]!}`);
+  throw new ArgumentTypeError(
+    `${definition.name}() received an invalid combination of arguments - got (${given}), but expected one of:\n * (${[`Tensor ${names[0]!}`, ...taken].join(", ")})`,
+    tensors === "one" ? "one of them has to be a tensor" : "the first one has to be a tensor",
+  );
 }
 
 /** Throws for boolean operands where PyTorch refuses them. */

@@ -21,9 +21,13 @@ export interface UnaryDefinition {
   readonly compute: ComputeRule;
   /** The dtype of the result, when it is not the computed one. */
   readonly result?: DType;
+  /** Booleans are computed as int64. */
+  readonly integral?: boolean;
   /** Throws for dtypes that the op does not take. */
   check?(compute: DType): void;
-  forward(x: Expr, type: ScalarType): Expr;
+  forward(x: Expr, type: ScalarType, compute: DType): Expr;
+  /** False: there is no `x.name_()`. */
+  readonly inPlace?: boolean;
   /** The gradient, given that of the result; null is zero. Omitted: the result is not differentiable. */
   backward?<T extends Num<T>>(g: T, x: T, out: T): T | null;
 }
@@ -37,8 +41,10 @@ export function unary(methodName: string, definition: UnaryDefinition): Unary {
       gradName: definition.gradName,
       compute: definition.compute,
       result: definition.result,
+      integral: definition.integral,
       check: check ? (compute) => check(compute) : undefined,
-      forward: ([x], _p, type) => forward(x!, type),
+      forward: ([x], _p, type, compute) => forward(x!, type, compute),
+      tensors: "all",
       backward: backward
         ? <T extends Num<T>>(g: T, [x]: readonly (T | number)[], out: T) => [backward(g, x as T, out)]
         : undefined,
@@ -47,6 +53,6 @@ export function unary(methodName: string, definition: UnaryDefinition): Unary {
   );
   const fn: Unary = (input, options) => op([input], undefined, options?.out);
   method(methodName, fn);
-  method(`${methodName}_`, (input: Tensor) => op.inPlace([input]));
+  if (definition.inPlace !== false) method(`${methodName}_`, (input: Tensor) => op.inPlace([input]));
   return fn;
 }

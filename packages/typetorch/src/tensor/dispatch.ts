@@ -2,7 +2,7 @@
  * The dispatcher: the one way in which ops are run. It records the graph, keeps views and in-place changes in order, and has a stack of modes (profiler, capture,
  * …) that may look at or replace a call; at the bottom the op runs on its backend.
  */
-import { canCast } from "../core/dtype.ts";
+import { canCast, kernelName } from "../core/dtype.ts";
 import { AutogradError, DTypeError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
 import type { Op } from "../ops/op.ts";
@@ -189,28 +189,12 @@ export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, 
   }
   const result = op.run(inputs, attributes, null) as Tensor;
   if (!canCast(result.dtype, out.dtype)) {
-    throw new DTypeError(`result type ${typeLabel(result)} can't be cast to the desired output type ${typeLabel(out)}`);
+    throw new DTypeError(
+      `result type ${kernelName(result.dtype)} can't be cast to the desired output type ${kernelName(out.dtype)}`,
+    );
   }
   if (!sameShape(out.shape, result.shape)) out.resize_(result.shape);
   copyElements(out, result);
   out.storage.version++;
   return out;
-}
-
-const labels: Record<string, string> = {
-  f32: "Float",
-  f64: "Double",
-  f16: "Half",
-  bf16: "BFloat16",
-  i64: "Long",
-  i32: "Int",
-  i16: "Short",
-  i8: "Char",
-  u8: "Byte",
-  bool: "Bool",
-};
-
-/** How PyTorch's messages name a dtype: `Float`. */
-export function typeLabel(x: { dtype: { key: string } }): string {
-  return labels[x.dtype.key]!;
 }

@@ -1,11 +1,11 @@
 /**
  * Bernoulli, dropout, exponential, geometric, Cauchy and log-normal values.
  */
-import type { DType, TypedArray } from "../dtype.ts";
+import { type DType, kernelName, type TypedArray } from "../dtype.ts";
 import { NotSupportedError, ValueError } from "../errors.ts";
 import { bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf } from "../float16.ts";
 import { fma64 } from "../fma.ts";
-import { CHUNK, fillWith, kernelName, raw, requireFloating } from "./fill.ts";
+import { CHUNK, fillWith, raw, requireFloating } from "./fill.ts";
 import type { Generator } from "./generator.ts";
 import { nextNormal } from "./normal.ts";
 

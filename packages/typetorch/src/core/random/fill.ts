@@ -1,7 +1,7 @@
 /**
  * What the random fills share: a buffer of raw outputs, and storing numbers in an array of any dtype.
  */
-import type { DType, TypedArray } from "../dtype.ts";
+import { type DType, type TypedArray, kernelName } from "../dtype.ts";
 import { NotSupportedError } from "../errors.ts";
 import { bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf } from "../float16.ts";
 
@@ -9,24 +9,6 @@ import { bfloatToNumber, halfToNumber, numberToBfloat, numberToHalf } from "../f
 export const CHUNK = 2048;
 /** The raw outputs of the chunk at hand; free between fills. */
 export const raw: Uint32Array = new Uint32Array(CHUNK);
-
-const kernelNames: Readonly<Record<DType["key"], string>> = {
-  u8: "Byte",
-  i8: "Char",
-  i16: "Short",
-  i32: "Int",
-  i64: "Long",
-  f16: "Half",
-  f32: "Float",
-  f64: "Double",
-  bool: "Bool",
-  bf16: "BFloat16",
-};
-
-/** PyTorch's name of a dtype in messages about kernels: `Long` for int64. */
-export function kernelName(dtype: DType): string {
-  return kernelNames[dtype.key];
-}
 
 const cNames: Readonly<Record<DType["key"], string>> = {
   u8: "unsigned char",

@@ -1,11 +1,11 @@
 /**
  * Discrete uniform values, and random permutations.
  */
-import type { DType, DTypeKey, TypedArray } from "../dtype.ts";
+import { type DType, type DTypeKey, kernelName, type TypedArray } from "../dtype.ts";
 import { NotSupportedError, ShapeError, ValueError } from "../errors.ts";
 import { numberToBfloat, numberToHalf } from "../float16.ts";
 import { int64ToFloat32 } from "../special.ts";
-import { CHUNK, cName, digitsOf, kernelName, raw } from "./fill.ts";
+import { CHUNK, cName, digitsOf, raw } from "./fill.ts";
 import type { Generator } from "./generator.ts";
 
 const TWO32 = 2 ** 32;

@@ -1,11 +1,11 @@
 /**
  * Uniform values in [from, to).
  */
-import type { DType, TypedArray } from "../dtype.ts";
+import { type DType, kernelName, type TypedArray } from "../dtype.ts";
 import { ValueError } from "../errors.ts";
 import { numberToBfloat, numberToHalf } from "../float16.ts";
 import { fma32, fma64 } from "../fma.ts";
-import { CHUNK, cName, digitsOf, kernelName, largestOf, raw, requireFloating, roundTo } from "./fill.ts";
+import { CHUNK, cName, digitsOf, largestOf, raw, requireFloating, roundTo } from "./fill.ts";
 import type { Generator } from "./generator.ts";
 
 /**

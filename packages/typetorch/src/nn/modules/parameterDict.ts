@@ -1,5 +1,5 @@
 import { IndexError } from "../../core/errors.ts";
-import { typeLabel } from "../../tensor/dispatch.ts";
+import { kernelName } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
@@ -69,7 +69,7 @@ export class ParameterDict extends Module<readonly unknown[], unknown> {
   }
   override extraRepr(): string {
     return [...this.entriesByName]
-      .map(([name, value]) => describeParameter(name, value, `torch.${typeLabel(value)}Tensor`))
+      .map(([name, value]) => describeParameter(name, value, `torch.${kernelName(value.dtype)}Tensor`))
       .join("\n");
   }
 }

@@ -3,7 +3,7 @@
  */
 import type { DType } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
-import { kernelName } from "../../core/random/fill.ts";
+import { kernelName } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Pointwise } from "../pointwise.ts";
 

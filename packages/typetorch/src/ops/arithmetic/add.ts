@@ -1,12 +1,13 @@
 /**
  * Addition and subtraction.
  */
-import { DTypeError } from "../../core/errors.ts";
-import { bool } from "../../core/dtype.ts";
-import { type NumberLike, numberOf } from "../../core/promotion.ts";
+import { ArgumentTypeError, DTypeError } from "../../core/errors.ts";
+import { type DType, bool } from "../../core/dtype.ts";
+import { type NumberLike, categoryOfNumber, numberOf, resultType } from "../../core/promotion.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { type Input, definePointwise } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -49,18 +50,19 @@ const scaled = definePointwise(
   1,
 );
 
-function alphaOf(name: string, operands: readonly Input[], alpha: NumberLike): number[] {
-  const value = numberOf(alpha);
-  const floating = operands.some((x) =>
-    typeof x === "object" && "dtype" in x ? x.dtype.isFloatingPoint : typeof x === "number" && !Number.isInteger(x),
-  );
-  if (!floating && !Number.isInteger(value)) {
+/** The factor as a param, checked by PyTorch's rules. */
+function alphaOf(operands: readonly Input[], alpha: NumberLike): number[] {
+  const { category } = resultType(operands);
+  if (category < 2 && categoryOfNumber(alpha) === 2) {
     throw new DTypeError(
       "For integral input tensors, argument alpha must not be a floating point number.",
-      `${name} got alpha ${value}`,
+      `alpha is ${numberOf(alpha)}`,
     );
   }
-  return [value];
+  if (category > 0 && categoryOfNumber(alpha) === 0) {
+    throw new DTypeError("Boolean alpha only supported for Boolean results.", "give alpha as a number");
+  }
+  return [numberOf(alpha)];
 }
 
 /**
@@ -71,16 +73,26 @@ function alphaOf(name: string, operands: readonly Input[], alpha: NumberLike): n
 export function add(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return plain([input, other], undefined, options?.out);
-  return scaled([input, other], alphaOf("add", [input, other], alpha), options?.out);
+  return scaled([input, other], alphaOf([input, other], alpha), options?.out);
 }
 function add_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return plain.inPlace([input, other]);
-  return scaled.inPlace([input, other], alphaOf("add", [input, other], alpha));
+  return scaled.inPlace([input, other], alphaOf([input, other], alpha));
 }
 
-function refuseBool(compute: { readonly index: number }): void {
-  if (compute === bool) {
+function isBoolean(x: Input): boolean {
+  return typeof x === "boolean" || (typeof x === "object" && x.dtype === bool);
+}
+
+function refuseBool(_compute: DType, [x, y]: readonly Input[]): void {
+  const [left, right] = [isBoolean(x!), isBoolean(y!)];
+  if (left && right) {
+    throw new DTypeError(
+      "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.",
+    );
+  }
+  if (left || right) {
     throw new DTypeError(
       "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
     );
@@ -110,17 +122,22 @@ const scaledDifference = definePointwise(
 export function sub(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return difference([input, other], undefined, options?.out);
-  return scaledDifference([input, other], alphaOf("sub", [input, other], alpha), options?.out);
+  return scaledDifference([input, other], alphaOf([input, other], alpha), options?.out);
 }
 function sub_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return difference.inPlace([input, other]);
-  return scaledDifference.inPlace([input, other], alphaOf("sub", [input, other], alpha));
+  return scaledDifference.inPlace([input, other], alphaOf([input, other], alpha));
 }
 export { sub as subtract };
 
 /** `other - alpha * input`, as `torch.rsub`. */
 export function rsub(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
+  if (!runtime.isTensor(input)) {
+    throw new ArgumentTypeError(
+      "rsub() received an invalid combination of arguments - got (Number, Number), but expected one of:\n * (Tensor input, Tensor or Number other, *, Number alpha)",
+    );
+  }
   return sub(other, input, options);
 }
 

@@ -21,6 +21,7 @@ const op = definePointwise(
   {
     name: "atan2",
     compute: "float",
+    tensors: "all",
     forward: ([y, x]) => y!.atan2(x!),
     backward<T extends Num<T>>(g: T, operands: readonly (T | number)[]) {
       const [y, x] = operands as [T, T];

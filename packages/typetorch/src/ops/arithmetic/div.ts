@@ -1,7 +1,8 @@
 /**
  * Division.
  */
-import { ValueError } from "../../core/errors.ts";
+import { type DType, bool } from "../../core/dtype.ts";
+import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
 import type { Expr, ScalarType } from "../../ir/expr.ts";
 import type { Num } from "../../ir/num.ts";
@@ -71,10 +72,18 @@ export function floorQuotient(x: Expr, y: Expr, type: ScalarType): Expr {
   return x.div(y).where(y.eq(0), finite);
 }
 
+function refuseBool(kernel: string): (compute: DType) => void {
+  return (compute) => {
+    if (compute === bool)
+      throw new DTypeError(`"${kernel}" not implemented for 'Bool'`, "convert one operand to an integer dtype");
+  };
+}
+
 const truncated = definePointwise(
   {
     name: "div",
     compute: "promote",
+    check: refuseBool("div_trunc_cpu"),
     forward: ([x, y], _p, type) => (isFloat(type) ? x!.div(y!).trunc() : x!.div(y!)),
     backward: (g) => [g.mul(0), g.mul(0)],
   },
@@ -84,13 +93,19 @@ const floored = definePointwise(
   {
     name: "div",
     compute: "promote",
+    check: refuseBool("div_floor_cpu"),
     forward: ([x, y], _p, type) => floorQuotient(x!, y!, type),
     backward: (g) => [g.mul(0), g.mul(0)],
   },
   2,
 );
 const floorDivision = definePointwise(
-  { name: "floor_divide", compute: "promote", forward: ([x, y], _p, type) => floorQuotient(x!, y!, type) },
+  {
+    name: "floor_divide",
+    compute: "promote",
+    check: refuseBool("div_floor_cpu"),
+    forward: ([x, y], _p, type) => floorQuotient(x!, y!, type),
+  },
   2,
 );
 

@@ -1,7 +1,8 @@
 /**
  * Powers.
  */
-import { ValueError } from "../../core/errors.ts";
+import { bool } from "../../core/dtype.ts";
+import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
 import type { Expr, ScalarType } from "../../ir/expr.ts";
 import { constant } from "../../ir/expr.ts";
@@ -42,8 +43,12 @@ const op = definePointwise(
   {
     name: "pow",
     compute: "promote",
+    tensors: "one",
+    operands: ["input", "exponent"],
+    check(compute) {
+      if (compute === bool) throw new DTypeError(`"pow" not implemented for 'Bool'`, "convert one operand to an integer dtype");
+    },
     forward([x, y], _p, type) {
-      if (type === "bool") return x!.or(y!.not());
       return type === "f32" || type === "f64" ? x!.pow(y!) : integerPower(x!, y!, type);
     },
     backward<T extends Num<T>>(g: T, [x, y]: readonly (T | number)[], out: T) {

@@ -40,7 +40,10 @@ declare module "../../tensor/tensor.ts" {
 type Comparison = (input: Tensor, other: Tensor | NumberLike, options?: OutOption) => Tensor;
 
 function comparison(name: string, alias: string | null, compare: (x: Expr, y: Expr) => Expr): Comparison {
-  const op = definePointwise({ name, compute: "promote", result: bool, forward: ([x, y]) => compare(x!, y!) }, 2);
+  const op = definePointwise(
+    { name, compute: "promote", tensors: "first", result: bool, forward: ([x, y]) => compare(x!, y!) },
+    2,
+  );
   const fn: Comparison = (input, other, options) => op([input, other], undefined, options?.out);
   const inPlace = (input: Tensor, other: Tensor | NumberLike): Tensor => op.inPlace([input, other]);
   for (const m of alias ? [name, alias] : [name]) {

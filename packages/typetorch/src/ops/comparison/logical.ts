@@ -29,7 +29,7 @@ type Logical = (input: Tensor, other: Tensor, options?: OutOption) => Tensor;
 
 function logical(methodName: string, name: string, combine: (x: Expr, y: Expr) => Expr): Logical {
   const op = definePointwise(
-    { name, compute: "promote", result: bool, forward: ([x, y]) => combine(x!.cast("bool"), y!.cast("bool")) },
+    { name, compute: "promote", tensors: "all", result: bool, forward: ([x, y]) => combine(x!.cast("bool"), y!.cast("bool")) },
     2,
   );
   const fn: Logical = (input, other, options) => op([input, other], undefined, options?.out);

@@ -56,6 +56,7 @@ function extreme(name: string, choose: (x: Expr, y: Expr) => Expr, better: <T ex
     {
       name,
       compute: "promote",
+      tensors: "all",
       forward: ([x, y], _p, type) => (type === "bool" ? (name === "maximum" ? x!.or(y!) : x!.and(y!)) : choose(x!, y!)),
       backward<T extends Num<T>>(g: T, operands: readonly (T | number)[]) {
         const [x, y] = operands as [T, T];

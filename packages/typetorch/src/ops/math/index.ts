@@ -1,3 +1,4 @@
+export * from "./angle.ts";
 export * from "./exp.ts";
 export * from "./hyperbolic.ts";
 export * from "./root.ts";
@@ -5,3 +6,6 @@ export * from "./rounding.ts";
 export * from "./sign.ts";
 export * from "./special.ts";
 export * from "./trigonometric.ts";
+export * from "./floatParts.ts";
+export * from "./logAddExp.ts";
+export { conj, conjPhysical, imag, real, resolveConj, resolveNeg } from "./complex.ts";

@@ -45,6 +45,7 @@ export const reciprocal = unary("reciprocal", {
 export const square = unary("square", {
   name: "square",
   compute: "promote",
-  forward: (x, type) => (type === "bool" ? x : x.square()),
+  integral: true,
+  forward: (x) => x.square(),
   backward: (g, x) => g.mul(x.mul(2)),
 });

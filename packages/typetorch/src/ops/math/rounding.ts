@@ -1,3 +1,9 @@
+import { bool, type DType, kernelName } from "../../core/dtype.ts";
+import { DTypeError } from "../../core/errors.ts";
+import type { ScalarType } from "../../ir/expr.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { definePointwise } from "../pointwise.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {
@@ -12,8 +18,10 @@ declare module "../../tensor/tensor.ts" {
     trunc(options?: OutOption): Tensor;
     trunc_(): this;
     /** See {@link round}. */
-    round(options?: OutOption): Tensor;
-    round_(): this;
+    round(options?: RoundOptions): Tensor;
+    round_(options?: RoundOptions): this;
+    fix(options?: OutOption): Tensor;
+    fix_(): this;
   }
 }
 
@@ -21,7 +29,8 @@ declare module "../../tensor/tensor.ts" {
 export const floor = unary("floor", {
   name: "floor",
   compute: "promote",
-  forward: (x, type) => (type === "f32" || type === "f64" ? x.floor() : x),
+  check: refuseBool("floor"),
+  forward: (x, type) => (isFloat(type) ? x.floor() : x),
   backward: (g) => g.mul(0),
 });
 
@@ -29,7 +38,8 @@ export const floor = unary("floor", {
 export const ceil = unary("ceil", {
   name: "ceil",
   compute: "promote",
-  forward: (x, type) => (type === "f32" || type === "f64" ? x.ceil() : x),
+  check: refuseBool("ceil"),
+  forward: (x, type) => (isFloat(type) ? x.ceil() : x),
   backward: (g) => g.mul(0),
 });
 
@@ -37,14 +47,73 @@ export const ceil = unary("ceil", {
 export const trunc = unary("trunc", {
   name: "trunc",
   compute: "promote",
-  forward: (x, type) => (type === "f32" || type === "f64" ? x.trunc() : x),
+  check: refuseBool("trunc"),
+  forward: (x, type) => (isFloat(type) ? x.trunc() : x),
   backward: (g) => g.mul(0),
 });
 
-/** The nearest integer, halves to even. As `torch.round`. */
-export const round = unary("round", {
-  name: "round",
-  compute: "promote",
-  forward: (x, type) => (type === "f32" || type === "f64" ? x.round() : x),
-  backward: (g) => g.mul(0),
+const toInteger = definePointwise(
+  {
+    name: "round",
+    compute: "promote",
+    tensors: "all",
+    check: refuseBool("round"),
+    forward: ([x], _p, type) => (isFloat(type) ? x!.round() : x!),
+    backward: (g) => [g.mul(0)],
+  },
+  1,
+);
+const toDecimals = definePointwise(
+  {
+    name: "round",
+    compute: "promote",
+    tensors: "all",
+    check(compute) {
+      if (!compute.isFloatingPoint) {
+        throw new DTypeError(`"round_cpu" not implemented for '${kernelName(compute)}'`, "decimals are for floating dtypes");
+      }
+    },
+    forward: ([x], [up, down]) => x!.mul(up!).div(down!).round().mul(down!).div(up!),
+    backward: (g) => [g.mul(0)],
+  },
+  1,
+  2,
+);
+
+export interface RoundOptions extends OutOption {
+  /** Digits kept after the point, or zeros before it when negative. Default: 0. */
+  decimals?: number;
+}
+
+/** The two factors for a number of decimals; one of them is 1. */
+function powersOfTen(decimals: number): readonly number[] {
+  return decimals > 0 ? [10 ** decimals, 1] : [1, 10 ** -decimals];
+}
+
+/** The nearest integer, halves to even; with `decimals`, the nearest number of so many digits. As `torch.round`. */
+export function round(input: Tensor, options?: RoundOptions): Tensor {
+  const decimals = options?.decimals ?? 0;
+  if (decimals === 0) return toInteger([input], undefined, options?.out);
+  return toDecimals([input], powersOfTen(decimals), options?.out);
+}
+method("round", round);
+method("round_", (input: Tensor, options?: RoundOptions) => {
+  const decimals = options?.decimals ?? 0;
+  return decimals === 0 ? toInteger.inPlace([input]) : toDecimals.inPlace([input], powersOfTen(decimals));
 });
+
+/** No operation on the fractional part of booleans. */
+function refuseBool(name: string): (compute: DType) => void {
+  return (compute) => {
+    if (compute === bool)
+      throw new DTypeError(`"${name}_vml_cpu" not implemented for 'Bool'`, "convert to an integer dtype first");
+  };
+}
+function isFloat(type: ScalarType): boolean {
+  return type === "f32" || type === "f64";
+}
+
+export { trunc as fix };
+const fix_ = (input: Tensor): Tensor => input.trunc_();
+method("fix", trunc);
+method("fix_", fix_);

@@ -3,6 +3,8 @@
  */
 import { type DType, bool } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
 import { type OutOption, unary } from "../unary.ts";
 
 declare module "../../tensor/tensor.ts" {
@@ -16,6 +18,11 @@ declare module "../../tensor/tensor.ts" {
     /** See {@link sign}. */
     sign(options?: OutOption): Tensor;
     sign_(): this;
+    /** See {@link sgn}. */
+    sgn(options?: OutOption): Tensor;
+    sgn_(): this;
+    /** See {@link positive}. */
+    positive(): Tensor;
   }
 }
 
@@ -32,7 +39,10 @@ export const neg = unary("neg", {
 export const abs = unary("abs", {
   name: "abs",
   compute: "promote",
-  forward: (x, type) => (type === "bool" ? x : x.abs()),
+  check(compute) {
+    if (compute === bool) throw new DTypeError(`"abs_cpu" not implemented for 'Bool'`, "booleans have no sign");
+  },
+  forward: (x) => x.abs(),
   backward: (g, x) => g.mul(x.sign()),
 });
 
@@ -50,4 +60,21 @@ function refuseBool(compute: DType): void {
       "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
     );
 }
+/** -1, 0 or 1 as the sign; of real numbers the same as `sign`. As `torch.sgn`. */
+export const sgn = unary("sgn", {
+  name: "sgn",
+  compute: "promote",
+  forward: (x, type) => (type === "bool" ? x : x.sign()),
+  backward: (g) => g.mul(0),
+});
+
+/** The tensor itself, as `torch.positive`. Throws for bool tensors. */
+export function positive(input: Tensor): Tensor {
+  if (input.dtype === bool)
+    throw new DTypeError("The `+` operator, on a bool tensor is not supported.", "convert to an integer dtype first");
+  return input;
+}
+
+method("positive", positive);
+
 export { abs as absolute, neg as negative };

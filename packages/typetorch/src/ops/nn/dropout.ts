@@ -3,7 +3,7 @@
  */
 import { bool, type DType } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
-import { kernelName } from "../../core/random/fill.ts";
+import { kernelName } from "../../core/dtype.ts";
 import { fillBernoulli } from "../../core/random/distributions.ts";
 import { roundTo } from "../../core/random/fill.ts";
 import { defaultGenerator } from "../../core/random/generator.ts";

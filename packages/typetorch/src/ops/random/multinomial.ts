@@ -3,7 +3,7 @@
  */
 import { int64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
-import { kernelName } from "../../core/random/fill.ts";
+import { kernelName } from "../../core/dtype.ts";
 import { fillMultinomial } from "../../core/random/multinomial.ts";
 import { sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

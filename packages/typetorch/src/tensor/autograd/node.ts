@@ -1,7 +1,7 @@
 /**
  * Nodes of the autograd graph. A node takes the gradients of an op's results and gives those of its inputs; edges lead to the nodes that made the inputs.
  */
-import type { DType } from "../../core/dtype.ts";
+import { type DType, kernelName } from "../../core/dtype.ts";
 import { AutogradError } from "../../core/errors.ts";
 import type { Gradients, Op, Saved } from "../../ops/op.ts";
 import type { Hook, Tensor } from "../tensor.ts";
@@ -119,19 +119,7 @@ export class SavedTensor {
 
 /** PyTorch's old tensor type names, which its messages use. */
 export function typeName(dtype: DType): string {
-  const names: Record<string, string> = {
-    f32: "Float",
-    f64: "Double",
-    f16: "Half",
-    bf16: "BFloat16",
-    i64: "Long",
-    i32: "Int",
-    i16: "Short",
-    i8: "Char",
-    u8: "Byte",
-    bool: "Bool",
-  };
-  return `${names[dtype.key]}Tensor`;
+  return `${kernelName(dtype)}Tensor`;
 }
 
 /** Hooks set by the engine's module to rebuild a tensor with the history it had: breaks the import cycle. @internal */

@@ -1,0 +1,2 @@
+export * from "./bitwise.ts";
+export * from "./gcd.ts";
