@@ -6,7 +6,6 @@ import { DTypeError } from "../../core/errors.ts";
 import type { NumberLike } from "../../core/promotion.ts";
 import type { Expr } from "../../ir/expr.ts";
 import type { Num } from "../../ir/num.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type AnyAndAny, type TensorAndAny, binary } from "../binary.ts";
 import type { OutOption } from "../unary.ts";
 import { checkDivisor, isAlgebra } from "./div.ts";

@@ -5,7 +5,6 @@ import { bool, type DType, kernelName } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import type { NumberLike } from "../../core/promotion.ts";
 import type { Expr } from "../../ir/expr.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type AnyAndAny, binary } from "../binary.ts";
 import { type OutOption, unary } from "../unary.ts";
 

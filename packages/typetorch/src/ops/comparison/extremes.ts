@@ -4,7 +4,6 @@
 import { DTypeError } from "../../core/errors.ts";
 import type { Expr } from "../../ir/expr.ts";
 import type { Num } from "../../ir/num.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type Binary, binary } from "../binary.ts";
 import { runtime } from "../runtime.ts";
 import type { OutOption } from "../unary.ts";

@@ -6,7 +6,6 @@ import { DTypeError } from "../../core/errors.ts";
 import type { NumberLike } from "../../core/promotion.ts";
 import { type Expr, constant } from "../../ir/expr.ts";
 import type { Num } from "../../ir/num.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
 import { type Binary, type TensorAndAny, binary } from "../binary.ts";
 import { type OutOption, unary } from "../unary.ts";
 
