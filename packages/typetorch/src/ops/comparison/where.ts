@@ -7,6 +7,7 @@ import type { Expr } from "../../ir/expr.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { bool } from "../../core/dtype.ts";
+import { nonzeroColumns } from "../indexing/nonzero.ts";
 import { method } from "../methods.ts";
 import { definePointwise } from "../pointwise.ts";
 import type { OutOption } from "../unary.ts";
@@ -35,13 +36,16 @@ const select = definePointwise(
   3,
 );
 
+export function where(condition: Tensor): Tensor[];
+export function where(condition: Tensor, input: Tensor | NumberLike, other: Tensor | NumberLike): Tensor;
 /**
  * Elements of `input` where `condition` holds, else of `other`, with broadcasting and promotion. As `torch.where`; with the condition alone, the indices where
  * it holds, one tensor per dimension.
  * @example
  * torch.where(torch.tensor([true, false]), torch.tensor([1, 2]), 0) // tensor([1., 0.])
  */
-export function where(condition: Tensor, input: Tensor | NumberLike, other: Tensor | NumberLike): Tensor {
+export function where(condition: Tensor, input?: Tensor | NumberLike, other?: Tensor | NumberLike): Tensor | Tensor[] {
+  if (input === undefined || other === undefined) return nonzeroColumns(condition);
   if (condition.dtype !== bool && condition.dtype.key !== "u8") {
     throw new DTypeError(
       `where expected condition to be a boolean tensor, but got a tensor with dtype ${condition.dtype}`,

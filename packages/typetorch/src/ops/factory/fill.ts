@@ -51,7 +51,7 @@ export function fillElements(out: Tensor, value: NumberLike): void {
 }
 
 function fillBig(out: Tensor, value: bigint): void {
-  const one = runtime.empty([1], out.dtype);
+  const one = runtime.empty([], out.dtype);
   (one.data as BigInt64Array)[0] = value;
   runtime.withoutGrad(() => out.copy_(one));
 }

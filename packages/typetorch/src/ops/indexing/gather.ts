@@ -3,11 +3,14 @@
  */
 import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike } from "../../core/promotion.ts";
-import { formatShape, numelOf, wrapDim } from "../../core/shape.ts";
+import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
+import { checkNoOverlap, checkOutDtype } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
+import { checkedIndices } from "./integers.ts";
+import { type Write, layoutOf, onRowMajor, put, take } from "./kernels.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -24,47 +27,18 @@ declare module "../../tensor/tensor.ts" {
 
 const atLeast1 = (list: readonly number[], fill: number): readonly number[] => (list.length === 0 ? [fill] : list);
 
-/**
- * Visits the elements of `index` with, for each, its number k in row-major order, the position in `x` where its value points along `dim`, and the position of
- * the same coordinates in `other`. Index values were checked.
- */
-function visit(
-  x: Tensor,
-  dim: number,
-  index: Tensor,
-  other: Tensor | null,
-  body: (k: number, at: number, position: number) => void,
-): void {
-  const shape = atLeast1(index.shape, 1);
-  const n = numelOf(shape);
-  if (n === 0) return;
-  const rank = shape.length;
-  const data = index.data; // row-major
-  const xStrides = atLeast1(x.strides, 1);
-  const oStrides = other === null ? xStrides : atLeast1(other.strides, 1);
-  const coordinates = new Array<number>(rank).fill(0);
-  let base = x.storageOffset;
-  let position = other === null ? 0 : other.storageOffset;
-  const steps = xStrides.map((s, d) => (d === dim ? 0 : s));
-  const along = xStrides[dim]!;
-  for (let k = 0; ; k++) {
-    body(k, base + Number(data[k]!) * along, position);
-    if (k === n - 1) return;
-    for (let d = rank - 1; ; d--) {
-      base += steps[d]!;
-      position += oStrides[d]!;
-      if (++coordinates[d]! < shape[d]!) break;
-      base -= steps[d]! * shape[d]!;
-      position -= oStrides[d]! * shape[d]!;
-      coordinates[d] = 0;
-    }
-  }
+/** x without what lies beyond the index in the other dimensions. */
+function reach(x: Tensor, index: Tensor, dim: number): Tensor {
+  let y = x;
+  for (let k = 0; k < index.shape.length; k++)
+    if (k !== dim && x.shape[k] !== index.shape[k]) y = y.narrow(k, 0, index.shape[k]!);
+  return y;
 }
 
 /** Throws unless index and operands fit. Sizes of the index may not be larger than those of `x` but along `dim`. */
-function check(name: string, x: Tensor, dim: number, index: Tensor, source: Tensor | null): number {
+export function checkScatter(name: string, x: Tensor, dim: number, index: Tensor, source: Tensor | null): number {
   const d = wrapDim(dim, x.shape.length);
-  if (index.dtype.key !== "i64")
+  if (index.dtype.key !== "i64" && index.numel() > 0)
     throw new DTypeError(`${name}(): Expected dtype int64 for index`, `index is ${index.dtype}; use index.long()`);
   if (source !== null && source.dtype !== x.dtype)
     throw new DTypeError(`${name}(): Expected self.dtype to be equal to src.dtype`, `they are ${x.dtype} and ${source.dtype}`);
@@ -95,11 +69,9 @@ function check(name: string, x: Tensor, dim: number, index: Tensor, source: Tens
     }
   }
   const size = have[d]!;
-  const data = index.data as BigInt64Array;
-  for (let k = 0; k < data.length; k++) {
-    const v = data[k]!;
-    if (v < 0n || v >= BigInt(size)) throw new IndexError(`index ${v} is out of bounds for dimension ${d} with size ${size}`);
-  }
+  checkedIndices(index, size, false, (value) => {
+    throw new IndexError(`index ${value} is out of bounds for dimension ${d} with size ${size}`);
+  });
   return d;
 }
 
@@ -112,11 +84,9 @@ const gatherOp = defineOp<Attributes>({
   saves: { inputs: [1] },
   run([x, index], { dim }) {
     const out = runtime.empty(index!.shape, x!.dtype);
-    const from = runtime.storageArray(x!);
-    const to = out.data;
-    visit(x!, dim, index!, null, (k, at) => {
-      to[k] = from[at]!;
-    });
+    if (out.numel() === 0) return out;
+    const [source, places] = runtime.withoutGrad(() => [reach(x!, index!, dim).contiguous(), index!.contiguous()]);
+    take(source, layoutOf(source.shape, dim), places, "elements", out, index!.shape.length === 0 ? 1 : index!.shape[dim]!);
     return out;
   },
   backward: ([g], saved) => [
@@ -131,45 +101,23 @@ const gatherOp = defineOp<Attributes>({
  * torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0n, 0n], [1n, 0n]])) // tensor([[1., 1.], [4., 3.]])
  */
 export function gather(input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor }): Tensor {
-  const d = check("gather", input, dim, index, null);
-  return options?.out
-    ? runtime.callOut(gatherOp, [input, index], { dim: d }, options.out)
-    : runtime.call(gatherOp, [input, index], { dim: d });
+  const d = checkScatter("gather", input, dim, index, null);
+  if (!options?.out) return runtime.call(gatherOp, [input, index], { dim: d });
+  checkOutDtype(input.dtype, options.out);
+  checkNoOverlap([input, index], [options.out]);
+  return runtime.callOut(gatherOp, [input, index], { dim: d }, options.out);
 }
 
-type Write = "set" | "add" | "multiply";
-
-function writeElements(out: Tensor, dim: number, index: Tensor, source: Tensor, how: Write): void {
-  const to = runtime.storageArray(out);
-  const from = runtime.storageArray(source);
-  if (how === "set" || out.dtype.key === "bool") {
-    visit(out, dim, index, source, (_k, at, position) => {
-      to[at] =
-        how === "add"
-          ? (to[at]! as number) | (from[position]! as number)
-          : how === "multiply"
-            ? (to[at]! as number) & (from[position]! as number)
-            : from[position]!;
-    });
-    return;
-  }
-  if (out.dtype.key === "f16" || out.dtype.key === "bf16") {
-    const wide = out.float();
-    writeElements(wide, dim, index, source.float(), how);
-    out.copy_(wide);
-    return;
-  }
-  if (to instanceof BigInt64Array) {
-    const source64 = from as BigInt64Array;
-    visit(out, dim, index, source, (_k, at, position) => {
-      to[at] = how === "add" ? to[at]! + source64[position]! : to[at]! * source64[position]!;
-    });
-    return;
-  }
-  const numbers = to as Float64Array;
-  const values = from as Float64Array;
-  visit(out, dim, index, source, (_k, at, position) => {
-    numbers[at] = how === "add" ? numbers[at]! + values[position]! : numbers[at]! * values[position]!;
+/** Writes the source's elements that the index reaches. */
+export function writeElements(out: Tensor, dim: number, index: Tensor, source: Tensor, how: Write): void {
+  if (index.numel() === 0) return;
+  const count = index.shape.length === 0 ? 1 : index.shape[dim]!;
+  onRowMajor(reach(out, index, dim), (x) => {
+    let part = source;
+    if (part.shape.length > 0)
+      for (let k = 0; k < index.shape.length; k++)
+        if (part.shape[k] !== index.shape[k]) part = part.narrow(k, 0, index.shape[k]!);
+    put(x, layoutOf(x.shape, dim), index.contiguous(), "elements", part.contiguous(), count, how);
   });
 }
 
@@ -185,7 +133,7 @@ function scatterOp(name: string, how: Write) {
     into(out, [x, index, source], { dim }) {
       runtime.withoutGrad(() => {
         if (out !== x) out.copy_(x!);
-        writeElements(out, dim, index!, source!, how);
+        writeElements(out, dim, index!, source!.storage === out.storage ? source!.clone() : source!, how);
       });
     },
     backward:
@@ -238,12 +186,12 @@ export function scatter(
   options?: { reduce?: "add" | "multiply" },
 ): Tensor {
   const source = operands(input, index, src);
-  const d = check("scatter", input, dim, index, source);
+  const d = checkScatter("scatter", input, dim, index, source);
   return runtime.call(opFor(options?.reduce), [input, index, source], { dim: d });
 }
 /** `input` with `src` added at `index` along `dim`. As `torch.scatter_add`. */
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
-  const d = check("scatter", input, dim, index, src);
+  const d = checkScatter("scatter", input, dim, index, src);
   return runtime.call(addOp, [input, index, src], { dim: d });
 }
 
@@ -253,10 +201,12 @@ method(
   "scatter_",
   (x: Tensor, dim: number, index: Tensor, src: Tensor | NumberLike, options?: { reduce?: "add" | "multiply" }) => {
     const source = operands(x, index, src);
-    return runtime.callInPlace(opFor(options?.reduce), [x, index, source], { dim: check("scatter", x, dim, index, source) });
+    return runtime.callInPlace(opFor(options?.reduce), [x, index, source], {
+      dim: checkScatter("scatter", x, dim, index, source),
+    });
   },
 );
 method("scatterAdd", scatterAdd);
 method("scatterAdd_", (x: Tensor, dim: number, index: Tensor, src: Tensor) =>
-  runtime.callInPlace(addOp, [x, index, src], { dim: check("scatter", x, dim, index, src) }),
+  runtime.callInPlace(addOp, [x, index, src], { dim: checkScatter("scatter", x, dim, index, src) }),
 );

@@ -1,3 +1,10 @@
+export { indexPut } from "./advanced.ts";
+export { type Index, type IndexArray, Slice, slice } from "./at.ts";
 export { gather, scatter, scatterAdd } from "./gather.ts";
-export { indexAdd } from "./indexAdd.ts";
+export { indexAdd, indexCopy, indexFill, indexReduce } from "./indexAdd.ts";
 export { indexSelect } from "./indexSelect.ts";
+export { maskedFill, maskedScatter, maskedSelect } from "./masked.ts";
+export { argwhere, nonzero } from "./nonzero.ts";
+export { scatterReduce } from "./scatterReduce.ts";
+export { put, take, takeAlongDim } from "./take.ts";
+export { asStridedScatter, diagonalScatter, selectScatter, sliceScatter } from "./viewScatter.ts";

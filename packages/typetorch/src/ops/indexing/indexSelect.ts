@@ -4,13 +4,13 @@
 import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { copyElements } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
+import { checkNoOverlap } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import type { OutOption } from "../unary.ts";
-import { select } from "../views/select.ts";
-import { positionsOf } from "./indexAdd.ts";
+import { checkedIndices } from "./integers.ts";
+import { layoutOf, take } from "./kernels.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -19,35 +19,34 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-const op = defineOp<{ dim: number }>({
+const op = defineOp<{ dim: number; checked: Tensor }>({
   name: "index_select",
   saves: { inputs: [1] },
-  run([x, index], { dim }) {
-    if (x!.shape.length === 0) return x!.clone();
-    const rows = positionsOf(index!);
+  run([x], { dim, checked }) {
     const shape = [...x!.shape];
-    shape[dim] = rows.length;
+    const count = checked.numel();
+    if (shape.length > 0) shape[dim] = count;
     const out = runtime.empty(shape, x!.dtype);
-    if (dim === 0 && x!.isContiguous()) copyRows(x!, rows, out);
-    else for (let i = 0; i < rows.length; i++) copyElements(select(out, dim, i), select(x!, dim, rows[i]!));
+    const source = runtime.withoutGrad(() => x!.contiguous());
+    take(source, layoutOf(x!.shape, dim), checked, "rows", out, x!.shape.length === 0 ? 1 : count);
     return out;
   },
   backward([g], saved) {
     const zeros = runtime.full(saved.inputShape(0), 0, g!.dtype);
-    return [zeros.indexAdd(saved.attributes.dim, saved.input(1), saved.inputShape(0).length === 0 ? g!.reshape([1]) : g!), null];
+    const rank0 = saved.inputShape(0).length === 0;
+    return [zeros.indexAdd(saved.attributes.dim, saved.input(1), rank0 ? g!.reshape([1]) : g!), null];
   },
 });
 
-/** Whole rows of a row-major tensor, byte by byte. */
-export function copyRows(x: Tensor, rows: ArrayLike<number>, out: Tensor): void {
-  const length = x.shape.slice(1).reduce((a, b) => a * b, 1);
-  const from = x.data;
-  const to = out.data;
-  if (length === 1) {
-    for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]!]!;
-    return;
-  }
-  for (let i = 0; i < rows.length; i++) to.set(from.subarray(rows[i]! * length, (rows[i]! + 1) * length) as never, i * length);
+/** The positions of a row index: a vector or 0-d tensor of int64 or int32, within the size. */
+export function rowIndices(name: string, x: Tensor, d: number, index: Tensor): Tensor {
+  if (index.shape.length > 1) throw new ShapeError(`${name}(): Index is supposed to be a vector`);
+  if (index.dtype.key !== "i64" && index.dtype.key !== "i32")
+    throw new DTypeError(`${name}(): Expected dtype int32 or int64 for index`, `it is ${index.dtype}; use index.long()`);
+  const size = x.shape.length === 0 ? 1 : x.shape[d]!;
+  return checkedIndices(index, size, false, (value) => {
+    throw new IndexError("index out of range in self", `index ${value} for a dimension of size ${size}`);
+  });
 }
 
 /**
@@ -57,16 +56,13 @@ export function copyRows(x: Tensor, rows: ArrayLike<number>, out: Tensor): void 
  */
 export function indexSelect(input: Tensor, dim: number, index: Tensor, options?: OutOption): Tensor {
   const d = wrapDim(dim, input.shape.length);
-  if (index.shape.length > 1) throw new ShapeError("index_select(): Index is supposed to be a vector");
-  if (index.dtype.key !== "i64" && index.dtype.key !== "i32")
-    throw new DTypeError("index_select(): Expected dtype int32 or int64 for index");
-  const size = input.shape.length === 0 ? 1 : input.shape[d]!;
-  const rows = positionsOf(index);
-  for (let i = 0; i < rows.length; i++)
-    if (rows[i]! < 0 || rows[i]! >= size)
-      throw new IndexError("index out of range in self", `index ${rows[i]} for a dimension of size ${size}`);
-  return options?.out
-    ? runtime.callOut(op, [input, index], { dim: d }, options.out)
-    : runtime.call(op, [input, index], { dim: d });
+  const checked = rowIndices("index_select", input, d, index);
+  if (input.shape.length === 0 && checked.numel() !== 1)
+    throw new ShapeError(`index_select(): Index to scalar can have only 1 value, got ${checked.numel()} value(s)`);
+  if (options?.out) {
+    checkNoOverlap([input, index], [options.out]);
+    return runtime.callOut(op, [input, index], { dim: d, checked }, options.out);
+  }
+  return runtime.call(op, [input, index], { dim: d, checked });
 }
 method("indexSelect", indexSelect);

@@ -5,7 +5,8 @@ import { DTypeError, IndexError, ShapeError, ValueError } from "../../core/error
 import { numelOf } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { positionsOf } from "../indexing/indexAdd.ts";
-import { copyRows } from "../indexing/indexSelect.ts";
+import { checkedIndices } from "../indexing/integers.ts";
+import { put, take } from "../indexing/kernels.ts";
 import { defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
 
@@ -21,11 +22,9 @@ const op = defineOp<Attributes>({
   run([weight, index]) {
     const width = weight!.shape[1]!;
     const out = runtime.empty([...index!.shape, width], weight!.dtype);
-    copyRows(
-      runtime.withoutGrad(() => weight!.contiguous()),
-      positionsOf(index!),
-      out,
-    );
+    const table = runtime.withoutGrad(() => weight!.contiguous());
+    const rows = weight!.shape[0]!;
+    take(table, { outer: 1, size: rows, inner: width }, placesIn(index!, rows), "rows", out, index!.numel());
     return out;
   },
   backward: ([g], saved) => [
@@ -41,15 +40,14 @@ const gradientOp = defineOp<Attributes & { readonly rows: number }>({
   run([g, index], { rows, paddingIdx, scaleGradByFreq }) {
     const width = g!.shape[g!.shape.length - 1]!;
     const out = runtime.full([rows, width], 0, g!.dtype);
-    const positions = positionsOf(index!);
-    const counts = scaleGradByFreq ? countRows(positions, rows) : null;
-    addRows(
-      out,
-      runtime.withoutGrad(() => g!.contiguous()),
-      positions,
-      paddingIdx,
-      counts,
-    );
+    runtime.withoutGrad(() => {
+      put(out, { outer: 1, size: rows, inner: width }, placesIn(index!, rows), "rows", g!.contiguous(), index!.numel(), "add");
+      if (scaleGradByFreq) {
+        const factors = countRows(positionsOf(index!), rows).map((count) => 1 / Math.max(count, 1));
+        out.mul_(columnOf(factors, out));
+      }
+      if (paddingIdx >= 0) out.select(0, paddingIdx).zero_();
+    });
     return out;
   },
   backward([g], saved) {
@@ -75,25 +73,10 @@ function countRows(positions: ArrayLike<number>, rows: number): number[] {
   return counts;
 }
 
-function addRows(out: Tensor, g: Tensor, positions: ArrayLike<number>, skip: number, counts: number[] | null): void {
-  const width = out.shape[1]!;
-  if (out.dtype.key === "f32" || out.dtype.key === "f64") {
-    const to = out.data as Float32Array;
-    const from = g.data as Float32Array;
-    for (let i = 0; i < positions.length; i++) {
-      const row = positions[i]!;
-      if (row === skip) continue;
-      const scale = counts === null ? 1 : 1 / counts[row]!;
-      for (let k = row * width, j = i * width, end = k + width; k < end; k++, j++) to[k] = to[k]! + from[j]! * scale;
-    }
-    return;
-  }
-  const rows = g.view([-1, width]);
-  runtime.withoutGrad(() => {
-    for (let i = 0; i < positions.length; i++) {
-      const row = positions[i]!;
-      if (row !== skip) out.select(0, row).add_(rows.select(0, i), { alpha: counts === null ? 1 : 1 / counts[row]! });
-    }
+/** The index row-major and int64; its elements were checked. */
+function placesIn(index: Tensor, rows: number): Tensor {
+  return checkedIndices(index, rows, false, (value) => {
+    throw new IndexError("index out of range in self", `index ${value} for a table of ${rows} rows`);
   });
 }
 

@@ -1,0 +1,234 @@
+/**
+ * Indexing with tensors, exactly as NumPy and PyTorch: index tensors are broadcast together; when they stand side by side their shape takes their place,
+ * otherwise it comes first.
+ */
+import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
+import { broadcastShapes, formatShape, numelOf, sameShape } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { type Op, defineOp } from "../op.ts";
+import { dtypeLabel } from "../outputs.ts";
+import { sumToShape } from "../pointwise.ts";
+import { runtime } from "../runtime.ts";
+import { checkedIndices, integers, wordsOf } from "./integers.ts";
+import { type Layout, onRowMajor, put, take } from "./kernels.ts";
+import { nonzeroColumns } from "./nonzero.ts";
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link indexPut}. */
+    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean } | boolean): Tensor;
+    indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean } | boolean): this;
+  }
+}
+
+/** What indexing with tensors comes to: rows of the tensor, its dimensions put in order, at computed positions. */
+interface Plan {
+  /** Order of dimensions in which the indexed ones stand together; null when they do. */
+  readonly order: readonly number[] | null;
+  readonly layout: Layout;
+  /** Checked positions among the indexed dimensions, taken as one. */
+  readonly positions: Tensor;
+  readonly resultShape: readonly number[];
+}
+
+/** Masks become positions: one index tensor for each of their dimensions. */
+function withoutMasks(x: Tensor, indices: readonly (Tensor | null)[]): (Tensor | null)[] {
+  const out: (Tensor | null)[] = [];
+  for (const index of indices) {
+    if (index === null) {
+      out.push(null);
+      continue;
+    }
+    if (index.dtype.key !== "bool" && index.dtype.key !== "u8") {
+      if (index.dtype.key !== "i64" && index.dtype.key !== "i32" && index.dtype.key !== "i16" && index.dtype.key !== "i8")
+        throw new DTypeError(
+          "tensors used as indices must be long, byte or bool tensors",
+          `this one is ${index.dtype}; make it with bigints, torch.tensor([0n, 2n]), or convert it: index.long()`,
+        );
+      out.push(index);
+      continue;
+    }
+    index.shape.forEach((n, k) => {
+      if (n !== x.shape[out.length + k])
+        throw new IndexError(
+          `The shape of the mask ${formatShape(index.shape)} at index ${k} does not match the shape of the indexed tensor ${formatShape(x.shape)} at index ${out.length + k}`,
+        );
+    });
+    out.push(...nonzeroColumns(index));
+  }
+  return out;
+}
+
+function planOf(x: Tensor, given: readonly (Tensor | null)[]): Plan {
+  if (given.length > x.shape.length)
+    throw new IndexError(`too many indices for tensor of dimension ${x.shape.length} (got ${given.length})`);
+  const indices = withoutMasks(x, given);
+  if (indices.length > x.shape.length)
+    throw new IndexError(`too many indices for tensor of dimension ${x.shape.length} (got ${indices.length})`);
+  const dims: number[] = [];
+  indices.forEach((index, d) => {
+    if (index !== null) dims.push(d);
+  });
+  const shapes = dims.map((d) => indices[d]!.shape);
+  let shape: readonly number[] = shapes[0] ?? [];
+  for (const other of shapes) {
+    try {
+      shape = broadcastShapes(shape, other);
+    } catch {
+      throw new IndexError(
+        `shape mismatch: indexing tensors could not be broadcast together with shapes ${shapes.map(formatShape).join(", ")}`,
+      );
+    }
+  }
+  const first = dims[0] ?? 0;
+  const together = dims.every((d, i) => d === first + i);
+  const rest = x.shape.map((_, d) => d).filter((d) => !dims.includes(d));
+  const order = together ? null : [...dims, ...rest];
+  const start = together ? first : 0;
+  const sizes = order === null ? x.shape : order.map((d) => x.shape[d]!);
+  const layout: Layout = {
+    outer: numelOf(sizes.slice(0, start)),
+    size: numelOf(dims.map((d) => x.shape[d]!)),
+    inner: numelOf(sizes.slice(start + dims.length)),
+  };
+  return {
+    order,
+    layout,
+    positions: combinedPositions(x, dims, indices, shape),
+    resultShape: [...sizes.slice(0, start), ...shape, ...sizes.slice(start + dims.length)],
+  };
+}
+
+/** Index tensors as one: positions in the row-major order of the indexed dimensions. */
+function combinedPositions(
+  x: Tensor,
+  dims: readonly number[],
+  indices: readonly (Tensor | null)[],
+  shape: readonly number[],
+): Tensor {
+  const columns = dims.map((d) => {
+    const size = x.shape[d]!;
+    const index = indices[d]!;
+    const wide = sameShape(index.shape, shape) ? index : index.expand(shape);
+    return checkedIndices(wide, size, true, (value) => {
+      if (size === 0) throw new IndexError("index is out of bounds for dimension with size 0");
+      throw new IndexError(`index ${value} is out of bounds for dimension ${d} with size ${size}`);
+    });
+  });
+  if (columns.length === 1) return columns[0]!;
+  const words = columns.map(wordsOf);
+  const sizes = dims.map((d) => x.shape[d]!);
+  return integers(shape, (k) => {
+    let at = 0;
+    for (let c = 0; c < words.length; c++) at = at * sizes[c]! + (words[c]![2 * k]! >>> 0) + words[c]![2 * k + 1]! * 4294967296;
+    return at;
+  });
+}
+
+const ordered = (x: Tensor, plan: Plan): Tensor => (plan.order === null ? x : x.permute(plan.order));
+
+const indexOp: Op<Plan> = defineOp<Plan>({
+  name: "index",
+  run([x], plan) {
+    const out = runtime.empty(plan.resultShape, x!.dtype);
+    const source = runtime.withoutGrad(() => ordered(x!, plan).contiguous());
+    take(source, plan.layout, plan.positions, "rows", out, plan.positions.numel());
+    return out;
+  },
+  backward([g], saved) {
+    const zeros = runtime.full(saved.inputShape(0), 0, g!.dtype);
+    return [runtime.call(putOp, [zeros, g!], { plan: saved.attributes, accumulate: true })];
+  },
+});
+
+interface PutAttributes {
+  readonly plan: Plan;
+  readonly accumulate: boolean;
+}
+
+function putElements(out: Tensor, values: Tensor, { plan, accumulate }: PutAttributes): void {
+  runtime.withoutGrad(() => {
+    const source = values.expand(plan.resultShape).contiguous();
+    onRowMajor(ordered(out, plan), (x) => {
+      put(x, plan.layout, plan.positions, "rows", source, plan.positions.numel(), accumulate ? "add" : "set");
+    });
+  });
+}
+
+const putOp: Op<PutAttributes> = defineOp<PutAttributes>({
+  name: "index_put",
+  run([x, values], attributes) {
+    const out = runtime.withoutGrad(() => x!.clone());
+    putElements(out, values!, attributes);
+    return out;
+  },
+  into(out, [x, values], attributes) {
+    runtime.withoutGrad(() => {
+      if (out !== x) out.copy_(x!);
+      putElements(out, values!.storage === out.storage ? values!.clone() : values!, attributes);
+    });
+  },
+  backward([g], saved) {
+    const { plan, accumulate } = saved.attributes;
+    let gx: Tensor | null = null;
+    if (saved.needs(0)) {
+      gx = accumulate ? g! : runtime.call(putOp, [g!, runtime.full([], 0, g!.dtype)], { plan, accumulate: false });
+    }
+    const gv = saved.needs(1) ? sumToShape(runtime.call(indexOp, [g!], plan), saved.inputShape(1)) : null;
+    return [gx, gv];
+  },
+});
+
+/** `x[indices]`, one index tensor or null (all of it) per dimension. @internal */
+export function indexWith(x: Tensor, indices: readonly (Tensor | null)[]): Tensor {
+  return runtime.call(indexOp, [x], planOf(x, indices));
+}
+
+function putArguments(
+  x: Tensor,
+  indices: readonly (Tensor | null)[],
+  values: Tensor,
+  options: { accumulate?: boolean } | boolean | undefined,
+): PutAttributes {
+  if (values.dtype !== x.dtype)
+    throw new DTypeError(
+      `Index put requires the source and destination dtypes match, got ${dtypeLabel(x.dtype)} for the destination and ${dtypeLabel(values.dtype)} for the source.`,
+      "convert the values: values.to(x.dtype)",
+    );
+  const plan = planOf(x, indices);
+  const fits =
+    values.shape.length <= plan.resultShape.length &&
+    values.shape.every((n, k) => n === 1 || n === plan.resultShape[plan.resultShape.length - values.shape.length + k]);
+  if (!fits)
+    throw new ShapeError(
+      `shape mismatch: value tensor of shape ${formatShape(values.shape)} cannot be broadcast to indexing result of shape ${formatShape(plan.resultShape)}`,
+    );
+  const accumulate = typeof options === "boolean" ? options : (options?.accumulate ?? false);
+  return { plan, accumulate };
+}
+
+/**
+ * `input` with `values` (broadcast) at the places that the index tensors give, one per dimension; with `accumulate` they are added, as often as a place occurs.
+ * As `torch.index_put`.
+ */
+export function indexPut(
+  input: Tensor,
+  indices: readonly (Tensor | null)[],
+  values: Tensor,
+  options?: { accumulate?: boolean } | boolean,
+): Tensor {
+  return runtime.call(putOp, [input, values], putArguments(input, indices, values, options));
+}
+/** {@link indexPut} in place. @internal */
+export function indexPut_(
+  input: Tensor,
+  indices: readonly (Tensor | null)[],
+  values: Tensor,
+  options?: { accumulate?: boolean } | boolean,
+): Tensor {
+  return runtime.callInPlace(putOp, [input, values], putArguments(input, indices, values, options));
+}
+
+method("indexPut", indexPut);
+method("indexPut_", indexPut_);

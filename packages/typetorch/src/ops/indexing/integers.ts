@@ -1,0 +1,50 @@
+/**
+ * Reading and writing int64 tensors as plain numbers: an element is two 32-bit words, which JavaScript handles much faster than bigints.
+ */
+import { int64 } from "../../core/dtype.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { toDtype } from "../memory/copy.ts";
+import { runtime } from "../runtime.ts";
+
+/** The words of a row-major int64 tensor, low before high. */
+export function wordsOf(x: Tensor): Int32Array {
+  const data = x.data as BigInt64Array;
+  return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
+}
+
+/** A new int64 tensor; `write` gives element k. */
+export function integers(shape: readonly number[], write: (k: number) => number): Tensor {
+  const out = runtime.empty(shape, int64);
+  const words = wordsOf(out);
+  for (let k = 0; 2 * k < words.length; k++) {
+    const v = write(k);
+    words[2 * k] = v | 0;
+    words[2 * k + 1] = Math.floor(v / 4294967296);
+  }
+  return out;
+}
+
+/**
+ * The index tensor row-major and int64, all its elements between 0 and size - 1. With `wrap` negative ones count from the end. `fail` throws for the first
+ * element outside.
+ */
+export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail: (value: number) => never): Tensor {
+  const checked = runtime.withoutGrad(() => toDtype(index, int64).contiguous());
+  const words = wordsOf(checked);
+  const small = size <= 2147483648;
+  let negative = false;
+  for (let k = 0; k < words.length; k += 2) {
+    const low = words[k]!;
+    const high = words[k + 1]!;
+    if (high === 0 && low >= 0 && low < size) continue;
+    const v = high * 4294967296 + (low >>> 0);
+    if (v >= size || v < (wrap ? -size : 0)) fail(v);
+    if (v < 0) negative = true;
+    else if (small) fail(v);
+  }
+  if (!negative) return checked;
+  return integers(checked.shape, (k) => {
+    const v = words[2 * k + 1]! * 4294967296 + (words[2 * k]! >>> 0);
+    return v < 0 ? v + size : v;
+  });
+}

@@ -1,0 +1,161 @@
+/**
+ * Indexing a tensor as if it were flat: `take`, `put`, `takeAlongDim`.
+ */
+import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
+import { broadcastShapes, wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { method } from "../methods.ts";
+import { defineOp } from "../op.ts";
+import { checkNoOverlap, dtypeLabel } from "../outputs.ts";
+import { runtime } from "../runtime.ts";
+import type { OutOption } from "../unary.ts";
+import { gather } from "./gather.ts";
+import { checkedIndices } from "./integers.ts";
+import { onRowMajor, put as putElements, take as takeElements } from "./kernels.ts";
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link take}. */
+    take(index: Tensor): Tensor;
+    /** See {@link put}. */
+    put(index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean): Tensor;
+    put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean): this;
+    /** See {@link takeAlongDim}. */
+    takeAlongDim(indices: Tensor, dim?: number | null | { dim?: number | null }): Tensor;
+  }
+}
+
+const takeOp = defineOp<{ positions: Tensor }>({
+  name: "take",
+  run([x], { positions }) {
+    const out = runtime.empty(positions.shape, x!.dtype);
+    const source = runtime.withoutGrad(() => x!.contiguous());
+    const n = positions.numel();
+    takeElements(source, { outer: 1, size: source.numel(), inner: 1 }, positions, "rows", out, n);
+    return out;
+  },
+  backward([g], saved) {
+    const zeros = runtime.full(saved.inputShape(0), 0, g!.dtype);
+    return [put(zeros, saved.attributes.positions, g!, true)];
+  },
+});
+
+function positionsIn(x: Tensor, index: Tensor): Tensor {
+  const n = x.numel();
+  return checkedIndices(index, n, true, (value) => {
+    throw new IndexError(`out of range: tried to access index ${value} on a tensor of ${n} elements.`);
+  });
+}
+
+/**
+ * The elements at positions of the flattened tensor, in the shape of the index. As `torch.take`.
+ * @example
+ * torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0n, 3n])) // tensor([4., 1.])
+ */
+export function take(input: Tensor, index: Tensor, options?: OutOption): Tensor {
+  if (index.dtype.key !== "i64")
+    throw new DTypeError(
+      `take(): Expected a long tensor for index, but got ${dtypeLabel(index.dtype)}`,
+      "convert it: index.long()",
+    );
+  if (input.numel() === 0 && index.numel() > 0) throw new IndexError("take(): tried to take from an empty tensor");
+  if (options?.out) {
+    checkNoOverlap([input, index], [options.out]);
+    return runtime.callOut(takeOp, [input], { positions: positionsIn(input, index) }, options.out);
+  }
+  return runtime.call(takeOp, [input], { positions: positionsIn(input, index) });
+}
+
+interface PutAttributes {
+  readonly positions: Tensor;
+  readonly accumulate: boolean;
+}
+
+function writeFlat(out: Tensor, source: Tensor, { positions, accumulate }: PutAttributes): void {
+  onRowMajor(out, (x) => {
+    const layout = { outer: 1, size: x.numel(), inner: 1 };
+    putElements(x, layout, positions, "rows", source.contiguous(), positions.numel(), accumulate ? "add" : "set");
+  });
+}
+
+const putOp = defineOp<PutAttributes>({
+  name: "put",
+  run([x, source], attributes) {
+    const out = runtime.withoutGrad(() => x!.clone());
+    writeFlat(out, source!, attributes);
+    return out;
+  },
+  into(out, [x, source], attributes) {
+    runtime.withoutGrad(() => {
+      if (out !== x) out.copy_(x!);
+      writeFlat(out, source!.storage === out.storage ? source!.clone() : source!, attributes);
+    });
+  },
+  backward([g], saved) {
+    const { positions, accumulate } = saved.attributes;
+    const gx = saved.needs(0) ? (accumulate ? g! : put(g!, positions, runtime.full(positions.shape, 0, g!.dtype), false)) : null;
+    return [gx, saved.needs(1) ? take(g!, positions).reshape(saved.inputShape(1)) : null];
+  },
+});
+
+function putArguments(
+  x: Tensor,
+  index: Tensor,
+  source: Tensor,
+  options: { accumulate?: boolean } | boolean | undefined,
+): PutAttributes {
+  if (index.dtype.key !== "i64")
+    throw new DTypeError(`put_(): Expected a long tensor for index, but got ${dtypeLabel(index.dtype)}`);
+  if (x.dtype !== source.dtype)
+    throw new DTypeError(
+      `put_(): self and source expected to have the same dtype, but got self.dtype = ${dtypeLabel(x.dtype)} and source.dtype = ${dtypeLabel(source.dtype)}`,
+    );
+  if (source.numel() !== index.numel())
+    throw new IndexError(
+      `put_(): Expected source and index to have the same number of elements, but got source.numel() = ${source.numel()}, index.numel() = ${index.numel()}`,
+    );
+  const accumulate = typeof options === "boolean" ? options : (options?.accumulate ?? false);
+  return { positions: positionsIn(x, index), accumulate };
+}
+
+/** `input` with the elements of `source` at positions of the flattened tensor; with `accumulate` they are added. As `torch.put`. */
+export function put(input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean): Tensor {
+  return runtime.call(putOp, [input, source], putArguments(input, index, source, options));
+}
+
+/**
+ * The elements at `indices` along `dim`; index and tensor are broadcast in the other dimensions; without `dim` both are flattened. As `torch.take_along_dim`,
+ * for the results of `argmax` and `argsort`.
+ */
+export function takeAlongDim(
+  input: Tensor,
+  indices: Tensor,
+  dim?: number | null | ({ dim?: number | null } & OutOption),
+): Tensor {
+  const d = typeof dim === "object" && dim !== null ? dim.dim : dim;
+  const out = typeof dim === "object" && dim !== null ? dim.out : undefined;
+  if (indices.dtype.key !== "i64")
+    throw new DTypeError(
+      `torch.take_along_dim(): dtype of indices should be Long but got ${dtypeLabel(indices.dtype)}`,
+      "convert it: indices.long()",
+    );
+  if (d === undefined || d === null) return gather(input.reshape([-1]), 0, indices.reshape([-1]), { out });
+  if (input.shape.length !== indices.shape.length)
+    throw new ShapeError(
+      `torch.take_along_dim(): input and indices should have the same number of dimensions, but got ${input.shape.length} dimensions for input, and ${indices.shape.length} dimensions for indices`,
+    );
+  const axis = wrapDim(d, input.shape.length);
+  const without = (shape: readonly number[]): number[] => shape.map((n, k) => (k === axis ? 1 : n));
+  const common = broadcastShapes(without(input.shape), without(indices.shape));
+  const withSize = (size: number): number[] => common.map((n, k) => (k === axis ? size : n));
+  return gather(input.expand(withSize(input.shape[axis] ?? 1)), axis, indices.expand(withSize(indices.shape[axis] ?? 1)), {
+    out,
+  });
+}
+
+method("take", take);
+method("put", put);
+method("put_", (x: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean) =>
+  runtime.callInPlace(putOp, [x, source], putArguments(x, index, source, options)),
+);
+method("takeAlongDim", takeAlongDim);
