@@ -200,7 +200,7 @@ function withoutLeadingOnes(value: Tensor, rank: number): Tensor {
 }
 
 function setAt(x: Tensor, indices: Index | readonly Index[], value: Tensor | NumberLike | TensorData): Tensor {
-  const list = Array.isArray(indices) ? (indices as readonly Index[]) : [indices];
+  const list = (Array.isArray(indices) ? indices : [indices]) as readonly Index[];
   const { view, tensors } = runtime.recording([x]) ? parse(x, list) : runtime.withoutGrad(() => parse(x, list));
   const given: Tensor | NumberLike = runtime.isTensor(value) || isNumberLike(value) ? value : tensor(value as TensorData);
   if (tensors === null) {
