@@ -81,6 +81,10 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
           : [index];
     return input.at(...list.map((v) => decode.value(v)));
   }
+  // PyTorch's samples give the table before the indices
+  if (op === "nn.functional.embedding" || op === "nn.functional.embedding_bag") {
+    return api.call(op, [args[1]!, args[0]!, ...args.slice(2)], kwargs, decode);
+  }
   if (op === "slice") {
     requireMethod(api, "at");
     const [input, dim = 0, start = null, end = null, step = 1] = args as [

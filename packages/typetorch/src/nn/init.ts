@@ -1,9 +1,10 @@
 /**
  * Initialisers: they fill a tensor in place, without recording, and return it. From the same seed they draw the same numbers as PyTorch's.
  */
+import { float64 } from "../core/dtype.ts";
 import { ShapeError, ValueError } from "../core/errors.ts";
 import { erf } from "../core/special.ts";
-import { eye, noGrad, randperm } from "../tensor/index.ts";
+import { empty, eye, tensor as fromNumbers, noGrad, randperm } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Trailing, trailing } from "../core/trailing.ts";
 
@@ -236,6 +237,51 @@ export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: 
     }
     return tensor;
   });
+}
+
+/**
+ * A matrix with orthonormal rows or columns (whichever are fewer), times `gain`; further dimensions count as columns. Throws {@link ShapeError} unless at least
+ * 2-d.
+ * @source Saxe et al. 2013, arXiv:1312.6120   @see torch.nn.init.orthogonal_
+ */
+export function orthogonal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
+  const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
+  if (tensor.shape.length < 2) throw new ShapeError("Only tensors with 2 or more dimensions are supported");
+  if (tensor.numel() === 0) return tensor;
+  const rows = tensor.shape[0]!;
+  const columns = tensor.numel() / rows;
+  return noGrad(() => {
+    const drawn = empty([rows, columns], { dtype: tensor.dtype }).normal_(0, 1);
+    const tall = Float64Array.from((rows < columns ? drawn.t() : drawn).contiguous().to(float64).data as Float64Array);
+    const height = Math.max(rows, columns);
+    const width = Math.min(rows, columns);
+    orthonormalize(tall, height, width);
+    const q = fromNumbers([...tall], { dtype: float64 })
+      .view(height, width)
+      .to(tensor.dtype);
+    tensor.copy_((rows < columns ? q.t() : q).reshape(tensor.shape)).mul_(gain);
+    return tensor;
+  });
+}
+
+/** Makes the columns of a row-major matrix orthonormal, each against those before: the Q of its QR decomposition with a positive diagonal of R. */
+function orthonormalize(matrix: Float64Array, height: number, width: number): void {
+  const dot = (a: number, b: number) => {
+    let sum = 0;
+    for (let i = 0; i < height; i++) sum += matrix[i * width + a]! * matrix[i * width + b]!;
+    return sum;
+  };
+  for (let k = 0; k < width; k++) {
+    // Twice: the second pass takes away what rounding left of the first.
+    for (let pass = 0; pass < 2; pass++) {
+      for (let j = 0; j < k; j++) {
+        const share = dot(j, k);
+        for (let i = 0; i < height; i++) matrix[i * width + k]! -= share * matrix[i * width + j]!;
+      }
+    }
+    const size = Math.sqrt(dot(k, k));
+    for (let i = 0; i < height; i++) matrix[i * width + k]! /= size;
+  }
 }
 
 /** Distribution function of the standard normal. */

@@ -213,3 +213,29 @@ test("recurrent layers are differentiable twice", () => {
     assert.ok(Math.abs(numeric - exact) < 1e-6 * Math.max(1, Math.abs(exact)), `${layer.getName()}: ${numeric} and ${exact}`);
   }
 });
+
+test("weight norm can be taken away, with the value it had", () => {
+  const layer = nn.utils.weightNorm(new nn.Linear(3, 2), { dim: 0 });
+  assert.deepEqual([...layer.stateDict().keys()], ["bias", "weight_g", "weight_v"]);
+  torch.noGrad(() => (layer as unknown as { weightG: Tensor }).weightG.mul_(2));
+  const x = torch.ones(1, 3);
+  const before = layer.call(x).toArray();
+  layer.call(x).sum().backward();
+  nn.utils.removeWeightNorm(layer);
+  assert.deepEqual([...layer.stateDict().keys()].sort(), ["bias", "weight"]);
+  assert.deepEqual(layer.call(x).toArray(), before);
+});
+
+test("spectral norm brings the largest singular value to 1", () => {
+  const layer = nn.utils.spectralNorm(new nn.Linear(2, 2, { bias: false }), { nPowerIterations: 50 });
+  torch.noGrad(() =>
+    (layer as unknown as { weightOrig: Tensor }).weightOrig.copy_(
+      torch.tensor([
+        [3, 0],
+        [0, 1],
+      ]),
+    ),
+  );
+  const y = layer.call(torch.tensor([[1, 1]])).toArray() as number[][];
+  assert.ok(Math.abs(y[0]![0]! - 1) < 1e-5 && Math.abs(y[0]![1]! - 1 / 3) < 1e-5);
+});

@@ -1,7 +1,7 @@
 /**
  * Enlarging and shrinking images. Every mode but `area` works on one dimension after the other: an output element is a sum of a few input elements with fixed weights.
  */
-import { bfloat16, float16, float32, float64, int64 } from "../../core/dtype.ts";
+import { float64, int64 } from "../../core/dtype.ts";
 import { NotSupportedError, ValueError } from "../../core/errors.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../../ops/nn/index.ts";
 import { empty, tensor } from "../../tensor/index.ts";
@@ -70,14 +70,12 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
   const factors = scaleFactor === null ? null : expandSize(scaleFactor, spatial);
   const sizes = size === null ? factors!.map((f, d) => Math.floor(input.shape[2 + d]! * f)) : [...expandSize(size, spatial)];
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][spatial - 1]!(input, sizes);
-  // Half-precision images are mixed in float32 and rounded once.
-  const half = input.dtype === float16 || input.dtype === bfloat16;
-  let out = half ? input.to(float32) : input;
+  let out = input;
   for (let d = 0; d < spatial; d++) {
     const factor = factors === null || options.recomputeScaleFactor ? null : factors[d]!;
     out = resample(out, 2 + d, sizes[d]!, factor, mode, options.alignCorners ?? false);
   }
-  return half ? out.to(input.dtype) : out;
+  return out;
 }
 
 /**

@@ -2,3 +2,5 @@
 export { type ClipGradNormOptions, clipGradNorm_, clipGradValue_ } from "./clipGrad.ts";
 export { parametersToVector, vectorToParameters } from "./convertParameters.ts";
 export * as rnn from "./rnn.ts";
+export { removeSpectralNorm, spectralNorm } from "./spectralNorm.ts";
+export { removeWeightNorm, weightNorm } from "./weightNorm.ts";
