@@ -81,8 +81,9 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
           : [index];
     return input.at(...list.map((v) => decode.value(v)));
   }
-  // PyTorch's samples give the table before the indices
-  if (op === "nn.functional.embedding" || op === "nn.functional.embedding_bag") {
+  // PyTorch's own samples give the table before the indices
+  const tableFirst = op === "nn.functional.embedding" || op === "nn.functional.embedding_bag";
+  if (tableFirst && c.T[(args[0] as { $t: number }).$t]!.d.includes("f")) {
     return api.call(op, [args[1]!, args[0]!, ...args.slice(2)], kwargs, decode);
   }
   if (op === "slice") {
