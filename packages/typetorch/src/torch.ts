@@ -27,6 +27,7 @@ export {
 } from "./core/dtype.ts";
 export * from "./core/errors.ts";
 export { type PrintOptions, setPrintoptions } from "./core/format.ts";
+export { Generator } from "./core/random/generator.ts";
 export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
 export * as nn from "./nn/index.ts";

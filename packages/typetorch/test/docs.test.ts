@@ -180,7 +180,7 @@ import { ${exportsOf("utils.data")} } from "typetorch/utils/data";
 const { nn, optim } = torch;
 const F = torch.nn.functional;
 const { ${exportsOf("optim.lrScheduler")} } = torch.optim.lrScheduler;
-const x = torch.randn(5, 4);
+let x = torch.randn(5, 4);
 const model = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 3));
 const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
 const images = torch.rand(20, 4);
@@ -188,6 +188,7 @@ const labels = torch.randint(0, 3, [20]);
 const dataset = new TensorDataset(images, labels);
 const loader = new DataLoader(dataset, { batchSize: 5 });
 const lossFunction = new nn.CrossEntropyLoss();
+const loss = lossFunction.call(model.call(images), labels);
 `;
 const declaration = 'declare function __check(value: unknown, promise: string, form: "value" | "declared" | "printed"): void;';
 examples.forEach((example, i) => {

@@ -75,9 +75,6 @@ export interface Printable {
 
 /**
  * The text of a tensor: `repr(tensor)` of PyTorch 1.13.
- *
- * @example
- * formatTensor({ shape: [2], dtype: float32, get: (i) => i / 2 }); // "tensor([0.0000, 0.5000])"
  */
 export function formatTensor(tensor: Printable, options: PrintOptions = printOptions): string {
   const { shape, dtype, device = "cpu" } = tensor;

@@ -17,7 +17,8 @@ const MASK64 = (1n << 64n) - 1n;
  * both directions.
  *
  * @example
- * const generator = new Generator().manualSeed(0);
+ * const generator = new torch.Generator().manualSeed(0);
+ * torch.rand(3, { generator }) // tensor([0.4963, 0.7682, 0.0885])
  */
 export class Generator {
   /** The device whose tensors it fills. */

@@ -6,8 +6,8 @@ import { pythonTypeName } from "../pythonFormat.ts";
  * Modules by name. The names are the state_dict keys as they are; order is that of insertion. It cannot be called.
  * @see torch.nn.ModuleDict
  * @example
- * const heads = new nn.ModuleDict({ boxes: new nn.Linear(8, 4), scores: new nn.Linear(8, 2) });
- * const out = heads.get("boxes").call(x);
+ * const heads = new nn.ModuleDict({ boxes: new nn.Linear(4, 4), scores: new nn.Linear(4, 2) });
+ * const out = heads.get("boxes").call(x); // (5, 4)
  */
 export class ModuleDict<M extends AnyModule = Module> extends Module<readonly unknown[], unknown> {
   private readonly entriesByName = new Map<string, M>();
