@@ -466,6 +466,7 @@ record("where", lambda a, c, b: torch.where(c, a, b), ints(5), bools(5), floats(
 record("index_put", torch.index_put, floats(4, 5), (torch.tensor([0, 2]), torch.tensor([1, 1])), floats(2), accumulate=True)
 
 # convolution, pooling, normalisation
+table_first = lambda weight, index, **kwargs: F.embedding(index, weight, **kwargs)  # the order of PyTorch's own samples
 for dtype in FLOATS:
     m = lambda *s: floats(*s, dtype=dtype)
     for kwargs in ({}, {"padding": 1}, {"stride": 2, "padding": 1}, {"padding": 2, "dilation": 2}):
@@ -493,8 +494,8 @@ for dtype in FLOATS:
         record(name, getattr(torch, name), leaf(floats(5, 3, 4, dtype=dtype).detach().permute(1, 2, 0)), 0)
         record(name, getattr(torch, name), m(2, 130), -1)
     record("nn.functional.softmin", F.softmin, m(4, 5), dim=1)
-    record("nn.functional.embedding", F.embedding, ints(3, 4, low=0, high=6), m(6, 5))
-    record("nn.functional.embedding", F.embedding, ints(7, low=0, high=6), m(6, 5), padding_idx=2)
+    record("nn.functional.embedding", table_first, m(6, 5), ints(3, 4, low=0, high=6))
+    record("nn.functional.embedding", table_first, m(6, 5), ints(7, low=0, high=6), padding_idx=2)
     target = ints(4, low=0, high=5)
     for kwargs in ({}, {"reduction": "sum"}, {"reduction": "none"}, {"label_smoothing": 0.1}, {"ignore_index": int(target[0])}, {"weight": floats(5, dtype=dtype, low=0.3, grad=False)}):
         record("nn.functional.cross_entropy", F.cross_entropy, m(4, 5), target, **kwargs)
@@ -574,7 +575,7 @@ refuse("mean", torch.mean, "could not infer output dtype|Input dtype must be eit
 refuse("nn.functional.conv2d", F.conv2d, "to have 3 channels, but got 2 channels", f(1, 2, 5, 5), f(4, 3, 3, 3))
 refuse("nn.functional.linear", F.linear, "mat1 and mat2 shapes cannot be multiplied", f(2, 3), f(5, 4))
 refuse("nn.functional.cross_entropy", F.cross_entropy, "Expected input batch_size \\(4\\) to match target batch_size \\(3\\)", f(4, 5), ints(3, low=0, high=5))
-refuse("nn.functional.embedding", F.embedding, "index out of range", torch.tensor([7]), f(6, 5))
+refuse("nn.functional.embedding", table_first, "index out of range", f(6, 5), torch.tensor([7]))
 refuse("bitwise_and", torch.bitwise_and, "not implemented for|not supported", f(3), f(3))
 refuse("gather", torch.gather, "Index tensor must have the same number of dimensions as input tensor", f(2, 3), 1, torch.tensor([0]))
 
