@@ -56,6 +56,7 @@ declare module "./tensor.ts" {
     readonly retainsGrad: boolean;
     /** The tensor in another dtype or on another device; itself when nothing changes. As `Tensor.to`. */
     to(target: DType | Device | string | Tensor | ToOptions, options?: ToOptions): Tensor;
+    to(device: Device | string, dtype: DType, options?: ToOptions): Tensor;
     type(dtype: DType): Tensor;
     typeAs(other: Tensor): Tensor;
     cpu(): Tensor;
@@ -139,7 +140,13 @@ function retainGrad(this: Tensor): void {
   node.retained.set(this.outputNr, this);
 }
 
-function to(this: Tensor, target: DType | Device | string | Tensor | ToOptions, options?: ToOptions): Tensor {
+function to(
+  this: Tensor,
+  target: DType | Device | string | Tensor | ToOptions,
+  second?: DType | ToOptions,
+  third?: ToOptions,
+): Tensor {
+  const options = second instanceof DType ? { ...third, dtype: second } : second;
   let dtype: DType | undefined = options?.dtype;
   let device: Device | string | undefined = options?.device;
   let copy = options?.copy ?? false;

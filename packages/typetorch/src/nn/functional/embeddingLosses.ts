@@ -96,8 +96,8 @@ export function tripletMarginLoss(
 }
 
 export interface TripletMarginWithDistanceOptions extends MarginOptions {
-  /** Default: {@link pairwiseDistance}. */
-  distanceFunction?: ((a: Tensor, b: Tensor) => Tensor) | null;
+  /** A function or a module. Default: {@link pairwiseDistance}. */
+  distanceFunction?: ((a: Tensor, b: Tensor) => Tensor) | { call(a: Tensor, b: Tensor): Tensor } | null;
   /** Take the distance of positive and negative where it is smaller. Default: false. */
   swap?: boolean;
 }
@@ -113,7 +113,8 @@ export function tripletMarginWithDistanceLoss(
   options: TripletMarginWithDistanceOptions = {},
 ): Tensor {
   const { margin = 1, swap = false, reduction = "mean" } = options;
-  const distance = options.distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
+  const given = options.distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
+  const distance = typeof given === "function" ? given : (a: Tensor, b: Tensor) => given.call(a, b);
   const near = distance(anchor, positive);
   let far = distance(anchor, negative);
   if (swap) far = minimum(far, distance(positive, negative));

@@ -118,8 +118,6 @@ export class TripletMarginWithDistanceLoss extends Loss<[anchor: Tensor, positiv
   }
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { distanceFunction, margin, swap, reduction } = this;
-    const distance =
-      typeof distanceFunction === "function" ? distanceFunction : (x1: Tensor, x2: Tensor) => distanceFunction.call(x1, x2);
-    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction: distance, margin, swap, reduction });
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { distanceFunction, margin, swap, reduction });
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Products added to a tensor: `addmm`, `addmv`, `addr`, `baddbmm`, `addbmm`.
  */
+import { bool } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import { formatShape } from "../../core/shape.ts";
@@ -38,19 +39,13 @@ declare module "../../tensor/tensor.ts" {
 
 /** `beta * input + alpha * product`, with the input broadcast to the product. */
 function combine(name: string, input: Tensor, product: Tensor, options: AddProductOptions = {}): Tensor {
-  const beta = numberOf(options.beta ?? 1);
-  const alpha = numberOf(options.alpha ?? 1);
+  // PyTorch converts the factors to an integer type
+  const factor = (value: NumberLike | undefined): number =>
+    product.dtype.isFloatingPoint ? numberOf(value ?? 1) : Math.trunc(numberOf(value ?? 1));
+  const beta = factor(options.beta);
+  const alpha = factor(options.alpha);
   if (input.dtype !== product.dtype) {
     throw new DTypeError(`self and mat2 must have the same dtype`, `${name} got ${input.dtype} and ${product.dtype}`);
-  }
-  if (!product.dtype.isFloatingPoint) {
-    for (const [label, value] of [
-      ["beta", beta],
-      ["alpha", alpha],
-    ] as const) {
-      if (!Number.isInteger(value))
-        throw new DTypeError(`For integral input tensors, argument ${label} must not be a floating point number.`);
-    }
   }
   const expanded = input.expand(product.shape);
   const scaled = alpha === 1 ? product : product.mul(alpha);
@@ -73,9 +68,16 @@ export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: AddPro
   if (vec1.shape.length !== 1) throw new ShapeError(`addr: Expected 1-D argument vec1, but got ${vec1.shape.length}-D`);
   if (vec2.shape.length !== 1) throw new ShapeError(`addr: Expected 1-D argument vec2, but got ${vec2.shape.length}-D`);
   const product = vec1.unsqueeze(1).mul(vec2.unsqueeze(0));
-  const beta = numberOf(options?.beta ?? 1);
-  const alpha = numberOf(options?.alpha ?? 1);
-  const result = beta === 0 ? product.mul(alpha) : input.mul(beta).add(product.mul(alpha));
+  const factor = (label: "alpha" | "beta"): number | boolean => {
+    const value = numberOf(options?.[label] ?? 1);
+    if (input.dtype === bool && product.dtype === bool) return value !== 0;
+    if (!Number.isInteger(value) && !input.dtype.isFloatingPoint && !product.dtype.isFloatingPoint)
+      throw new DTypeError(`For integral input tensors, argument ${label} must not be a floating point number.`);
+    return value;
+  };
+  const beta = factor("beta");
+  const alpha = factor("alpha");
+  const result = beta === 0 || beta === false ? product.mul(alpha) : input.mul(beta).add(product.mul(alpha));
   return options?.out ? options.out.copy_(result) : result;
 }
 /** `beta * input + alpha * (batch1 @ batch2)` for batches, as `torch.baddbmm`. */
@@ -84,7 +86,7 @@ export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?:
 }
 /** `beta * input + alpha * Σ (batch1 @ batch2)`, as `torch.addbmm`. */
 export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor {
-  return combine("addbmm", input, bmm(batch1, batch2).sum(0), options);
+  return combine("addbmm", input, bmm(batch1, batch2).sum(0, { dtype: batch1.dtype }), options);
 }
 
 const forms = { addmm, addmv, addr, baddbmm, addbmm };

@@ -115,16 +115,18 @@ export function t(x: Tensor): Tensor {
 
 /** Dimensions moved to other places, the rest in order, as `torch.movedim`. */
 export function movedim(x: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
-  const from = (typeof source === "number" ? [source] : source).map((d) => wrapDim(d, x.shape.length));
-  const to = (typeof destination === "number" ? [destination] : destination).map((d) => wrapDim(d, x.shape.length));
+  const givenFrom = typeof source === "number" ? [source] : source;
+  const givenTo = typeof destination === "number" ? [destination] : destination;
+  const from = givenFrom.map((d) => wrapDim(d, x.shape.length));
+  const to = givenTo.map((d) => wrapDim(d, x.shape.length));
   const list = (dims: readonly number[]): string => `[${dims.join(", ")}]`;
   if (from.length !== to.length) {
     throw new ShapeError(
-      `movedim: Invalid source or destination dims: source (${list(from)} dims) should contain the same number of dims as destination (${list(to)} dims)`,
+      `movedim: Invalid source or destination dims: source (${list(givenFrom)} dims) should contain the same number of dims as destination (${list(givenTo)} dims)`,
     );
   }
-  if (new Set(from).size !== from.length) throw new ShapeError(`movedim: repeated dim in \`source\` (${list(from)})`);
-  if (new Set(to).size !== to.length) throw new ShapeError(`movedim: repeated dim in \`destination\` (${list(to)})`);
+  if (new Set(from).size !== from.length) throw new ShapeError(`movedim: repeated dim in \`source\` (${list(givenFrom)})`);
+  if (new Set(to).size !== to.length) throw new ShapeError(`movedim: repeated dim in \`destination\` (${list(givenTo)})`);
   const dims: number[] = new Array(x.shape.length).fill(-1);
   from.forEach((d, i) => {
     dims[to[i]!] = d;
@@ -171,6 +173,7 @@ export const transposeProperties: Record<string, (x: Tensor) => Tensor> = {
       x.shape.map((_, i) => x.shape.length - 1 - i),
     ),
   mT(x) {
+    if (x.shape.length === 0) return t(x); // PyTorch 1.13 takes a number for a matrix
     if (x.shape.length < 2)
       throw new ShapeError(`tensor.mT is only supported on matrices or batches of matrices. Got ${x.shape.length}-D tensor.`);
     return transpose(x, -2, -1);
@@ -184,6 +187,7 @@ export const transposeProperties: Record<string, (x: Tensor) => Tensor> = {
     return t(x);
   },
   mH(x) {
+    if (x.shape.length === 0) return t(x);
     if (x.shape.length < 2)
       throw new ShapeError(`tensor.mH is only supported on matrices or batches of matrices. Got ${x.shape.length}-D tensor.`);
     return transpose(x, -2, -1);
