@@ -60,12 +60,17 @@ const inputGradientOp: Op<InputGradient> = defineOp<InputGradient>({
   backward([gg], saved) {
     const geometry = saved.attributes;
     return [
-      saved.needs(0) ? runtime.call(convOp, [gg!, saved.input(1)], geometry) : null,
+      // With an output padding of a stride or more the windows do not end with the last element of the input.
+      saved.needs(0) ? cropped(runtime.call(convOp, [gg!, saved.input(1)], geometry), saved.inputShape(0)) : null,
       saved.needs(1) ? runtime.call(weightGradientOp, [saved.input(0), gg!], { ...geometry, shape: saved.inputShape(1) }) : null,
       saved.needs(2) ? sumOverAllBut1(gg!) : null,
     ];
   },
 });
+
+function cropped(x: Tensor, shape: readonly number[]): Tensor {
+  return shape.reduce<Tensor>((y, n, d) => (y.shape[d] === n ? y : y.narrow(d, 0, n)), x);
+}
 
 /** (g, x) -> gradient of the weight, whose shape is in the attributes. */
 const weightGradientOp: Op<InputGradient> = defineOp<InputGradient>({

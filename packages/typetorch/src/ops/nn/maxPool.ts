@@ -153,6 +153,11 @@ export function batched(name: string, rank: number, x: Tensor): { x: Tensor; sin
     );
   }
   const sizes = x.shape.slice(x.shape.length - rank - 1);
+  if (rank === 3 && sizes.some((n) => n === 0)) {
+    throw new ShapeError(
+      `${name}: Expected input's non-batch dimensions to have positive length, but input has a shape of ${formatShape(x.shape)}`,
+    );
+  }
   if (sizes.some((n) => n === 0)) {
     throw new ShapeError(
       `${name}(): Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got: ${formatShape(x.shape)}`,
