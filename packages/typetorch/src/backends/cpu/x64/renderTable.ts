@@ -554,6 +554,23 @@ export function precedes(c: Code, op: "gt" | "lt", type: ScalarType, a: Value, b
     boolOp(c, "andn", compareWith(c, "unordered", type, b, b), compareWith(c, "unordered", type, a, a)),
   );
 }
+/** The same where b came earlier: lanes where a takes its place, ties going to b. */
+export function replaces(c: Code, op: "gt" | "lt", type: ScalarType, a: Value, b: Value): Virtual {
+  if (type !== "f32" && type !== "f64") return precedes(c, op, type, a, b);
+  // a is not (at most, at least) b, true for a NaN too, and b is no NaN
+  const bytes = c.bytesOf(type);
+  const [x, y] = op === "gt" ? [a, b] : [b, a];
+  const number = c.register(b, bytes);
+  const name: InstructionName = `vcmp${suffix(type)}`;
+  if (!c.avx512) {
+    const taken = c.v(name, bytes, c.register(x, bytes), c.operand(y, bytes), predicates.nle);
+    return c.boolFrom(c.v("vandps", bytes, taken, c.v(name, bytes, number, number, predicates.ordered)), sizeOf[type]);
+  }
+  const mask = c.k(name, number, number, predicates.ordered);
+  const d = new Virtual("k", 8);
+  c.put(new Instruction(name, [d, c.register(x, bytes), c.operand(y, bytes), predicates.nle], { mask }));
+  return d;
+}
 /** Lanes where a and b are equal, NaN equal to NaN. */
 export function sameRank(c: Code, type: ScalarType, a: Value, b: Value): Virtual {
   const equal = renderTable.eq(c, "bool", [a, b], type) as Virtual;

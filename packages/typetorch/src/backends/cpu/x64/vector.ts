@@ -13,7 +13,7 @@ import { Code, Constant, isNumber, type Known, sizeOf, Unsupported, type Value, 
 import { Graph, type LoopStep, type Node, type Step } from "./graph.ts";
 import { Block, Instruction, LoopBlock, Place, View, Virtual } from "./machine.ts";
 import { Label, type Memory, ptr, rax, rcx, rdi } from "./registers.ts";
-import { choose, extreme, multiply, precedes, type Renderer, renderTable, sameRank, scale } from "./renderTable.ts";
+import { choose, extreme, multiply, precedes, replaces, type Renderer, renderTable, sameRank, scale } from "./renderTable.ts";
 
 /** Machine code for a loop kernel, to be called with its argument block in rdi; null when it uses a primitive that has no instructions here. */
 export function compileLoops(kernel: LoopKernel, level: "avx2" | "avx512"): Uint8Array | null {
@@ -530,26 +530,31 @@ class Compiler {
     const fromOutside = c.lanes > 1 && this.partials?.has(s.ids[0]!) === true;
     const types = s.ids.map((id) => this.accumulators.get(id)!.type);
     const values = s.values.map((v) => this.value(v));
-    this.combine(s.op, types, registers, values, fromOutside ? c.active : null);
+    this.combine(s.op, types, registers, values, fromOutside ? c.active : null, true);
   }
 
-  /** registers = registers op values, in the lanes of `active`. */
+  /** registers = registers op values, in the lanes of `active`. `inOrder`: the values come later than what the registers hold (argmax and argmin). */
   private combine(
     op: CombineOp,
     types: readonly ScalarType[],
     registers: readonly Virtual[],
     values: readonly Value[],
     active: Virtual | null,
+    inOrder = false,
   ): void {
     const { c } = this;
     const [type] = types as [ScalarType];
     const [a] = registers as [Virtual];
     const [x] = values as [Value];
     if (op === "argmax" || op === "argmin") {
-      const better = precedes(c, op === "argmax" ? "gt" : "lt", type, x, a);
-      const earlier = render.lt(c, "bool", [values[1]!, registers[1]!], "i64");
-      const tie = render.and(c, "bool", [sameRank(c, type, x, a), earlier], "bool");
-      let take = render.or(c, "bool", [better, tie], "bool");
+      const order = op === "argmax" ? "gt" : "lt";
+      let take: Value;
+      if (inOrder) take = replaces(c, order, type, x, a);
+      else {
+        const earlier = render.lt(c, "bool", [values[1]!, registers[1]!], "i64");
+        const tie = render.and(c, "bool", [sameRank(c, type, x, a), earlier], "bool");
+        take = render.or(c, "bool", [precedes(c, order, type, x, a), tie], "bool");
+      }
       if (active !== null) take = render.and(c, "bool", [take, active], "bool");
       const first = choose(c, type, take, x, a);
       const second = choose(c, "i64", take, values[1]!, registers[1]!);
