@@ -23,8 +23,9 @@ const blockAddress = native === null ? 0 : native.addressOf(block.buffer);
 export function install(
   kernel: LoopKernel,
   level: Level,
+  options: { streaming?: boolean } = {},
 ): ((addresses: readonly number[], ints: readonly number[], params?: readonly number[]) => void) | null {
-  const code = compileLoops(kernel, level);
+  const code = compileLoops(kernel, level, options);
   if (code === null || native === null) return null;
   const address = native.installCode(code);
   return (addresses, ints, params = []) => {

@@ -1,10 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DType, dtypes, float16, float32, int32, int64 } from "../../src/core/dtype.ts";
-import { computeType, constant, param } from "../../src/ir/expr.ts";
+import { type DType, dtypes, float16, float32, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
+import { computeType, constant, input, param } from "../../src/ir/expr.ts";
 import { extent, type Int, index, load, local, type LoopKernel, LoopVar } from "../../src/ir/loops.ts";
-import { levels } from "./kernels.ts";
-import { compareTargets, mapOperands, type Operands, Random, randomMap, randomRow, rowOperands } from "./randomKernels.ts";
+import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
+import type { MapSpec } from "../../src/ir/spec.ts";
+import { addressOf, install, levels, native } from "./kernels.ts";
+import {
+  compareTargets,
+  difference,
+  fill,
+  mapOperands,
+  type Operands,
+  Random,
+  randomMap,
+  randomRow,
+  rowOperands,
+} from "./randomKernels.ts";
 
 const kernels = 400;
 
@@ -26,6 +38,34 @@ for (const level of levels) {
       assert.equal(compareTargets(r, c.kernel, level, layouts, [], true), "", `seed ${seed}: ${c.text}`);
     }
   });
+}
+
+for (const level of levels) {
+  for (const dtype of [float32, int64]) {
+    test(`${level}: results of ${dtype.name} stored past the caches are the same`, () => {
+      const type = computeType(dtype);
+      const spec: MapSpec = {
+        kind: "map",
+        name: "streamed",
+        inputs: [dtype, dtype],
+        outputs: [{ dtype, value: input(0, type).add(input(1, type)) }],
+        params: 0,
+        compiled: null,
+      };
+      const kernel = lowerMap(spec, 1, [1, 1, 1]);
+      const r = new Random(5);
+      for (const n of [0, 1, 15, 16, 17, 63, 64, 65, 130, 1000]) {
+        const buffers = [0, 1, 2].map(() => new dtype.Array(n + 8));
+        for (const b of buffers) fill(r, b, dtype, true);
+        const guard = native!.guardedBuffer(4096 * 3, { at: "start" });
+        const view = new dtype.Array(guard.buffer, guard.byteOffset, n);
+        install(kernel, level, { streaming: true })!([addressOf(buffers[0]!), addressOf(buffers[1]!), guard.address], [n]);
+        install(kernel, level)!(buffers.map(addressOf), [n]);
+        assert.equal(difference(view, buffers[2]!.subarray(0, n) as TypedArray, dtype), -1);
+        guard.free();
+      }
+    });
+  }
 }
 
 /** Kernels that no template makes, over a table of `rows` rows of `width` elements. */

@@ -42,10 +42,10 @@ export class Compiled {
   private readonly itemsizes: readonly number[];
   private js: JsKernel | null;
 
-  constructor(kernel: LoopKernel) {
+  constructor(kernel: LoopKernel, streaming = false) {
     const normal = normalize(kernel);
     this.kernel = normal;
-    this.address = installKernel(normal);
+    this.address = installKernel(normal, streaming);
     this.js = this.address === 0 ? compileJs(normal) : null;
     this.ints = 1 + kernel.buffers.length;
     this.params = this.ints + kernel.ints;

@@ -41,9 +41,9 @@ export const native: Native | null = target === "js" ? null : openNative();
 /** Vector level of machine code. */
 export const level: "avx2" | "avx512" = target === "x64-avx512" ? "avx512" : "avx2";
 
-/** Machine code of a normalized kernel, installed; its address, or 0 where the js target must run it. */
-export function installKernel(kernel: LoopKernel): number {
+/** Machine code of a normalized kernel, installed; its address, or 0 where the js target must run it. `streaming` as in {@link compileLoops}. */
+export function installKernel(kernel: LoopKernel, streaming: boolean): number {
   if (native === null) return 0;
-  const code = compileLoops(kernel, level);
+  const code = compileLoops(kernel, level, { streaming });
   return code === null ? 0 : native.installCode(code);
 }

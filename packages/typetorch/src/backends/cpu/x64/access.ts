@@ -200,14 +200,15 @@ export function storeVector(c: Code, dtype: DType, at: Place, value: Value): voi
   }
   const four = vectorBytes(lanes * 4);
   const eight = vectorBytes(lanes * 8);
+  const streamed = c.streaming && active === null;
   switch (dtype.key) {
     case "f32":
     case "i32":
-      c.out("vmovups", at, active, c.register(value, four));
+      c.out(streamed ? "vmovntps" : "vmovups", at, active, c.register(value, four));
       return;
     case "f64":
     case "i64":
-      c.out("vmovupd", at, active, c.register(value, eight));
+      c.out(streamed ? "vmovntpd" : "vmovupd", at, active, c.register(value, eight));
       return;
     case "f16":
       c.out("vcvtps2ph", at, active, c.register(value, four), 0);

@@ -66,6 +66,8 @@ export class Code {
   boolBytes: 4 | 8 = 4;
   /** Lanes that exist in the last, partial vector; null when all do. */
   active: Virtual | null = null;
+  /** Whole vectors are stored past the caches. */
+  streaming = false;
   /** Bytes of the stack used by instructions written as functions. */
   reserve = 0;
 

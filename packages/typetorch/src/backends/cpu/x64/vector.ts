@@ -15,10 +15,17 @@ import { Block, Instruction, LoopBlock, Place, View, Virtual } from "./machine.t
 import { Label, type Memory, ptr, rax, rcx, rdi } from "./registers.ts";
 import { choose, extreme, multiply, precedes, replaces, type Renderer, renderTable, sameRank, scale } from "./renderTable.ts";
 
-/** Machine code for a loop kernel, to be called with its argument block in rdi; null when it uses a primitive that has no instructions here. */
-export function compileLoops(kernel: LoopKernel, level: "avx2" | "avx512"): Uint8Array | null {
+/**
+ * Machine code for a loop kernel, to be called with its argument block in rdi; null when it uses a primitive that has no instructions here. `streaming`: the
+ * vector loop's results go past the caches, for outputs that do not fit in them; the elements stored to must then begin at a multiple of 64 bytes.
+ */
+export function compileLoops(
+  kernel: LoopKernel,
+  level: "avx2" | "avx512",
+  options: { readonly streaming?: boolean } = {},
+): Uint8Array | null {
   try {
-    return new Compiler(kernel, level === "avx512").compile();
+    return new Compiler(kernel, level === "avx512", options.streaming ?? false).compile();
   } catch (error) {
     if (error instanceof Unsupported) return null;
     throw error;
@@ -61,9 +68,10 @@ class Compiler {
   private copy = 0;
   private readonly wideLanes: number;
 
-  constructor(kernel: LoopKernel, avx512: boolean) {
+  constructor(kernel: LoopKernel, avx512: boolean, streaming: boolean) {
     this.kernel = kernel;
     this.c = new Code(avx512);
+    this.c.streaming = streaming;
     this.graph = new Graph(kernel, avx512);
     this.wideLanes = avx512 ? 8 : 4;
   }
@@ -72,6 +80,7 @@ class Compiler {
     const { c } = this;
     this.chooseLanes(this.graph.steps);
     this.run(this.graph.steps, 1);
+    if (c.streaming) c.custom([], ({ asm }) => asm.sfence());
     assemble(c.asm, c.frames[0]!.block, c.reserve);
     return c.asm.finish();
   }
