@@ -47,7 +47,6 @@ const REORDERED: Record<string, (args: Json[]) => Json[]> = {
   where: ([input, condition, other]) => [condition!, input!, other!],
   polygamma: ([input, n]) => [n!, input!],
   "special.polygamma": ([input, n]) => [n!, input!],
-  "nn.functional.embedding": ([weight, index]) => [index!, weight!],
   einsum: ([operands, equation]) => [equation!, ...(operands as Json[])],
   sum_to_size: ([input, ...size]) => [input!, typeof size[0] === "number" ? size : size[0]!],
   arange: (args) => args,
