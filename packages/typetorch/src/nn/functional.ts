@@ -30,3 +30,7 @@ export * from "./functional/regressionLosses.ts";
 export * from "./functional/shuffle.ts";
 export { logSoftmax, type SoftmaxOptions, softmax, softmin } from "./functional/softmax.ts";
 export { maxUnpool1d, maxUnpool2d, maxUnpool3d, type MaxUnpoolOptions } from "./functional/unpool.ts";
+export { type FractionalMaxPoolOptions, fractionalMaxPool2d, fractionalMaxPool3d } from "./functional/fractionalMaxPool.ts";
+export { affineGrid, gridSample, type GridSampleOptions } from "./functional/gridSample.ts";
+export { oneHot } from "./functional/oneHot.ts";
+export { scaledDotProductAttention, type ScaledDotProductAttentionOptions } from "./functional/scaledDotProductAttention.ts";

@@ -11,6 +11,7 @@ export {
 export * as init from "./init.ts";
 export { type AnyModule, Module } from "./module.ts";
 export * from "./modules/activations.ts";
+export { AdaptiveLogSoftmaxWithLoss, type AdaptiveLogSoftmaxOptions } from "./modules/adaptiveLogSoftmax.ts";
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d } from "./modules/batchNorm.ts";
 export { Bilinear } from "./modules/bilinear.ts";
 export * from "./modules/classificationLosses.ts";
@@ -24,6 +25,7 @@ export { EmbeddingBag, type EmbeddingBagModuleOptions } from "./modules/embeddin
 export * from "./modules/embeddingLosses.ts";
 export { Flatten, Unflatten } from "./modules/flatten.ts";
 export { Fold, type FoldOptions, Unfold } from "./modules/fold.ts";
+export { FractionalMaxPool2d, FractionalMaxPool3d } from "./modules/fractionalMaxPool.ts";
 export { GroupNorm, type GroupNormOptions } from "./modules/groupNorm.ts";
 export { Identity } from "./modules/identity.ts";
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./modules/instanceNorm.ts";

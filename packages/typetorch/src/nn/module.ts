@@ -10,8 +10,9 @@ import { DType as DTypeClass, float16, float32, float64 } from "../core/dtype.ts
 import { ArgumentTypeError, AutogradError, NotSupportedError, type TorchError, ValueError } from "../core/errors.ts";
 import { Device } from "../core/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { withBackwardHooks } from "./backwardHooks.ts";
 import { deepcopyModule } from "./deepcopy.ts";
-import { type ForwardHook, type ForwardPreHook, ModuleHooks, type RemovableHandle } from "./hooks.ts";
+import { type BackwardHook, type ForwardHook, type ForwardPreHook, ModuleHooks, type RemovableHandle } from "./hooks.ts";
 import { attributeOfKey, keyOfAttribute } from "./naming.ts";
 import { Parameter, replaceData } from "./parameter.ts";
 import { pythonTypeName } from "./pythonFormat.ts";
@@ -368,6 +369,15 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Out = Ten
     return ModuleHooks.add(this[hooksKey].forward, hook, options.prepend ?? false);
   }
 
+  /**
+   * Runs `hook(module, gradInput, gradOutput)` when the gradients of the module's arguments have been computed; what it returns, if anything, takes the place of
+   * `gradInput`. Arguments and results that are not tensors have null gradients.
+   */
+  registerFullBackwardHook(hook: BackwardHook, options: { prepend?: boolean } = {}): RemovableHandle {
+    this[hooksKey] ??= new ModuleHooks();
+    return ModuleHooks.add(this[hooksKey].backward, hook, options.prepend ?? false);
+  }
+
   // Printing
 
   /** The name under which the module prints: that of its class. */
@@ -403,7 +413,11 @@ function callWithHooks(module: AnyModule, hooks: ModuleHooks, args: readonly unk
     const result = hook(module, given);
     if (result !== undefined && result !== null) given = Array.isArray(result) ? result : [result];
   }
-  let output = module.forward(...given);
+  const backward = [...hooks.backward.values()];
+  let output =
+    backward.length === 0
+      ? module.forward(...given)
+      : withBackwardHooks(module, backward, given, (args) => module.forward(...args));
   for (const hook of hooks.forward.values()) {
     const result = hook(module, given, output);
     if (result !== undefined && result !== null) output = result;

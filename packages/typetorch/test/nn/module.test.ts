@@ -239,3 +239,21 @@ test("spectral norm brings the largest singular value to 1", () => {
   const y = layer.call(torch.tensor([[1, 1]])).toArray() as number[][];
   assert.ok(Math.abs(y[0]![0]! - 1) < 1e-5 && Math.abs(y[0]![1]! - 1 / 3) < 1e-5);
 });
+
+test("a backward hook sees the gradients of arguments and results and may replace the former", () => {
+  const layer = new nn.Linear(2, 2, { bias: false });
+  torch.noGrad(() => layer.weight.copy_(torch.eye(2).mul(3)));
+  const seen: unknown[] = [];
+  const handle = layer.registerFullBackwardHook((module, gradInput, gradOutput) => {
+    seen.push(module, gradInput[0]!.toArray(), gradOutput[0]!.toArray());
+    return [gradInput[0]!.mul(10)];
+  });
+  const x = torch.ones(1, 2).requiresGrad_();
+  layer.call(x).sum().backward();
+  assert.deepEqual(seen, [layer, [[3, 3]], [[1, 1]]]);
+  assert.deepEqual(x.grad!.toArray(), [[30, 30]]);
+  handle.remove();
+  x.grad = null;
+  layer.call(x).sum().backward();
+  assert.deepEqual(x.grad!.toArray(), [[3, 3]]);
+});

@@ -1,4 +1,7 @@
+import { int64 } from "../../core/dtype.ts";
+import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
+import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 
@@ -64,4 +67,29 @@ export interface NormalizeOptions {
 export function normalize(input: Tensor, ...rest: Trailing<[p: number, dim: number, eps: number], NormalizeOptions>): Tensor {
   const { p = 2, dim = 1, eps = 1e-12 } = trailing<NormalizeOptions>(rest, ["p", "dim", "eps"]);
   return input.div(input.norm(p, dim, true).clamp({ min: eps }));
+}
+
+/**
+ * p-norms of the differences of all pairs of rows: (N, D) -> (N (N - 1) / 2), in the order (0, 1), (0, 2), …
+ * @see torch.nn.functional.pdist
+ */
+export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number }>): Tensor {
+  const { p = 2 } = trailing<{ p?: number }>(rest, ["p"]);
+  if (input.shape.length !== 2) {
+    throw new ShapeError(`pdist only supports 2D tensors, got: ${input.shape.length}D`);
+  }
+  if (p < 0) throw new ValueError("pdist only supports non-negative p values");
+  const rows = input.shape[0]!;
+  const count = (rows * (rows - 1)) / 2;
+  const first = empty([count], { dtype: int64 });
+  const second = empty([count], { dtype: int64 });
+  const [a, b] = [first.data as BigInt64Array, second.data as BigInt64Array];
+  let k = 0;
+  for (let i = 0; i < rows; i++) {
+    for (let j = i + 1; j < rows; j++, k++) {
+      a[k] = BigInt(i);
+      b[k] = BigInt(j);
+    }
+  }
+  return input.indexSelect(0, first).sub(input.indexSelect(0, second)).norm(p, -1);
 }
