@@ -25,6 +25,7 @@ export * from "./indexing/index.ts";
 export * from "./math/index.ts";
 export * from "./memory/index.ts";
 export * from "./random/index.ts";
+export * from "./movement/index.ts";
 export * from "./reduction/index.ts";
 export * from "./views/index.ts";
 export {

@@ -73,6 +73,8 @@ declare module "./tensor.ts" {
     /** Changes the shape of this tensor, keeping its first elements; new ones are undefined. As `Tensor.resize_`. */
     resize_(...shape: number[]): this;
     resize_(shape: readonly number[]): this;
+    /** {@link resize_} to the shape of another tensor, as `Tensor.resize_as_`. */
+    resizeAs_(template: Tensor): this;
     /** Whether the two are the same elements of the same memory. */
     isSetTo(other: Tensor): boolean;
     sharesStorageWith(other: Tensor): boolean;
@@ -248,6 +250,9 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   for (const [name, fn] of Object.entries(own)) define(name, fn);
   define("type", function (this: Tensor, dtype: DType) {
     return toDtype(this, dtype);
+  });
+  define("resizeAs_", function (this: Tensor, template: Tensor) {
+    return resize_.call(this, template.shape);
   });
   define("typeAs", function (this: Tensor, other: Tensor) {
     return toDtype(this, other.dtype);

@@ -7,6 +7,7 @@ import { resultType } from "../../core/promotion.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { defineOp } from "../op.ts";
+import { checkNoOverlap } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import type { OutOption } from "../unary.ts";
 import { slice } from "../views/select.ts";
@@ -87,6 +88,7 @@ export function cat(tensors: readonly Tensor[], dim: number | DimOption = 0): Te
   shape[d] = sizes.reduce((a, b) => a + b, 0);
   const attributes = { dim: d, sizes, shape, dtype: resultType(tensors) };
   const out = typeof dim === "number" ? undefined : dim.out;
+  if (out) checkNoOverlap(tensors, [out]);
   return out ? runtime.callOut(catOp, tensors, attributes, out) : runtime.call(catOp, tensors, attributes);
 }
 export { cat as concat, cat as concatenate };

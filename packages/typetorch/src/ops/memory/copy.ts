@@ -3,7 +3,7 @@
  */
 import { type DType, dtypes } from "../../core/dtype.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { broadcastShapes, formatShape, isContiguous, sameShape } from "../../core/shape.ts";
+import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from "../../core/shape.ts";
 import { type Expr, computeType, input } from "../../ir/expr.ts";
 import type { MapSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -12,12 +12,19 @@ import { defineOp } from "../op.ts";
 import { broadcastOperand, checkInternalOverlap, denseStridesLike, sumToShape } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 
+/** In which order elements lie: as in the source, row-major, or with the channels of (N, C, H, W) or (N, C, D, H, W) side by side. */
+export type MemoryFormat = "preserve" | "contiguous" | "channelsLast" | "channelsLast_3d";
+export const preserveFormat: MemoryFormat = "preserve";
+export const contiguousFormat: MemoryFormat = "contiguous";
+export const channelsLast: MemoryFormat = "channelsLast";
+export const channelsLast_3d: MemoryFormat = "channelsLast_3d";
+
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
-    /** A copy that the gradient flows through, as `Tensor.clone`. Keeps the order of the elements in memory unless `memoryFormat` is 'contiguous'. */
-    clone(options?: { memoryFormat?: "preserve" | "contiguous" }): Tensor;
-    /** The tensor itself when it is row-major, otherwise a row-major copy. */
-    contiguous(): Tensor;
+    /** A copy that the gradient flows through, as `Tensor.clone`. Keeps the order of the elements in memory unless `memoryFormat` says another. */
+    clone(options?: { memoryFormat?: MemoryFormat }): Tensor;
+    /** The tensor itself when it is row-major (or in the given format), otherwise a copy that is. */
+    contiguous(options?: { memoryFormat?: MemoryFormat }): Tensor;
     /** Copies the elements of `source`, which is broadcast and converted. */
     copy_(source: Tensor): this;
     /** @internal */
@@ -51,18 +58,34 @@ export function copyElements(out: Tensor, from: Tensor): void {
   runtime.backendOf(out).map(copySpec(from.dtype, out.dtype), out.shape, [broadcastOperand(from, out.shape)], [out], []);
 }
 
-const cloneOp = defineOp<{ preserve: boolean }>({
+const cloneOp = defineOp<{ format: MemoryFormat }>({
   name: "clone",
-  run([x], { preserve }) {
-    const dense = preserve && !isContiguous(x!.shape, x!.strides) && isDense(x!);
-    const out = dense
-      ? runtime.emptyStrided(x!.shape, denseStridesLike(x!.shape, x!.strides), x!.dtype)
-      : runtime.empty(x!.shape, x!.dtype);
+  run([x], { format }) {
+    const out = runtime.emptyStrided(x!.shape, stridesIn(format, x!), x!.dtype);
     copyElements(out, x!);
     return out;
   },
   backward: ([g]) => [g!],
 });
+
+/** Strides of a copy in the given order. */
+function stridesIn(format: MemoryFormat, x: Tensor): readonly number[] {
+  if (format === "channelsLast" || format === "channelsLast_3d") return channelsLastStrides(format, x.shape);
+  const dense = format === "preserve" && !isContiguous(x.shape, x.strides) && isDense(x);
+  return dense ? denseStridesLike(x.shape, x.strides) : contiguousStrides(x.shape);
+}
+
+/** (N, C, …) with the channels side by side. Throws for other ranks. */
+function channelsLastStrides(format: MemoryFormat, shape: readonly number[]): readonly number[] {
+  const rank = format === "channelsLast" ? 4 : 5;
+  if (shape.length !== rank)
+    throw new ShapeError(
+      `required rank ${rank} tensor to use ${format === "channelsLast" ? "channels_last" : "channels_last_3d"} format`,
+    );
+  const [n, c, ...space] = shape as [number, number, ...number[]];
+  const strides = contiguousStrides([n, ...space, c]);
+  return [strides[0]!, strides[rank - 1]!, ...strides.slice(1, -1)];
+}
 
 /** Whether the elements cover their memory once, without gaps, in some order. */
 export function isDense(x: { shape: readonly number[]; strides: readonly number[] }): boolean {
@@ -103,12 +126,18 @@ const copyOp = defineOp<null>({
 });
 
 /** A copy with its own memory, as `torch.clone`. */
-export function clone(input: Tensor, options?: { memoryFormat?: "preserve" | "contiguous" }): Tensor {
-  return runtime.call(cloneOp, [input], { preserve: options?.memoryFormat !== "contiguous" });
+export function clone(input: Tensor, options?: { memoryFormat?: MemoryFormat }): Tensor {
+  return runtime.call(cloneOp, [input], { format: options?.memoryFormat ?? "preserve" });
 }
 
-function contiguous(x: Tensor): Tensor {
-  return isContiguous(x.shape, x.strides) ? x : runtime.call(cloneOp, [x], { preserve: false });
+function contiguous(x: Tensor, options?: { memoryFormat?: MemoryFormat }): Tensor {
+  const format = options?.memoryFormat ?? "contiguous";
+  if (format === "channelsLast" || format === "channelsLast_3d") {
+    const strides = channelsLastStrides(format, x.shape);
+    if (x.shape.every((n, d) => n === 1 || strides[d] === x.strides[d])) return x;
+    return runtime.call(cloneOp, [x], { format });
+  }
+  return isContiguous(x.shape, x.strides) ? x : runtime.call(cloneOp, [x], { format: "contiguous" });
 }
 
 /** The elements converted to another dtype; the tensor itself when it has that dtype. @internal */

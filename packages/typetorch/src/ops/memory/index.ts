@@ -1,2 +1,2 @@
 export * from "./cat.ts";
-export { clone } from "./copy.ts";
+export { type MemoryFormat, channelsLast, channelsLast_3d, clone, contiguousFormat, preserveFormat } from "./copy.ts";

@@ -1,0 +1,174 @@
+/**
+ * Triangles of matrices: `tril`, `triu`, `trilIndices`, `triuIndices`.
+ */
+import { type DType, int64 } from "../../core/dtype.ts";
+import { ShapeError, ValueError } from "../../core/errors.ts";
+import { computeType, constant } from "../../ir/expr.ts";
+import { LoopVar, extent, index, load } from "../../ir/loops.ts";
+import type { LoopSpec } from "../../ir/spec.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type FactoryOptions, finish } from "../factory/options.ts";
+import { integers } from "../indexing/integers.ts";
+import { method } from "../methods.ts";
+import { type Op, defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import type { OutOption } from "../unary.ts";
+
+export interface TriangleOptions extends OutOption {
+  /** Diagonal up to which elements are kept: 0 the main one, above it positive. */
+  diagonal?: number;
+}
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link tril}. */
+    tril(diagonal?: number | TriangleOptions): Tensor;
+    tril_(diagonal?: number | TriangleOptions): this;
+    /** See {@link triu}. */
+    triu(diagonal?: number | TriangleOptions): Tensor;
+    triu_(diagonal?: number | TriangleOptions): this;
+  }
+}
+
+const specs = new Map<string, LoopSpec>();
+
+/** Integers: matrices, rows, columns, elements of a matrix, diagonal. */
+function triangleSpec(name: "tril" | "triu", dtype: DType): LoopSpec {
+  const key = `${name} ${dtype.key}`;
+  let spec = specs.get(key);
+  if (spec !== undefined) return spec;
+  const matrix = new LoopVar("matrix");
+  const row = new LoopVar("row");
+  const column = new LoopVar("column");
+  const terms = [
+    { loop: matrix, stride: { arg: 3 } },
+    { loop: row, stride: { arg: 2 } },
+    { loop: column, stride: 1 },
+  ];
+  const type = computeType(dtype);
+  const limit = index(row).add(extent({ arg: 4 }));
+  const kept = name === "tril" ? index(column).le(limit) : index(column).ge(limit);
+  spec = {
+    kind: "loops",
+    kernel: {
+      name,
+      buffers: [
+        { dtype, access: "read" },
+        { dtype, access: "write" },
+      ],
+      ints: 5,
+      params: 0,
+      body: [
+        {
+          kind: "loop",
+          loop: matrix,
+          extent: { arg: 0 },
+          vector: false,
+          body: [
+            {
+              kind: "loop",
+              loop: row,
+              extent: { arg: 1 },
+              vector: false,
+              body: [
+                {
+                  kind: "loop",
+                  loop: column,
+                  extent: { arg: 2 },
+                  vector: true,
+                  body: [
+                    {
+                      kind: "store",
+                      access: { buffer: 1, terms },
+                      value: load({ buffer: 0, terms }, type).where(kept, constant(0, type)),
+                    },
+                  ],
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+    compiled: null,
+  };
+  specs.set(key, spec);
+  return spec;
+}
+
+function triangle(name: "tril" | "triu") {
+  const op: Op<{ diagonal: number }> = defineOp<{ diagonal: number }>({
+    name,
+    run([x], { diagonal }) {
+      const out = runtime.empty(x!.shape, x!.dtype);
+      const rank = x!.shape.length;
+      const [rows, columns] = [x!.shape[rank - 2]!, x!.shape[rank - 1]!];
+      const n = out.numel();
+      if (n === 0) return out;
+      const source = runtime.withoutGrad(() => x!.contiguous());
+      const size = rows * columns;
+      const limited = Math.min(Math.max(diagonal, -rows), columns);
+      runtime.backendOf(out).loops(triangleSpec(name, x!.dtype), [source, out], [n / size, rows, columns, size, limited], [], {
+        extent: 0,
+        steps: [size, size],
+      });
+      return out;
+    },
+    backward: ([g], saved) => [runtime.call(op, [g!], saved.attributes)],
+  });
+  const attributesOf = (x: Tensor, diagonal: number | TriangleOptions | undefined): { diagonal: number } => {
+    if (x.shape.length < 2) throw new ShapeError(`${name}: input tensor must have at least 2 dimensions`);
+    return { diagonal: typeof diagonal === "object" ? (diagonal.diagonal ?? 0) : (diagonal ?? 0) };
+  };
+  const fn = (x: Tensor, diagonal?: number | TriangleOptions): Tensor => {
+    const attributes = attributesOf(x, diagonal);
+    const out = typeof diagonal === "object" ? diagonal.out : undefined;
+    return out ? runtime.callOut(op, [x], attributes, out) : runtime.call(op, [x], attributes);
+  };
+  method(name, fn);
+  method(`${name}_`, (x: Tensor, diagonal?: number | TriangleOptions) => runtime.callInPlace(op, [x], attributesOf(x, diagonal)));
+  return fn;
+}
+
+/**
+ * The lower triangle of matrices (…, rows, columns), the rest 0; `diagonal` says up to which diagonal. As `torch.tril`.
+ * @example
+ * torch.tril(torch.ones(2, 2)) // tensor([[1., 0.], [1., 1.]])
+ */
+export const tril = triangle("tril");
+/** The upper triangle of matrices (…, rows, columns), the rest 0; `diagonal` says from which diagonal. As `torch.triu`. */
+export const triu = triangle("triu");
+
+export interface TriangleIndicesOptions extends FactoryOptions {
+  offset?: number;
+}
+
+function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: number, column: number, k: number) => boolean) {
+  return (row: number, col: number, offset?: number | TriangleIndicesOptions, options?: FactoryOptions): Tensor => {
+    const o: TriangleIndicesOptions = typeof offset === "object" ? offset : { ...options, offset };
+    for (const [n, what] of [
+      [row, "row"],
+      [col, "col"],
+    ] as const) {
+      if (n < 0) throw new ValueError(`${what} must be non-negative, got${n}`, `${name} takes the sizes of a matrix`);
+    }
+    const k = o.offset ?? 0;
+    const rows: number[] = [];
+    const columns: number[] = [];
+    for (let i = 0; i < row; i++) {
+      for (let j = 0; j < col; j++) {
+        if (!kept(i, j, k)) continue;
+        rows.push(i);
+        columns.push(j);
+      }
+    }
+    const n = rows.length;
+    const made = integers([2, n], (at) => (at < n ? rows[at]! : columns[at - n]!));
+    return finish(made.toDtype(o.dtype ?? int64), o);
+  };
+}
+
+/** Row and column numbers of the lower triangle of a matrix, int64 (2, n). As `torch.tril_indices`. */
+export const trilIndices = triangleIndices("tril_indices", (row, column, k) => column - row <= k);
+/** Row and column numbers of the upper triangle of a matrix, int64 (2, n). As `torch.triu_indices`. */
+export const triuIndices = triangleIndices("triu_indices", (row, column, k) => column - row >= k);
