@@ -10,6 +10,7 @@ import { Dims, type StrideClass, strideClass } from "./layout.ts";
 import { lowerRow, rowHeaderInts, type RowStyle } from "./lowerRow.ts";
 import { allocate, release } from "./memory.ts";
 import { type SplitRow, splitRow } from "./splitRow.ts";
+import { level } from "./target.ts";
 
 /** Kernels of one specification by number of dimensions, style and stride classes; and its two halves once they were needed. */
 class RowKernels {
@@ -28,6 +29,9 @@ const blockElements = 32768;
 
 /** Neighbouring rows from which on reductions over an outer dimension are streamed: fewer fit in registers. */
 const streamedRows = 256;
+
+/** Rows of up to so many columns run in the lanes side by side, although their elements must be gathered then: that costs less than combining the lanes. */
+const fewColumns = level === "avx512" ? 20 : 4;
 
 const rows = new Dims();
 const columns = new Dims();
@@ -84,7 +88,8 @@ export function runRow(
   if (style === "columns") {
     if (columnTotal >= 2 * blockElements && runSplit(spec, kernels, style, blockElements, columnTotal, rowTotal, params)) return;
   } else {
-    const wide = rows.sizes[rows.count - 1]! >= streamedRows && columnTotal >= 16;
+    const last = rows.count - 1;
+    const wide = rows.sizes[last]! >= streamedRows && columnTotal >= 16 && rows.stride(0, last) === 1;
     const streamBlock = Math.min(Math.max(Math.ceil(columnTotal / 16), 32), 1024);
     if (wide && runSplit(spec, kernels, "stream", streamBlock, columnTotal, rowTotal, params)) return;
     const perBlock = Math.min(Math.max(Math.ceil(blockElements / rowTotal), 256), 1024);
@@ -96,7 +101,7 @@ export function runRow(
 /** Which loop runs in the vector lanes. */
 function styleFor(spec: RowSpec, rowTotal: number, columnTotal: number): RowStyle {
   if (columnTotal === 1) return "rows";
-  if (columnTotal <= 8 && rowTotal >= 64) return "rows";
+  if (columnTotal <= fewColumns && rowTotal >= 64) return "rows";
   for (let p = 0; p < spec.inputs.length; p++) {
     if (spec.inputs[p]!.along === "row") continue;
     if (columns.stride(p, columns.count - 1) === 1) return "columns";
