@@ -56,6 +56,11 @@ export interface Backend {
     params: readonly number[],
   ): void;
   /**
+   * `map` of contiguous operands of n > 0 elements: one or two inputs and one output, with no allocation on the way. `param` is the value of the one param that
+   * the kernel may have.
+   */
+  mapFlat(spec: MapSpec, n: number, a: Operand, b: Operand | null, out: Operand, param: number): void;
+  /**
    * All operands have the rank of the index space. `element` operands have shape `shape`; the dimensions in `columns` (ascending) are a row's columns, the others
    * the rows. `row` operands have size 1 (any stride) in the column dimensions, `column` operands size 1 in the row dimensions.
    */

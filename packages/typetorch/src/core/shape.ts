@@ -40,6 +40,16 @@ export function isContiguous(shape: Shape, strides: Shape): boolean {
   return true;
 }
 
+/** The number of elements of a row-major tensor whose strides are exactly those of a new one; 0 for other layouts and empty tensors. */
+export function rowMajorCount(shape: Shape, strides: Shape): number {
+  let n = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (strides[i] !== n) return 0;
+    n *= shape[i]!;
+  }
+  return n;
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   if (a === b) return true;
   if (a.length !== b.length) return false;

@@ -19,14 +19,14 @@ export function binary<F extends AnyAndAny | TensorAndAny | Binary>(
   definition: PointwiseDefinition,
   check?: (input: Tensor | NumberLike, other: Tensor | NumberLike) => void,
 ): F {
-  const op = definePointwise(definition, 2);
+  const { op } = definePointwise(definition, 2);
   const fn = (input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor => {
     check?.(input, other);
-    return op([input, other], undefined, options?.out);
+    return options?.out ? op.call([input, other], [], options.out) : op.two(input, other);
   };
   const inPlace = (input: Tensor, other: Tensor | NumberLike): Tensor => {
     check?.(input, other);
-    return op.inPlace([input, other]);
+    return op.twoInPlace(input, other);
   };
   for (const name of methodNames) {
     method(name, fn);

@@ -5,6 +5,7 @@ import type { Backend } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import type { NumberLike } from "../core/promotion.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { MapSpec } from "../ir/spec.ts";
 import type { Op } from "./op.ts";
 
 export interface Runtime {
@@ -16,6 +17,15 @@ export interface Runtime {
   callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor;
   /** The op's result is written to `out`, which is resized when its shape differs, and returned. */
   callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, out: Tensor): Tensor;
+  /** Whether an op on this tensor only has to run its kernel: no mode looks on, and nothing is recorded because of it. */
+  isPlain(x: Tensor): boolean;
+  /**
+   * A map of contiguous tensors of `n` elements into a new one like `x`: the short way for calls of which `isPlain` holds for all tensors. Without `y` the
+   * kernel's second operand is a param, if it has one.
+   */
+  mapFlat(spec: MapSpec, n: number, x: Tensor, y: Tensor | null, param: number, result: DType): Tensor;
+  /** The same over memory that is there: `out` counts as changed in place. */
+  mapFlatInto(spec: MapSpec, n: number, x: Tensor, y: Tensor | null, param: number, out: Tensor): Tensor;
   /** A new row-major tensor, contents undefined. */
   empty(shape: readonly number[], dtype: DType): Tensor;
   /** A new tensor with the given strides, which cover its memory without gaps. */

@@ -35,7 +35,7 @@ export interface UnaryDefinition {
 /** Declares `name(x)` and its methods `x.methodName()` and `x.methodName_()`. */
 export function unary(methodName: string, definition: UnaryDefinition): Unary {
   const { backward, forward, check } = definition;
-  const op: Pointwise = definePointwise(
+  const pointwise: Pointwise = definePointwise(
     {
       name: definition.name,
       gradName: definition.gradName,
@@ -51,8 +51,9 @@ export function unary(methodName: string, definition: UnaryDefinition): Unary {
     },
     1,
   );
-  const fn: Unary = (input, options) => op([input], undefined, options?.out);
+  const { op } = pointwise;
+  const fn: Unary = (input, options) => (options?.out ? op.call([input], [], options.out) : op.one(input));
   method(methodName, fn);
-  if (definition.inPlace !== false) method(`${methodName}_`, (input: Tensor) => op.inPlace([input]));
+  if (definition.inPlace !== false) method(`${methodName}_`, (input: Tensor) => op.oneInPlace(input));
   return fn;
 }

@@ -30,6 +30,11 @@ export function pushMode(mode: Mode): () => void {
 /** The mask of a call with a volatile input: nothing is recorded and the result is volatile. */
 const VOLATILE = -1;
 
+/** Whether a call on this tensor comes down to running its kernel: there is no mode, and nothing is recorded. */
+export function isPlain(x: Tensor): boolean {
+  return modes.length === 0 && !(gradEnabled && x.requiresGrad);
+}
+
 /** Bit i: input i takes part in the graph (bit 30 stands for all from there on). */
 function gradMask(inputs: readonly Tensor[]): number {
   let mask = 0;

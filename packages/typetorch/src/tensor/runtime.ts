@@ -12,7 +12,7 @@ import { copyElements } from "../ops/memory/copy.ts";
 import type { Op } from "../ops/op.ts";
 import { bindRuntime } from "../ops/runtime.ts";
 import { noGrad, gradEnabled } from "./autograd/gradMode.ts";
-import { call, callInPlace, callOut, setCopyElements } from "./dispatch.ts";
+import { call, callInPlace, callOut, isPlain, setCopyElements } from "./dispatch.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The CPU's backend. */
@@ -45,6 +45,17 @@ bindRuntime({
     return x;
   },
   storageArray: (x) => typedArrayOf(x.storage, x.dtype),
+  isPlain,
+  mapFlat(spec, n, x, y, param, result) {
+    const out = new Tensor(cpuBackend.allocate(n * result.itemsize), x.shape, x.strides, 0, result);
+    cpuBackend.mapFlat(spec, n, x, y, out, param);
+    return out;
+  },
+  mapFlatInto(spec, n, x, y, param, out) {
+    cpuBackend.mapFlat(spec, n, x, y, out, param);
+    out.storage.version++;
+    return out;
+  },
   isTensor: (x: unknown): x is Tensor => x instanceof Tensor,
   backendOf: () => cpuBackend,
   recording(inputs) {

@@ -6,7 +6,7 @@ import type { Backend, Operand } from "../backend.ts";
 import { runGemm } from "./contract.ts";
 import { convBackwardInput, convBackwardWeight, convForward } from "./convolution.ts";
 import { block, Compiled, runCost } from "./launch.ts";
-import { runMap } from "./map.ts";
+import { runMap, runMapFlat } from "./map.ts";
 import { allocate, release } from "./memory.ts";
 import { runRow } from "./row.ts";
 
@@ -37,6 +37,7 @@ export function createCpuBackend(): Backend {
     allocate,
     release,
     map: runMap,
+    mapFlat: runMapFlat,
     row: runRow,
     loops: runLoops,
     gemm: runGemm,

@@ -15,6 +15,8 @@ class MapKernels {
   readonly byKey = new Map<string | number, Compiled>();
   /** Bytes of an element when the map only copies; 0 when it computes. */
   readonly copies: number;
+  /** The kernel for operands that are all contiguous. */
+  flat: Compiled | null = null;
   constructor(spec: MapSpec) {
     const [out] = spec.outputs;
     const copies =
@@ -93,6 +95,34 @@ function streams(n: number, outputs: readonly Operand[]): boolean {
     if (n * bytes < streamingBytes || (storage.address + storageOffset * bytes) % 64 !== 0) return false;
   }
   return true;
+}
+
+/** See `Backend.mapFlat`. */
+export function runMapFlat(spec: MapSpec, n: number, a: Operand, b: Operand | null, out: Operand, param: number): void {
+  const kernels = kernelsOf(spec);
+  const compiled = kernels.flat ?? flatKernel(kernels, spec);
+  if (n * compiled.cost >= parallelCost) {
+    runMap(spec, out.shape, b === null ? [a] : [a, b], [out], spec.params > 0 ? [param] : []);
+    return;
+  }
+  compiled.setBuffer(0, a.storage, a.storageOffset);
+  if (b === null) compiled.setBuffer(1, out.storage, out.storageOffset);
+  else {
+    compiled.setBuffer(1, b.storage, b.storageOffset);
+    compiled.setBuffer(2, out.storage, out.storageOffset);
+  }
+  block[compiled.ints] = n;
+  if (spec.params > 0) block[compiled.params] = param;
+  compiled.run();
+}
+
+function flatKernel(kernels: MapKernels, spec: MapSpec): Compiled {
+  const operands = spec.inputs.length + 1;
+  const classes = new Array<StrideClass>(operands).fill(1);
+  let key = 0;
+  for (let p = 0; p < operands; p++) key = key * 3 + 1;
+  kernels.flat = find(kernels, spec, 1, key, operands, classes, false);
+  return kernels.flat;
 }
 
 /** Packs the arguments that `dims` and `offsets` describe, and runs the kernel. */

@@ -31,5 +31,6 @@ export function inPlaceAsked(options: boolean | InplaceOption | undefined): bool
 
 /** Runs an activation of one operand. */
 export function activate(op: Pointwise, input: Tensor, own: readonly number[] | undefined, inplace: boolean | undefined): Tensor {
+  if (own === undefined) return inplace === true ? op.op.oneInPlace(input) : op.op.one(input);
   return inplace === true ? op.inPlace([input], own) : op([input], own);
 }

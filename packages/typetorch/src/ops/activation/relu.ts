@@ -44,7 +44,7 @@ export function relu(input: Tensor, options?: boolean | InplaceOption): Tensor {
 }
 /** `relu` in place, as `torch.relu_`. */
 export function relu_(input: Tensor): Tensor {
-  return reluOp.inPlace([input]);
+  return reluOp.op.oneInPlace(input);
 }
 
 const leaky = definePointwise(
@@ -186,6 +186,6 @@ export function prelu(input: Tensor, weight: Tensor): Tensor {
   return preluOp([input, weight.reshape(shape)]);
 }
 
-method("relu", (input: Tensor) => reluOp([input]));
+method("relu", (input: Tensor) => reluOp.op.one(input));
 method("relu_", relu_);
 method("prelu", prelu);

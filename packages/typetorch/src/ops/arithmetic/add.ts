@@ -71,13 +71,14 @@ function alphaOf(operands: readonly Input[], alpha: NumberLike): number[] {
  * torch.add(torch.tensor([1, 2]), 10) // tensor([11., 12.])
  */
 export function add(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
-  const alpha = options?.alpha;
-  if (alpha === undefined || alpha === 1) return plain([input, other], undefined, options?.out);
-  return scaled([input, other], alphaOf([input, other], alpha), options?.out);
+  if (options === undefined) return plain.op.two(input, other);
+  const { alpha } = options;
+  if (alpha === undefined || alpha === 1) return plain([input, other], undefined, options.out);
+  return scaled([input, other], alphaOf([input, other], alpha), options.out);
 }
 function add_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
-  if (alpha === undefined || alpha === 1) return plain.inPlace([input, other]);
+  if (alpha === undefined || alpha === 1) return plain.op.twoInPlace(input, other);
   return scaled.inPlace([input, other], alphaOf([input, other], alpha));
 }
 
@@ -120,13 +121,14 @@ const scaledDifference = definePointwise(
  * torch.sub(torch.tensor([1, 2]), 1) // tensor([0., 1.])
  */
 export function sub(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
-  const alpha = options?.alpha;
-  if (alpha === undefined || alpha === 1) return difference([input, other], undefined, options?.out);
-  return scaledDifference([input, other], alphaOf([input, other], alpha), options?.out);
+  if (options === undefined) return difference.op.two(input, other);
+  const { alpha } = options;
+  if (alpha === undefined || alpha === 1) return difference([input, other], undefined, options.out);
+  return scaledDifference([input, other], alphaOf([input, other], alpha), options.out);
 }
 function sub_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   const alpha = options?.alpha;
-  if (alpha === undefined || alpha === 1) return difference.inPlace([input, other]);
+  if (alpha === undefined || alpha === 1) return difference.op.twoInPlace(input, other);
   return scaledDifference.inPlace([input, other], alphaOf([input, other], alpha));
 }
 export { sub as subtract };

@@ -138,10 +138,11 @@ function choose(mode: DivOptions["roundingMode"], operands: readonly Input[]): P
  * torch.div(torch.tensor([3, -3]), 2) // tensor([ 1.5000, -1.5000])
  */
 export function div(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: DivOptions): Tensor {
-  if (options === undefined) return trueQuotient([input, other]);
+  if (options === undefined) return trueQuotient.op.two(input, other);
   return choose(options.roundingMode, [input, other])([input, other], undefined, options.out);
 }
 function div_(input: Tensor, other: Tensor | NumberLike, options?: DivOptions): Tensor {
+  if (options === undefined) return trueQuotient.op.twoInPlace(input, other);
   return choose(options?.roundingMode, [input, other]).inPlace([input, other]);
 }
 export { div as divide, div as trueDivide };

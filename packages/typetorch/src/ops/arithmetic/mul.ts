@@ -36,11 +36,11 @@ const op = definePointwise(
  * torch.mul(torch.tensor([1, 2]), 10) // tensor([10., 20.])
  */
 export function mul(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
-  return op([input, other], undefined, options?.out);
+  return options?.out ? op([input, other], undefined, options.out) : op.op.two(input, other);
 }
 export { mul as multiply };
 
-const mul_ = (input: Tensor, other: Tensor | NumberLike): Tensor => op.inPlace([input, other]);
+const mul_ = (input: Tensor, other: Tensor | NumberLike): Tensor => op.op.twoInPlace(input, other);
 method("mul", mul);
 method("mul_", mul_);
 method("multiply", mul);

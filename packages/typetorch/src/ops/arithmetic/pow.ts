@@ -128,12 +128,14 @@ function fast(x: Input, y: Input): ReturnType<typeof definePointwise> | undefine
 export function pow(input: Tensor | NumberLike, exponent: Tensor | NumberLike, options?: OutOption): Tensor {
   check([input, exponent]);
   const simple = fast(input, exponent);
-  return simple ? simple([input], undefined, options?.out) : op([input, exponent], undefined, options?.out);
+  if (options?.out)
+    return simple ? simple([input as Tensor], undefined, options.out) : op([input, exponent], undefined, options.out);
+  return simple ? simple.op.one(input as Tensor) : op.op.two(input, exponent);
 }
 function pow_(input: Tensor, exponent: Tensor | NumberLike): Tensor {
   check([input, exponent]);
   const simple = fast(input, exponent);
-  return simple ? simple.inPlace([input]) : op.inPlace([input, exponent]);
+  return simple ? simple.op.oneInPlace(input) : op.op.twoInPlace(input, exponent);
 }
 
 method("pow", pow);

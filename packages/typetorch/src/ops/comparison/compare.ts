@@ -44,8 +44,9 @@ function comparison(name: string, alias: string | null, compare: (x: Expr, y: Ex
     { name, compute: "promote", tensors: "first", result: bool, forward: ([x, y]) => compare(x!, y!) },
     2,
   );
-  const fn: Comparison = (input, other, options) => op([input, other], undefined, options?.out);
-  const inPlace = (input: Tensor, other: Tensor | NumberLike): Tensor => op.inPlace([input, other]);
+  const fn: Comparison = (input, other, options) =>
+    options?.out ? op([input, other], undefined, options.out) : op.op.two(input, other);
+  const inPlace = (input: Tensor, other: Tensor | NumberLike): Tensor => op.op.twoInPlace(input, other);
   for (const m of alias ? [name, alias] : [name]) {
     method(m, fn);
     method(`${m}_`, inPlace);

@@ -70,7 +70,8 @@ function extreme(name: string, choose: (x: Expr, y: Expr) => Expr, better: <T ex
     },
     2,
   );
-  const fn = (input: Tensor, other: Tensor, options?: OutOption): Tensor => op([input, other], undefined, options?.out);
+  const fn = (input: Tensor, other: Tensor, options?: OutOption): Tensor =>
+    options?.out ? op([input, other], undefined, options.out) : op.op.two(input, other);
   method(name, fn);
   return fn;
 }
