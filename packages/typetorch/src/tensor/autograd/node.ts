@@ -23,6 +23,15 @@ export type NodeHook = (
 ) => (Tensor | null)[] | null | undefined | void;
 export type NodePreHook = (gradOutputs: (Tensor | null)[]) => (Tensor | null)[] | null | undefined | void;
 
+/** The stack of the call, deep enough to show the user's part of it. */
+function forwardStack(): string | undefined {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 64;
+  const { stack } = new Error("forward call");
+  Error.stackTraceLimit = limit;
+  return stack;
+}
+
 export abstract class Node {
   /** Nodes run in falling order of it. */
   readonly sequence: number;
@@ -44,7 +53,7 @@ export abstract class Node {
 
   constructor(number?: number) {
     this.sequence = number ?? sequence++;
-    if (anomalyMode) this.stack = new Error("forward call").stack;
+    if (anomalyMode) this.stack = forwardStack();
   }
   abstract name(): string;
   abstract apply(grads: Gradients): Gradients;
