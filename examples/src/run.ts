@@ -3,6 +3,7 @@
  */
 const examples: Record<string, readonly [about: string, start: () => Promise<unknown>]> = {
   digits: ["a convolutional network reads handwritten digits (what `npm start` runs)", () => import("./digits.ts")],
+  gpt: ["a character-level GPT learns to write like Moby Dick", () => import("./gpt.ts")],
   names: ["an LSTM tells women's first names from men's", () => import("./names.ts")],
   customFunction: ["a network of hard signs, trained through a derivative of one's own", () => import("./customFunction.ts")],
   vgg: ["a VGG made of nested modules tells shapes apart", () => import("./vgg.ts")],

@@ -62,6 +62,15 @@ test("digits: the same seed gives the same result", () => {
   }
 });
 
+test("gpt: learns and writes", () => {
+  const small = ["--steps", "30", "--batch-size", "8", "--context", "32", "--width", "32", "--layers", "2", "--samples", "2"];
+  const output = run("gpt", ...small);
+  const losses = [...output.matchAll(/on unseen text (\d+\.\d+)/g)].map((m) => Number(m[1]));
+  assert.equal(losses.length, 2);
+  assert.ok(losses[1]! < Math.log(75), `loss ${losses[1]} is no better than guessing`);
+  assert.ok(output.split("\n  | ").length >= 3, output);
+});
+
 test("names: better than guessing after one short epoch", () => {
   const output = run("names", "--epochs", "1", "--samples", "1500", "--batch-size", "32");
   const accuracy = Number(/Test accuracy (\d+\.\d+) %/.exec(output)?.[1]);

@@ -6,9 +6,9 @@ const { functional: F } = nn;
 export class DigitNet extends nn.Module {
   readonly conv1 = new nn.Conv2d(1, 32, 3);
   readonly conv2 = new nn.Conv2d(32, 64, 3);
-  readonly dropout1 = new nn.Dropout(0.25);
+  readonly dropout1 = new nn.Dropout(0.1);
   readonly fc1 = new nn.Linear(64 * 12 * 12, 128);
-  readonly dropout2 = new nn.Dropout(0.5);
+  readonly dropout2 = new nn.Dropout(0.3);
   readonly fc2 = new nn.Linear(128, 10);
 
   override forward(x: Tensor): Tensor {
