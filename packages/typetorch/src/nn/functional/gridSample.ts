@@ -90,14 +90,17 @@ export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
   const plus = (term: Tensor) => {
     out = out === null ? term : out.add(term);
   };
-  if (mode === "nearest")
+  if (mode === "nearest") {
+    // A weight of 1 whose gradient is 0: the grid has a gradient of zeros.
+    const [c] = coordinates as [Tensor, ...Tensor[]];
+    const never = c.ne(c).logicalAnd(c.eq(c));
     plus(
       pick(
-        coordinates.map((c) => c.detach().round()),
-        null,
+        coordinates.map((x) => x.detach().round()),
+        c.where(never, 1),
       ),
     );
-  else if (mode === "bilinear") {
+  } else if (mode === "bilinear") {
     const low = coordinates.map((c) => c.detach().floor());
     const share = coordinates.map((c, d) => c.sub(low[d]!));
     for (let corner = 0; corner < 1 << rank; corner++) {
