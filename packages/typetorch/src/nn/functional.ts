@@ -28,7 +28,14 @@ export * from "./functional/marginLosses.ts";
 export * from "./functional/normalization.ts";
 export * from "./functional/regressionLosses.ts";
 export * from "./functional/shuffle.ts";
-export { logSoftmax, type SoftmaxOptions, softmax, softmin } from "./functional/softmax.ts";
+export {
+  type GumbelSoftmaxOptions,
+  gumbelSoftmax,
+  logSoftmax,
+  type SoftmaxOptions,
+  softmax,
+  softmin,
+} from "./functional/softmax.ts";
 export { maxUnpool1d, maxUnpool2d, maxUnpool3d, type MaxUnpoolOptions } from "./functional/unpool.ts";
 export { type FractionalMaxPoolOptions, fractionalMaxPool2d, fractionalMaxPool3d } from "./functional/fractionalMaxPool.ts";
 export { affineGrid, gridSample, type GridSampleOptions } from "./functional/gridSample.ts";

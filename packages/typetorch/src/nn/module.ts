@@ -6,7 +6,7 @@
  * keys of a state_dict are PyTorch's (`runningMean` is saved as `running_mean`, see naming.ts); a class may give other keys in `static keys`.
  */
 import type { DType } from "../core/dtype.ts";
-import { DType as DTypeClass, float16, float32, float64 } from "../core/dtype.ts";
+import { bfloat16, DType as DTypeClass, float16, float32, float64 } from "../core/dtype.ts";
 import { ArgumentTypeError, AutogradError, NotSupportedError, type TorchError, ValueError } from "../core/errors.ts";
 import { Device } from "../core/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -335,6 +335,14 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Out = Ten
   half(): this {
     return this.to(float16);
   }
+  /** Floating parameters and buffers become bfloat16. */
+  bfloat16(): this {
+    return this.to(bfloat16);
+  }
+  /** All parameters and buffers become of a dtype, integers too. */
+  type(dtype: DType): this {
+    return this.convert((tensor) => tensor.to(dtype));
+  }
   /** Moves to the CPU. */
   cpu(): this {
     return this.to("cpu");
@@ -400,6 +408,11 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Out = Ten
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
+}
+
+/** The hooks of a module, null before the first is registered. @internal */
+export function hooksOf(module: AnyModule): ModuleHooks | null {
+  return module[hooksKey];
 }
 
 /** Whether a name means something on the object already. A field that is declared but never assigned does not count. */

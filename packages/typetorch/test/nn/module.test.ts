@@ -257,3 +257,38 @@ test("a backward hook sees the gradients of arguments and results and may replac
   layer.call(x).sum().backward();
   assert.deepEqual(x.grad!.toArray(), [[3, 3]]);
 });
+
+test("a deep copy of a module with weight norm follows its own parts", () => {
+  const layer = nn.utils.weightNorm(new nn.Linear(2, 2));
+  const copy = layer.deepcopy();
+  torch.noGrad(() => (layer as unknown as { weightV: Tensor; weightG: Tensor }).weightG.fill_(0));
+  const x = torch.ones(1, 2);
+  assert.deepEqual(layer.call(x).toArray(), [layer.bias!.toArray()]);
+  assert.notDeepEqual(copy.call(x).toArray(), [copy.bias!.toArray()]);
+  nn.utils.removeWeightNorm(copy);
+  assert.deepEqual([...copy.stateDict().keys()].sort(), ["bias", "weight"]);
+});
+
+test("a convolution with its batch norm folded in gives the same in evaluation", () => {
+  const conv = new nn.Conv2d(2, 3, 3);
+  const norm = new nn.BatchNorm2d(3);
+  for (let i = 0; i < 3; i++) norm.call(conv.call(torch.randn(2, 2, 5, 5)));
+  conv.eval();
+  norm.eval();
+  const x = torch.randn(1, 2, 5, 5);
+  const fused = nn.utils.fuseConvBnEval(conv, norm);
+  const difference = fused
+    .call(x)
+    .sub(norm.call(conv.call(x)))
+    .abs()
+    .max()
+    .item();
+  assert.ok(difference < 1e-5, String(difference));
+});
+
+test("root-mean-square norm", () => {
+  const layer = new nn.RMSNorm(2, { eps: 0 });
+  assert.equal(String(layer), "RMSNorm((2,), eps=0.0, elementwise_affine=True)");
+  const y = layer.call(torch.tensor([[3, 4]])).toArray() as number[][];
+  assert.ok(Math.abs(y[0]![0]! - 3 / Math.sqrt(12.5)) < 1e-6 && Math.abs(y[0]![1]! - 4 / Math.sqrt(12.5)) < 1e-6);
+});

@@ -1,3 +1,4 @@
+import { float16, float32, float64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf } from "../../core/shape.ts";
 import { avgPool2d, avgPool3d, batchNorm, layerNorm, pad } from "../../ops/nn/index.ts";
@@ -128,4 +129,32 @@ export function localResponseNorm(input: Tensor, size: number, options: LocalRes
     means = avgPool3d(padded, [size, 1, 1], { stride: 1 }).squeeze(1).view(shape);
   }
   return input.div(means.mul(alpha).add(k).pow(beta));
+}
+
+export interface RMSNormOptions {
+  /** normalizedShape */
+  weight?: Tensor | null;
+  /** Added to the mean square. Default: the dtype's distance from 1 to the next number. */
+  eps?: number | null;
+}
+
+/**
+ * `x / sqrt(mean of x^2 + eps) * weight` over the last dimensions, those of `normalizedShape`.
+ * @source Zhang and Sennrich 2019, arXiv:1910.07467   @see torch.nn.functional.rms_norm
+ */
+export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options: RMSNormOptions = {}): Tensor {
+  const { weight = null } = options;
+  const rank = normalizedShape.length;
+  const last = input.shape.slice(-rank);
+  if (rank === 0 || last.length !== rank || last.some((size, d) => size !== normalizedShape[d])) {
+    throw new ShapeError(
+      `Given normalized_shape=${formatShape(normalizedShape)}, expected input with shape [*, ${normalizedShape.join(", ")}], but got input of size${formatShape(input.shape)}`,
+    );
+  }
+  const eps =
+    options.eps ??
+    (input.dtype === float64 ? 2 ** -52 : input.dtype === float32 ? 2 ** -23 : input.dtype === float16 ? 2 ** -10 : 2 ** -7);
+  const dims = normalizedShape.map((_, d) => d - rank);
+  const out = input.mul(input.square().mean(dims, { keepdim: true }).add(eps).rsqrt());
+  return weight === null ? out : out.mul(weight);
 }

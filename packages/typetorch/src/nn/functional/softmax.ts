@@ -1,5 +1,6 @@
 import type { DType } from "../../core/dtype.ts";
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../../ops/nn/index.ts";
+import { empty, noGrad, zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 
@@ -37,4 +38,27 @@ export function logSoftmax(input: Tensor, ...rest: Rest): Tensor {
  */
 export function softmin(input: Tensor, ...rest: Rest): Tensor {
   return softmaxOp(input.neg(), read(input, rest));
+}
+
+export interface GumbelSoftmaxOptions {
+  /** Temperature: small values come close to one-hot vectors. Default: 1. */
+  tau?: number;
+  /** Give one-hot vectors, with the gradient of the soft ones. Default: false. */
+  hard?: boolean;
+  /** Default: -1. */
+  dim?: number;
+}
+
+/**
+ * A sample of the relaxed categorical distribution of logits, along `dim`.
+ * @source Jang et al. 2016, arXiv:1611.01144   @see torch.nn.functional.gumbel_softmax
+ */
+export function gumbelSoftmax(logits: Tensor, ...rest: Trailing<[tau: number, hard: boolean], GumbelSoftmaxOptions>): Tensor {
+  const { tau = 1, hard = false, dim = -1 } = trailing<GumbelSoftmaxOptions>(rest, ["tau", "hard"]);
+  const gumbels = noGrad(() => empty(logits.shape, { dtype: logits.dtype }).exponential_().log().neg());
+  const soft = softmaxOp(logits.add(gumbels).div(tau), { dim });
+  if (!hard) return soft;
+  const index = soft.detach().argmax(dim).unsqueeze(dim);
+  const chosen = zeros(logits.shape, { dtype: logits.dtype }).scatter(dim, index, 1);
+  return chosen.sub(soft.detach()).add(soft);
 }

@@ -56,16 +56,40 @@ export class ConstantPad3d extends ConstantPadNd {
     super(padding, 3, value);
   }
 }
+/** Borders of zeros print their sizes only. */
+abstract class ZeroPadNd extends ConstantPadNd {
+  constructor(padding: Size, rank: number) {
+    super(padding, rank, 0);
+  }
+  override extraRepr(): string {
+    return pythonTuple(this.padding);
+  }
+}
+/**
+ * Adds zeros on both ends. `padding`: one number or (left, right).
+ * @see torch.nn.ZeroPad1d
+ */
+export class ZeroPad1d extends ZeroPadNd {
+  constructor(padding: Size) {
+    super(padding, 1);
+  }
+}
 /**
  * Adds a border of zeros. `padding`: one number or (left, right, top, bottom).
  * @see torch.nn.ZeroPad2d
  */
-export class ZeroPad2d extends ConstantPadNd {
+export class ZeroPad2d extends ZeroPadNd {
   constructor(padding: Size) {
-    super(padding, 2, 0);
+    super(padding, 2);
   }
-  override extraRepr(): string {
-    return pythonTuple(this.padding);
+}
+/**
+ * Adds a border of zeros. `padding`: one number or (left, right, top, bottom, front, back).
+ * @see torch.nn.ZeroPad3d
+ */
+export class ZeroPad3d extends ZeroPadNd {
+  constructor(padding: Size) {
+    super(padding, 3);
   }
 }
 
@@ -130,6 +154,39 @@ export class ReplicationPad2d extends ReplicationPadNd {
  * @see torch.nn.ReplicationPad3d
  */
 export class ReplicationPad3d extends ReplicationPadNd {
+  constructor(padding: Size) {
+    super(padding, 3);
+  }
+}
+
+abstract class CircularPadNd extends PadNd {
+  override forward(input: Tensor): Tensor {
+    return F.pad(input, this.padding, { mode: "circular" });
+  }
+}
+/**
+ * Goes on at the other end. `padding`: one number or (left, right).
+ * @see torch.nn.CircularPad1d
+ */
+export class CircularPad1d extends CircularPadNd {
+  constructor(padding: Size) {
+    super(padding, 1);
+  }
+}
+/**
+ * Goes on at the opposite edge. `padding`: one number or (left, right, top, bottom).
+ * @see torch.nn.CircularPad2d
+ */
+export class CircularPad2d extends CircularPadNd {
+  constructor(padding: Size) {
+    super(padding, 2);
+  }
+}
+/**
+ * Goes on at the opposite face. `padding`: one number or (left, right, top, bottom, front, back).
+ * @see torch.nn.CircularPad3d
+ */
+export class CircularPad3d extends CircularPadNd {
   constructor(padding: Size) {
     super(padding, 3);
   }

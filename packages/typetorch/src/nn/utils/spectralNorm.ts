@@ -5,7 +5,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { normalize } from "../functional/distance.ts";
 import type { AnyModule } from "../module.ts";
 import { Parameter } from "../parameter.ts";
-import { install, parameterOf, uninstall } from "./weightNorm.ts";
+import { attributesOf, install, parameterOf, uninstall } from "./weightNorm.ts";
 
 interface SpectralNormOptions {
   /** The parameter's attribute. Default: `weight`. */
@@ -32,15 +32,15 @@ export function spectralNorm<M extends AnyModule>(
     throw new ValueError(`Expected n_power_iterations to be positive, but got n_power_iterations=${nPowerIterations}`);
   }
   const weight = parameterOf("SpectralNorm", module, name);
-  const own = module as unknown as Record<string, unknown>;
-  const dim = options.dim ?? ((own.transposed as boolean | undefined) ? 1 : 0);
+  const dim = options.dim ?? ((attributesOf(module).transposed as boolean | undefined) ? 1 : 0);
   const matrixOf = (w: Tensor): Tensor => {
     const front = dim === 0 ? w : w.movedim(dim, 0);
     return front.reshape([front.shape[0]!, -1]);
   };
   const unit = (x: Tensor) => normalize(x, { dim: 0, eps });
 
-  const compute = (iterate: boolean): Tensor => {
+  const compute = (m: AnyModule, iterate: boolean): Tensor => {
+    const own = attributesOf(m);
     const original = own[`${name}Orig`] as Tensor;
     const matrix = matrixOf(original);
     const keptU = own[`${name}U`] as Tensor;
@@ -61,11 +61,12 @@ export function spectralNorm<M extends AnyModule>(
     "spectral_norm",
     module,
     name,
-    () => {
-      own[name] = compute(module.training);
+    (m) => {
+      attributesOf(m)[name] = compute(m, m.training);
     },
-    () => {
-      const value = noGrad(() => compute(false)).detach();
+    (m) => {
+      const own = attributesOf(m);
+      const value = noGrad(() => compute(m, false)).detach();
       for (const part of ["", "Orig", "U", "V"]) delete own[name + part];
       own[name] = new Parameter(value);
     },
@@ -74,6 +75,7 @@ export function spectralNorm<M extends AnyModule>(
   const draw = (size: number) => noGrad(() => unit(empty([size], { dtype: weight.dtype }).normal_(0, 1)));
   const u = draw(rows);
   const v = draw(columns);
+  const own = attributesOf(module);
   delete own[name];
   own[`${name}Orig`] = weight;
   own[name] = weight.detach();

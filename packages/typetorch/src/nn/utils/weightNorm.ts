@@ -1,39 +1,51 @@
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { ForwardPreHook, RemovableHandle } from "../hooks.ts";
-import type { AnyModule } from "../module.ts";
+import type { ForwardPreHook } from "../hooks.ts";
+import { type AnyModule, hooksOf } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 
-/** A parameter that is computed from others before each call of its module. */
-interface Reparametrization {
+/** A hook that computes a parameter from others before each call of its module; a deep copy of the module computes its own. */
+interface Reparametrization extends ForwardPreHook {
   readonly kind: string;
-  readonly name: string;
-  readonly handle: RemovableHandle;
+  readonly parameter: string;
   /** Puts an ordinary parameter back. */
-  remove(): void;
+  readonly remove: (module: AnyModule) => void;
 }
 
-const installed = new WeakMap<AnyModule, Reparametrization[]>();
+function find(kind: string, module: AnyModule, name: string): [id: number, hook: Reparametrization] | undefined {
+  for (const [id, hook] of hooksOf(module)?.forwardPre ?? []) {
+    const { kind: own, parameter } = hook as Partial<Reparametrization>;
+    if (own === kind && parameter === name) return [id, hook as Reparametrization];
+  }
+  return undefined;
+}
 
 /** Registers a reparametrisation; a second one of the same kind and name is refused. */
-export function install(kind: string, module: AnyModule, name: string, compute: ForwardPreHook, remove: () => void): void {
-  const list = installed.get(module) ?? [];
-  if (list.some((r) => r.kind === kind && r.name === name)) {
+export function install(
+  kind: string,
+  module: AnyModule,
+  name: string,
+  compute: (module: AnyModule) => void,
+  remove: (module: AnyModule) => void,
+): void {
+  if (find(kind, module, name) !== undefined) {
     throw new ValueError(`Cannot register two ${kind} hooks on the same parameter ${name}`);
   }
-  list.push({ kind, name, handle: module.registerForwardPreHook(compute), remove });
-  installed.set(module, list);
+  module.registerForwardPreHook(Object.assign((m: AnyModule) => compute(m), { kind, parameter: name, remove }));
 }
 
 /** Takes a reparametrisation away: the parameter is an ordinary one again, with its present value. */
 export function uninstall(kind: string, module: AnyModule, name: string): void {
-  const list = installed.get(module) ?? [];
-  const at = list.findIndex((r) => r.kind === kind && r.name === name);
-  if (at < 0) throw new ValueError(`${kind} of '${name}' not found in ${String(module)}`);
-  const [found] = list.splice(at, 1);
-  found!.handle.remove();
-  found!.remove();
+  const found = find(kind, module, name);
+  if (found === undefined) throw new ValueError(`${kind} of '${name}' not found in ${String(module)}`);
+  hooksOf(module)!.forwardPre.delete(found[0]);
+  found[1].remove(module);
+}
+
+/** A module's attributes by name. */
+export function attributesOf(module: AnyModule): Record<string, unknown> {
+  return module as unknown as Record<string, unknown>;
 }
 
 /** The parameter of that attribute name. Throws {@link ValueError} when there is none. */
@@ -73,22 +85,24 @@ export function weightNorm<M extends AnyModule>(
   const name = options.name ?? "weight";
   const dim = options.dim === undefined ? 0 : options.dim;
   const weight = parameterOf("WeightNorm", module, name);
-  const own = module as unknown as Record<string, unknown>;
-  const compute = () => {
+  const compute = (m: AnyModule) => {
+    const own = attributesOf(m);
     const g = own[`${name}G`] as Tensor;
     const v = own[`${name}V`] as Tensor;
     own[name] = v.mul(g.div(normExcept(v, dim)));
   };
-  install("weight_norm", module, name, compute, () => {
-    compute();
+  install("weight_norm", module, name, compute, (m) => {
+    compute(m);
+    const own = attributesOf(m);
     const value = (own[name] as Tensor).detach();
     for (const part of ["", "G", "V"]) delete own[name + part];
     own[name] = new Parameter(value);
   });
+  const own = attributesOf(module);
   delete own[name];
   own[`${name}G`] = new Parameter(normExcept(weight.detach(), dim).clone());
   own[`${name}V`] = new Parameter(weight.detach().clone());
-  compute();
+  compute(module);
   return module;
 }
 
