@@ -18,7 +18,7 @@ function near(actual: readonly (number | bigint)[], expected: readonly number[],
 test("gemm multiplies any strides, batches and dtypes, and adds what it should", () => {
   const random = generator(5);
   for (let round = 0; round < 120; round++) {
-    const key = pick(random, ["f32", "f32", "f64", "i64", "i32", "f16", "bf16"] as DTypeKey[]);
+    const key = pick(random, ["f32", "f32", "f64", "i64", "i32", "i16", "u8", "f16", "bf16"] as DTypeKey[]);
     const dtype = dtypeOfKey[key];
     const [m, n, k] = [0, 0, 0].map(() => pick(random, [1, 2, 3, 7, 17, 33])) as [number, number, number];
     const batch = pick(random, [[], [2], [2, 3]] as number[][]);
@@ -62,7 +62,7 @@ test("gemm multiplies any strides, batches and dtypes, and adds what it should",
           for (let q = 0; q < k; q++) sum += x[(p * m + i) * k + q]! * y[(p * k + q) * n + j]!;
           let v = alpha * sum + (beta === 0 ? 0 : beta * before[(p * m + i) * n + j]!) + (added === null ? 0 : added[i * n + j]!);
           if (activation === "relu" && dtype.isFloatingPoint) v = Math.max(0, v);
-          expected.push(v);
+          expected.push(key === "u8" ? v & 255 : v);
         }
       }
     }
@@ -116,8 +116,8 @@ function products(x: Operand, w: Operand, out: Operand, g: ConvGeometry, visit: 
 
 test("convolutions and their gradients follow the definition", () => {
   const random = generator(11);
-  const { f32, f64 } = dtypeOfKey;
-  for (let round = 0; round < 60; round++) {
+  const { f32, f64, f16, bf16 } = dtypeOfKey;
+  for (let round = 0; round < 80; round++) {
     const spatial = pick(random, [1, 2, 2, 2, 3]);
     const draw = (list: readonly number[]) => Array.from({ length: spatial }, () => pick(random, list));
     const g: ConvGeometry = {
@@ -133,7 +133,8 @@ test("convolutions and their gradients follow the definition", () => {
     );
     const inputs = g.groups * pick(random, [1, 2]);
     const outputs = g.groups * pick(random, [1, 2, 3]);
-    const dtype = pick(random, [f32, f64]);
+    const dtype = pick(random, [f32, f64, f32, f64, f16, bf16]);
+    const tolerance = dtype === bf16 ? 8e-3 : dtype === f16 ? 1e-3 : 0;
     const make = (shape: number[]) => {
       const x = strided(dtype, shape, randomStrides(random, shape, false));
       return fill(
@@ -165,12 +166,12 @@ test("convolutions and their gradients follow the definition", () => {
     const expectedX = xs.map(() => 0);
     products(x, w, gradient, g, (o, i, k) => (expectedX[i]! += gs[o]! * ws[k]!));
     backend.convBackwardInput(gradient, w, gx, g);
-    near(read(gx), expectedX, 0, note);
+    near(read(gx), expectedX, tolerance, note);
 
     const gw = make([outputs, inputs / g.groups, ...kernel]);
     const expectedW = ws.map(() => 0);
     products(x, w, gradient, g, (o, i, k) => (expectedW[k]! += gs[o]! * xs[i]!));
     backend.convBackwardWeight(gradient, x, gw, g);
-    near(read(gw), expectedW, 0, note);
+    near(read(gw), expectedW, tolerance, note);
   }
 });

@@ -3,16 +3,15 @@
  * are. The others become matrix products here: the input is seen as a matrix whose columns are the windows under the kernel: padded when needed, it is a strided view, which
  * a map copies; then float32 and float64 go to the product of contract.ts. Works for any number of spatial dimensions; groups are a batch dimension.
  */
-import { type DType, dtypeOfKey } from "../../core/dtype.ts";
-import type { Storage } from "../../core/storage.ts";
+import { dtypeOfKey, float32 } from "../../core/dtype.ts";
 import { contiguousStrides, numelOf } from "../../core/shape.ts";
 import { constant, input } from "../../ir/expr.ts";
 import type { MapSpec } from "../../ir/spec.ts";
 import type { Activation, ConvGeometry, Operand } from "../backend.ts";
-import { activate, runGemm } from "./contract.ts";
+import { activate, convert, runGemm, widened } from "./contract.ts";
 import * as reference from "./js/contract.ts";
 import { runMap } from "./map.ts";
-import { allocate, release, typedArrayOf } from "./memory.ts";
+import { Scratch } from "./scratch.ts";
 import { level, native } from "./target.ts";
 import { Conv } from "./x64/conv.ts";
 import { needsActivation } from "./x64/gemm.ts";
@@ -44,21 +43,6 @@ function copy(from: Operand, to: Operand): void {
 }
 function addTo(to: Operand, from: Operand): void {
   runMap(sums[from.dtype.key as FloatKey], to.shape, [to, from], [to], []);
-}
-
-/** Memory that lives for one call. */
-class Scratch {
-  private readonly storages: Storage[] = [];
-  operand(dtype: DType, shape: readonly number[], zero = false): Operand {
-    const storage = allocate(Math.max(1, numelOf(shape)) * dtype.itemsize);
-    this.storages.push(storage);
-    if (zero) (typedArrayOf(storage, dtype) as Float32Array).fill(0);
-    return { storage, storageOffset: 0, shape, strides: contiguousStrides(shape), dtype };
-  }
-  free(): void {
-    for (const storage of this.storages) release(storage);
-    this.storages.length = 0;
-  }
 }
 
 function view(x: Operand, shape: readonly number[], strides: readonly number[], storageOffset = x.storageOffset): Operand {
@@ -195,6 +179,23 @@ function windowMatrix(x: Operand, s: Sizes, g: ConvGeometry, buffer: () => Opera
   return view(to, [x.shape[0]!, s.groups, s.taps, s.places], contiguousStrides([x.shape[0]!, s.groups, s.taps, s.places]));
 }
 
+/** Whether the operands are to be widened to float32 first. */
+function isHalf(x: Operand): boolean {
+  return native !== null && (x.dtype.key === "f16" || x.dtype.key === "bf16");
+}
+
+/** Runs `body` with a float32 result and widened operands, then rounds the result to `out`. */
+function inFloat32(out: Operand, operands: readonly Operand[], body: (out: Operand, wide: Operand[]) => void): void {
+  const scratch = new Scratch();
+  const wide = scratch.operand(float32, out.shape);
+  body(
+    wide,
+    operands.map((x) => widened(x, scratch)),
+  );
+  convert(wide, out);
+  scratch.free();
+}
+
 /** See `Backend.convForward`. */
 export function convForward(
   x: Operand,
@@ -205,6 +206,11 @@ export function convForward(
   activation: Activation,
 ): void {
   if (numelOf(out.shape) === 0) return;
+  if (isHalf(x)) {
+    const operands = bias === null ? [x, weight] : [x, weight, bias];
+    inFloat32(out, operands, (y, [a, w, b]) => convForward(a!, w!, b ?? null, y, geometry, activation));
+    return;
+  }
   if (direct !== null && !isPointwise(weight, geometry) && direct.forward(x, weight, bias, out, geometry, activation)) {
     if (needsActivation(activation)) activate(out, activation as Exclude<Activation, "none">);
     return;
@@ -258,6 +264,10 @@ function denseTarget(out: Operand, scratch: Scratch): Operand {
 /** See `Backend.convBackwardInput`. */
 export function convBackwardInput(g: Operand, weight: Operand, gx: Operand, geometry: ConvGeometry): void {
   if (numelOf(gx.shape) === 0) return;
+  if (isHalf(g)) {
+    inFloat32(gx, [g, weight], (y, [a, w]) => convBackwardInput(a!, w!, y, geometry));
+    return;
+  }
   if (direct !== null && !isPointwise(weight, geometry) && direct.backwardInput(g, weight, gx, geometry)) return;
   if (!supported(g) || numelOf(g.shape) === 0 || numelOf(weight.shape) === 0) {
     reference.convBackwardInput(g, weight, gx, geometry);
@@ -341,6 +351,10 @@ function zero(x: Operand): void {
 /** See `Backend.convBackwardWeight`. */
 export function convBackwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): void {
   if (numelOf(gw.shape) === 0) return;
+  if (isHalf(g)) {
+    inFloat32(gw, [g, x], (y, [a, b]) => convBackwardWeight(a!, b!, y, geometry));
+    return;
+  }
   if (direct?.backwardWeight(g, x, gw, geometry)) return;
   if (!supported(g) || numelOf(g.shape) === 0 || numelOf(x.shape) === 0) {
     reference.convBackwardWeight(g, x, gw, geometry);

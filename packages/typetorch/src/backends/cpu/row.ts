@@ -89,7 +89,9 @@ export function runRow(
     if (columnTotal >= 2 * blockElements && runSplit(spec, kernels, style, blockElements, columnTotal, rowTotal, params)) return;
   } else {
     const last = rows.count - 1;
-    const wide = rows.sizes[last]! >= streamedRows && columnTotal >= 16 && rows.stride(0, last) === 1;
+    let wide = rows.sizes[last]! >= streamedRows && columnTotal >= 16 && rows.stride(0, last) === 1;
+    // An operand that repeats along a row dimension is read again and again anyway: registers are better then.
+    for (let d = 0; d < last; d++) wide &&= rows.stride(0, d) !== 0;
     const streamBlock = Math.min(Math.max(Math.ceil(columnTotal / 16), 32), 1024);
     if (wide && runSplit(spec, kernels, "stream", streamBlock, columnTotal, rowTotal, params)) return;
     const perBlock = Math.min(Math.max(Math.ceil(blockElements / rowTotal), 256), 1024);
