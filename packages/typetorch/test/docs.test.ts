@@ -156,7 +156,12 @@ function check(value: unknown, promise: string, form: "value" | "declared" | "pr
 
 const examples = [
   ...filesBelow(join(packageRoot, "src"), ".ts").flatMap(fromSource),
-  ...[join(repository, "README.md"), join(repository, "CONTRIBUTING.md"), ...filesBelow(join(repository, "docs"), ".md")]
+  ...[
+    join(repository, "README.md"),
+    join(repository, "ARCHITECTURE.md"),
+    join(repository, "CONTRIBUTING.md"),
+    ...filesBelow(join(repository, "docs"), ".md"),
+  ]
     .filter(existsSync)
     .flatMap(fromMarkdown),
 ];
