@@ -79,7 +79,7 @@ function findPython(): string {
 
 const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1]!;
 const number = (value: number) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(3));
-const cells = (...list: string[]) => console.log(list.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(12))).join(""));
+const cells = (...list: string[]) => console.log(list.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(14))).join(""));
 
 if (options.child || options.json) {
   for (const workload of chosen) {
