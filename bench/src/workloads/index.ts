@@ -9,6 +9,7 @@ import { matmul1024, matmul2048 } from "./matmul.ts";
 import { inferResnet18, trainResnet18 } from "./resnet18.ts";
 import { layerNorm, softmax, sumDim0 } from "./rows.ts";
 import { trainCnn } from "./trainCnn.ts";
+import { trainGpt } from "./trainGpt.ts";
 import { trainLstm } from "./trainLstm.ts";
 import { trainMlp, trainTinyMlp } from "./trainMlp.ts";
 import { transposeCopy } from "./transposeCopy.ts";
@@ -32,4 +33,5 @@ export const workloads: readonly Workload[] = [
   trainResnet18,
   inferResnet18,
   trainLstm,
+  trainGpt,
 ];
