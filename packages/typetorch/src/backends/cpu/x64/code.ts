@@ -24,6 +24,8 @@ export class Unsupported extends Error {}
 export class Constant {
   readonly type: ScalarType;
   readonly value: number | bigint;
+  /** Its bytes in the constant pool, for each length asked for. */
+  readonly places = new Map<number, Place>();
   constructor(type: ScalarType, value: number | bigint) {
     this.type = type;
     this.value = value;
@@ -179,11 +181,18 @@ export class Code {
   operand(value: Value, bytes: VectorBytes): Operand {
     if (value instanceof Virtual) return value.bytes === bytes ? value : new View(value, bytes);
     const { asm } = this;
-    const data = bitsOf(value);
-    if (this.avx512) return new Place(null, null, 1, 0, pooled(asm, data).bcst());
-    const full = new Uint8Array(bytes);
-    for (let i = 0; i < bytes; i += data.length) full.set(data, i);
-    return new Place(null, null, 1, 0, pooled(asm, full));
+    let place = value.places.get(this.avx512 ? 0 : bytes);
+    if (place === undefined) {
+      const data = bitsOf(value);
+      if (this.avx512) place = new Place(null, null, 1, 0, pooled(asm, data).bcst());
+      else {
+        const full = new Uint8Array(bytes);
+        for (let i = 0; i < bytes; i += data.length) full.set(data, i);
+        place = new Place(null, null, 1, 0, pooled(asm, full));
+      }
+      value.places.set(this.avx512 ? 0 : bytes, place);
+    }
+    return place;
   }
   /** An operand in a register. */
   register(value: Value, bytes: VectorBytes): Virtual | View {

@@ -21,6 +21,8 @@ export class Node {
   readonly mutable: boolean;
   /** Some statement needs it. */
   live = false;
+  /** What the compiler keeps of a constant. */
+  known: unknown = null;
   constructor(
     id: number,
     op: Primitive | "scale",
@@ -77,6 +79,8 @@ export class Graph {
   private readonly vectorLoops = new Set<LoopVar>();
   private readonly laneAccumulators = new Set<number>();
   private readonly loopIds = new Map<LoopVar, number>();
+  /** The rare selects by their condition. */
+  readonly rareSelects = new Map<Node, Node[]>();
 
   constructor(kernel: LoopKernel, avx512: boolean) {
     this.kernel = kernel;
@@ -230,6 +234,9 @@ export class Graph {
         }
         break;
       }
+      case "rem":
+        if ((type === "f32" || type === "f64") && e.ref !== exact) return this.convert(remainder(e));
+        break;
       default:
         break;
     }
@@ -249,7 +256,12 @@ export class Graph {
         return this.convert(new Expr("const", type, [], value));
     }
     if (op === "select" && args[1] === args[2]) return args[1]!;
-    return this.inner(op, type, args, e.ref === rare ? rare : null);
+    if (e.ref !== rare) return this.inner(op, type, args, null);
+    const node = this.inner(op, type, args, rare);
+    const siblings = this.rareSelects.get(args[0]!);
+    if (siblings === undefined) this.rareSelects.set(args[0]!, [node]);
+    else if (!siblings.includes(node)) siblings.push(node);
+    return node;
   }
 
   private inner(op: Node["op"], type: ScalarType, args: readonly Node[], ref: unknown): Node {
@@ -263,6 +275,26 @@ export class Graph {
     }
     return this.make(key, op, type, args, 0, ref, varying, mutable);
   }
+}
+
+/** Mark of a remainder that is left to the exact, slow instruction. */
+const exact: unique symbol = Symbol("exact");
+
+/** C's fmod: by one division where the quotient is an integer that the type holds exactly and no operand is infinite or zero, as nearly always. */
+function remainder(e: Expr): Expr {
+  const [x, y] = e.args as [Expr, Expr];
+  const quotient = x.div(y);
+  const size = y.abs();
+  const usual = quotient
+    .abs()
+    .lt(e.type === "f32" ? 2 ** 22 : 2 ** 51)
+    .and(size.lt(Infinity));
+  // the quotient may have been rounded up to the next integer; then the rest has the other sign
+  const rest = quotient.trunc().neg().fma(y, x);
+  const towards = rest.copysign(new Expr("mul", e.type, [rest.sign(), x.sign()]));
+  const mended = new Expr("select", e.type, [towards.lt(0), size.sub(rest.abs()), rest.abs()]);
+  const slow = new Expr("rem", e.type, e.args, 0, exact);
+  return new Expr("select", e.type, [usual.not(), slow, mended.copysign(x)], 0, rare);
 }
 
 function markLive(steps: readonly Step[]): void {

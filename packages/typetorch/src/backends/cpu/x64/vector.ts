@@ -696,10 +696,9 @@ class Compiler {
   private known(node: Node): Known {
     const { c } = this;
     if (node.op === "const") {
-      return {
-        value: node.type === "bool" ? c.boolConstant(Boolean(node.value)) : new Constant(node.type, node.value),
-        level: 0,
-      };
+      if (node.type === "bool") return { value: c.boolConstant(Boolean(node.value)), level: 0 };
+      node.known ??= { value: new Constant(node.type, node.value), level: 0 };
+      return node.known as Known;
     }
     const key = this.keyOf(node);
     const there = c.find(key);
@@ -819,24 +818,33 @@ class Compiler {
     return this.keep(key, level, () => this.spreadValue(register, node.type));
   }
 
+  /** Values that are hardly ever needed, behind a jump: all that hang on the same condition together. */
   private rareSelect(node: Node, key: number): Known {
     const { c } = this;
+    const group = this.graph.rareSelects
+      .get(node.args[0]!)!
+      .filter(
+        (n) => n === node || (n.live && !n.mutable && n.varying === node.varying && !reaches(n, node) && !reaches(node, n)),
+      );
     const condition = this.value(node.args[0]!);
-    const usual = this.value(node.args[2]!);
-    const result = this.fresh(node.type);
-    this.copyTo(result, usual, node.type);
+    const results = group.map((n) => {
+      const result = this.fresh(n.type);
+      this.copyTo(result, this.value(n.args[2]!), n.type);
+      return result;
+    });
     const end = new Label();
     this.skipUnlessAny(condition, end);
     const block = new Block();
     c.block.items.push(block);
     c.enter("if", block);
-    const unusual = this.value(node.args[1]!);
-    this.copyTo(result, choose(c, node.type, condition, unusual, result), node.type);
+    for (const [k, n] of group.entries()) {
+      const unusual = this.value(n.args[1]!);
+      this.copyTo(results[k]!, choose(c, n.type, condition, unusual, results[k]!), n.type);
+    }
     c.leave();
     c.label(end);
-    const known = { value: result, level: c.top };
-    c.frames[c.top]!.known.set(key, known);
-    return known;
+    for (const [k, n] of group.entries()) c.frames[c.top]!.known.set(this.keyOf(n), { value: results[k]!, level: c.top });
+    return c.frames[c.top]!.known.get(key)!;
   }
 
   // ---- memory
@@ -1071,6 +1079,18 @@ function from_(v: Virtual): number {
     virtualIds.set(v, id);
   }
   return id;
+}
+
+/** Whether computing `from` needs `to`. */
+function reaches(from: Node, to: Node): boolean {
+  const seen = new Set<Node>();
+  const visit = (n: Node): boolean => {
+    if (n === to) return true;
+    if (n.id < to.id || seen.has(n)) return false; // what a node needs was made before it
+    seen.add(n);
+    return n.args.some(visit);
+  };
+  return from !== to && visit(from);
 }
 
 function step(counter: Virtual, by: number): Instruction {
