@@ -354,6 +354,8 @@ function foldAngle(x: Expr, from: number, top: number): { high: Expr; rest: Expr
 
 /** 2^power modulo 2 pi: a part on a grid of 2^-24, so that its products with 24-bit integers are exact, one of 26 bits, and the remainder. */
 function powerModuloTurn(power: number): readonly [number, number, number] {
+  const known = residues.get(power);
+  if (known !== undefined) return known;
   const scale = 1200n; // binary places
   const turn = twoPi(scale);
   const value = (1n << BigInt(power)) << scale;
@@ -362,8 +364,11 @@ function powerModuloTurn(power: number): readonly [number, number, number] {
   const toNumber = (x: bigint): number => Number(x >> (scale - 160n)) / 2 ** 80 / 2 ** 80;
   const a = cut(residue, 24n);
   const b = cut(residue - a, 50n);
-  return [toNumber(a), toNumber(b), toNumber(residue - a - b)];
+  const parts = [toNumber(a), toNumber(b), toNumber(residue - a - b)] as const;
+  residues.set(power, parts);
+  return parts;
 }
+const residues = new Map<number, readonly [number, number, number]>();
 let turnCache: bigint | null = null;
 /** 2 pi times 2^places, by Machin's formula. */
 function twoPi(places: bigint): bigint {

@@ -34,6 +34,9 @@ export function compileLoops(
 
 const render: Readonly<Record<Primitive, Renderer>> = renderTable;
 
+/** Operations in the body of a vector loop from which on its code is not repeated. */
+const longBody = 300;
+
 interface Accumulator {
   readonly type: ScalarType;
   /** One per copy of the body when it is declared in the vector loop. */
@@ -382,7 +385,8 @@ class Compiler {
     }
 
     this.partials = partials;
-    this.vectorRounds(s, outer, counter, n, lanes, copies);
+    // a very long body is there once only: its whole vectors run under a mask of ones
+    if (!c.avx512 || found.nodes < longBody) this.vectorRounds(s, outer, counter, n, lanes, copies);
     if (c.avx512) this.maskedRounds(s, outer, counter, n, lanes);
     else if (copies > 1) this.vectorRounds(s, outer, counter, n, lanes, 1);
     this.partials = null;
@@ -465,8 +469,11 @@ class Compiler {
     round.items.push(body);
     c.enter("body", body, s.loop);
     c.active = c.customResult("k", 8, typeof n === "number" ? [counter] : [counter, n], ({ asm, gp, mask }, d) => {
-      asm.mov(rax.d, typeof n === "number" ? n : gp(n).d);
-      asm.sub(rax.d, gp(counter).d);
+      asm.mov(rax, typeof n === "number" ? n : gp(n));
+      asm.sub(rax, gp(counter));
+      asm.mov(rcx.d, lanes); // bzhi looks at eight bits of the count
+      asm.cmp(rax, rcx);
+      asm.cmov("g", rax, rcx);
       asm.mov(rcx.d, -1);
       asm.op("bzhi", rcx.d, rcx.d, rax.d);
       asm.op("kmovd", mask(d), rcx.d);
