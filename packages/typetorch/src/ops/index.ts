@@ -27,6 +27,7 @@ export * from "./memory/index.ts";
 export * from "./random/index.ts";
 export * from "./movement/index.ts";
 export * from "./reduction/index.ts";
+export * from "./sorting/index.ts";
 export * from "./views/index.ts";
 export {
   conv1d,

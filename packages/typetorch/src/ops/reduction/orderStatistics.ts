@@ -12,7 +12,8 @@ import { type ValuesIndices, valuesIndices } from "../returnTypes.ts";
 import { runtime } from "../runtime.ts";
 import { type DimensionOptions, scatterSelected, shareEvenly } from "./extreme.ts";
 import { checkReducible, reducedShape } from "./reduce.ts";
-import { type Elements, nthElement, quickSelect, sortLikeStd } from "./selection.ts";
+import { type Keys, allocateKeys, fillerOf } from "../sorting/keys.ts";
+import { type Elements, quickSelect, rankSelect, sortLikeStd } from "./selection.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -40,8 +41,8 @@ interface Attributes {
   readonly k: number;
 }
 
-/** Which element of a row is chosen: its position. */
-type Choose = (row: Elements, k: number) => number;
+/** Chooses an element of a row, by its elements or by their keys: gives its position. */
+type Choose = (row: Elements, keys: Keys, k: number) => number;
 
 /** Runs `choose` on every row; values and indices have the reduced shape. */
 function chooseAlong(x: Tensor, { dims, keepdim, k }: Attributes, choose: Choose): Tensor[] {
@@ -54,8 +55,11 @@ function chooseAlong(x: Tensor, { dims, keepdim, k }: Attributes, choose: Choose
   const raw = rows.data;
   const toValues = values.data;
   const toIndices = indices.data as BigInt64Array;
+  const keys = allocateKeys(x.dtype, n);
+  const fill = fillerOf(x.dtype);
   for (let r = 0; r < toIndices.length; r++) {
-    const at = choose(comparable.subarray(r * n, (r + 1) * n) as Elements, k);
+    fill(raw, r * n, n, false, keys);
+    const at = choose(comparable.subarray(r * n, (r + 1) * n) as Elements, keys, k);
     toIndices[r] = BigInt(at);
     toValues[r] = raw[r * n + at]!;
   }
@@ -74,28 +78,23 @@ function chooser(name: string, choose: Choose): Op<Attributes> {
   });
 }
 
-function isNaNElement(v: number | bigint): boolean {
-  return v !== v;
-}
-
-/** The position of the element of rank k among those that are not NaN; of equal ones the first is the smaller. */
-function rankOf(row: Elements, k: number): number {
-  const order = new Int32Array(row.length);
+/** How many elements are not NaN. */
+function countNumbers(row: Elements): number {
   let n = 0;
-  for (let i = 0; i < row.length; i++) if (!isNaNElement(row[i]!)) order[n++] = i;
-  const part = order.subarray(0, n);
-  nthElement(part, k, (a, b) => row[a]! < row[b]! || (row[a]! === row[b]! && a < b));
-  return part[k]!;
+  for (let i = 0; i < row.length; i++) if (row[i] === row[i]) n++;
+  return n;
 }
 
-const chooseMedian: Choose = (row) => {
-  for (let i = 0; i < row.length; i++) if (isNaNElement(row[i]!)) return i;
-  return rankOf(row, (row.length - 1) >> 1);
+const highOf = (keys: Keys): Uint32Array | null => (keys.bits === 64 ? keys.high : null);
+const byRank = (keys: Keys, k: number): number => rankSelect(keys.low, highOf(keys), keys.low.length, k);
+
+const chooseMedian: Choose = (row, keys) => {
+  for (let i = 0; i < row.length; i++) if (row[i] !== row[i]) return i;
+  return byRank(keys, (row.length - 1) >> 1);
 };
-const chooseNanmedian: Choose = (row) => {
-  let n = 0;
-  for (let i = 0; i < row.length; i++) if (!isNaNElement(row[i]!)) n++;
-  return n === 0 ? 0 : rankOf(row, (n - 1) >> 1);
+const chooseNanmedian: Choose = (row, keys) => {
+  const n = countNumbers(row);
+  return n === 0 ? 0 : byRank(keys, (n - 1) >> 1);
 };
 const chooseMode: Choose = (row) => {
   const order = sortLikeStd(row);
@@ -180,7 +179,7 @@ export const median = medianFamily("median", chooseMedian);
 /** The median of the elements that are not NaN, as `torch.nanmedian`. */
 export const nanmedian = medianFamily("nanmedian", chooseNanmedian);
 
-const kthOp = chooser("kthvalue", (row, k) => quickSelect(row, k - 1));
+const kthOp = chooser("kthvalue", (row, keys, k) => quickSelect(keys.low, highOf(keys), row.length, k - 1));
 
 /** The k-th smallest element along `dim` (default the last) and its position, k counting from 1. As `torch.kthvalue`. */
 export function kthvalue(

@@ -6,7 +6,7 @@
 /** Elements that JavaScript compares: numbers, or bigints. */
 export type Elements = ArrayLike<number | bigint> & { subarray(begin: number, end: number): ArrayLike<number | bigint> };
 
-type Less = (a: number, b: number) => boolean;
+export type Less = (a: number, b: number) => boolean;
 
 function swap(order: Int32Array, i: number, j: number): void {
   const t = order[i]!;
@@ -63,43 +63,89 @@ export function nthElement(order: Int32Array, k: number, less: Less): void {
   insertionSort(order, first, last, less);
 }
 
-/** The position of the element of rank k, by the quickselect of PyTorch's `kthvalue`; NaN is the largest. */
-export function quickSelect(row: Elements, k: number): number {
-  const n = row.length;
+/**
+ * The position of the element of rank k, by the quickselect of PyTorch's `kthvalue`. `low` and, for 64-bit elements, `high` are the elements' keys (see
+ * sorting/keys.ts); they are reordered.
+ */
+export function quickSelect(low: Uint32Array, high: Uint32Array | null, n: number, k: number): number {
   const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
-  const greater = (i: number, j: number): boolean => {
-    const x = row[i]!;
-    const y = row[j]!;
-    return x > y || (x !== x && y === y);
+  const exchange = (i: number, j: number): void => {
+    swap(order, i, j);
+    const t = low[i]!;
+    low[i] = low[j]!;
+    low[j] = t;
+    if (high !== null) {
+      const u = high[i]!;
+      high[i] = high[j]!;
+      high[j] = u;
+    }
   };
+  const greater = (i: number, j: number): boolean =>
+    high !== null && high[i] !== high[j] ? high[i]! > high[j]! : low[i]! > low[j]!;
   let left = 0;
   let right = n - 1;
   for (;;) {
     if (right <= left) return order[k]!;
     if (right === left + 1) {
-      if (greater(order[left]!, order[right]!)) swap(order, left, right);
+      if (greater(left, right)) exchange(left, right);
       return order[k]!;
     }
-    swap(order, left + ((right - left) >> 1), left + 1);
-    if (greater(order[left + 1]!, order[right]!)) swap(order, left + 1, right);
-    if (greater(order[left]!, order[right]!)) swap(order, left, right);
-    if (greater(order[left + 1]!, order[left]!)) swap(order, left + 1, left);
+    exchange(left + ((right - left) >> 1), left + 1);
+    if (greater(left + 1, right)) exchange(left + 1, right);
+    if (greater(left, right)) exchange(left, right);
+    if (greater(left + 1, left)) exchange(left + 1, left);
     let i = left + 1;
     let j = right;
-    const pivot = order[left]!;
     for (;;) {
       do i++;
-      while (greater(pivot, order[i]!));
+      while (greater(left, i));
       do j--;
-      while (greater(order[j]!, pivot));
+      while (greater(j, left));
       if (j < i) break;
-      swap(order, i, j);
+      exchange(i, j);
     }
-    swap(order, left, j);
+    exchange(left, j);
     if (j <= k) left = i;
     if (j >= k) right = j - 1;
   }
+}
+
+const digits = new Int32Array(2048);
+
+/**
+ * The position of the element of rank k, of equal ones in their order: the key's digits are found one after the other by counting, so that nothing is moved.
+ */
+export function rankSelect(low: Uint32Array, high: Uint32Array | null, n: number, k: number): number {
+  let rest = k;
+  let prefix = 0;
+  let known = 0;
+  const width = n < 1024 ? 8 : 11;
+  const mask = (1 << width) - 1;
+  /** Finds 32 bits of the key, among the elements that `upper` allows. */
+  const find = (keys: Uint32Array, upper: Uint32Array | null, chosen: number): number => {
+    prefix = 0;
+    known = 0;
+    for (let top = 32; top > 0; top -= width) {
+      const shift = Math.max(top - width, 0);
+      const used = known === 0 ? 0 : -1 << (32 - known);
+      digits.fill(0, 0, mask + 1);
+      for (let i = 0; i < n; i++) {
+        if (upper !== null && upper[i] !== chosen) continue;
+        const key = keys[i]!;
+        if (((key ^ prefix) & used) === 0) digits[(key >>> shift) & mask]!++;
+      }
+      let d = 0;
+      const floor = (prefix >>> shift) & mask;
+      for (d = top < width ? floor : 0; rest >= digits[d]!; d++) rest -= digits[d]!;
+      prefix = (prefix | (d << shift)) >>> 0;
+      known = 32 - shift;
+    }
+    return prefix >>> 0;
+  };
+  const upper = high === null ? 0 : find(high, null, 0);
+  const lower = find(low, high, upper);
+  for (let i = 0; ; i++) if (low[i] === lower && (high === null || high[i] === upper) && rest-- === 0) return i;
 }
 
 /** Positions in ascending order of their elements, equal ones in the order in which C++'s `std::sort` leaves them; NaN last. */
@@ -116,7 +162,12 @@ export function sortLikeStd(row: Elements): Int32Array {
     const v = row[i]!;
     if (v !== v) order[--rest] = i;
   }
-  const less: Less = (a, b) => row[a]! < row[b]!;
+  introsort(order, numbers, (a, b) => row[a]! < row[b]!);
+  return order;
+}
+
+/** Sorts the first n positions as C++'s `std::sort` does: quicksort down to runs of 16, then insertion. */
+export function introsort(order: Int32Array, n: number, less: Less): void {
   const loop = (first: number, last: number): void => {
     let end = last;
     while (end - first > 16) {
@@ -125,7 +176,51 @@ export function sortLikeStd(row: Elements): Int32Array {
       end = cut;
     }
   };
-  loop(0, numbers);
-  insertionSort(order, 0, numbers, less);
-  return order;
+  loop(0, n);
+  insertionSort(order, 0, n, less);
+}
+
+/** Puts `value` into the heap of `size` positions whose place `hole` is free below `hole` itself. */
+function adjustHeap(heap: Int32Array, hole: number, size: number, value: number, less: Less): void {
+  const top = hole;
+  let at = hole;
+  let child = hole;
+  while (child < (size - 1) >> 1) {
+    child = 2 * (child + 1);
+    if (less(heap[child]!, heap[child - 1]!)) child--;
+    heap[at] = heap[child]!;
+    at = child;
+  }
+  if ((size & 1) === 0 && child === (size - 2) >> 1) {
+    child = 2 * (child + 1);
+    heap[at] = heap[child - 1]!;
+    at = child - 1;
+  }
+  let parent = (at - 1) >> 1;
+  while (at > top && less(heap[parent]!, value)) {
+    heap[at] = heap[parent]!;
+    at = parent;
+    parent = (at - 1) >> 1;
+  }
+  heap[at] = value;
+}
+
+/**
+ * Moves the k first positions, sorted, to the front, as C++'s `std::partial_sort`: a heap of k that the others try to enter. `keys`, where there are, decide
+ * quickly who does not.
+ */
+export function partialSort(order: Int32Array, k: number, less: Less, keys: Uint32Array | null): void {
+  if (k === 0) return;
+  for (let parent = (k - 2) >> 1; parent >= 0; parent--) adjustHeap(order, parent, k, order[parent]!, less);
+  for (let i = k; i < order.length; i++) {
+    const v = order[i]!;
+    if (keys !== null ? keys[v]! >= keys[order[0]!]! : !less(v, order[0]!)) continue;
+    order[i] = order[0]!;
+    adjustHeap(order, 0, k, v, less);
+  }
+  for (let last = k - 1; last > 0; last--) {
+    const v = order[last]!;
+    order[last] = order[0]!;
+    adjustHeap(order, 0, last, v, less);
+  }
 }

@@ -1,0 +1,144 @@
+/**
+ * Distinct elements: `unique`, `uniqueConsecutive`.
+ */
+import { ValueError } from "../../core/errors.ts";
+import { wrapDim } from "../../core/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { integers, wordsOf } from "../indexing/integers.ts";
+import { method } from "../methods.ts";
+import { runtime } from "../runtime.ts";
+import { RowSorter } from "./radix.ts";
+
+export interface UniqueConsecutiveOptions {
+  /** Also where in the result each element is found. */
+  returnInverse?: boolean;
+  /** Also how often each occurs. */
+  returnCounts?: boolean;
+  /** Compare whole slices of this dimension; without it, the elements of the flattened tensor. */
+  dim?: number | null;
+}
+export interface UniqueOptions extends UniqueConsecutiveOptions {
+  /** In ascending order; the result always is here. */
+  sorted?: boolean;
+}
+
+declare module "../../tensor/tensor.ts" {
+  interface Tensor {
+    /** See {@link unique}. */
+    unique(options?: UniqueOptions & { returnInverse?: false; returnCounts?: false }): Tensor;
+    unique(options: UniqueOptions): Tensor | Tensor[];
+    /** See {@link uniqueConsecutive}. */
+    uniqueConsecutive(options?: UniqueConsecutiveOptions & { returnInverse?: false; returnCounts?: false }): Tensor;
+    uniqueConsecutive(options: UniqueConsecutiveOptions): Tensor | Tensor[];
+  }
+}
+
+/** Slices to be told apart: their order in which equal ones are neighbours, and whether two are equal. */
+interface Slices {
+  readonly n: number;
+  readonly order: Int32Array;
+  equal(a: number, b: number): boolean;
+}
+
+function identity(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => i);
+}
+
+/** The rows (n, width) of a row-major tensor, by their elements' values: both zeros are equal, NaN differs from itself. */
+function slicesOf(x: Tensor, n: number, width: number, sorted: boolean): Slices {
+  const raw = x.data;
+  const comparable = x.dtype.isFloatingPoint && x.dtype.itemsize === 2 ? runtime.withoutGrad(() => x.float().data) : raw;
+  let order: Int32Array = identity(n);
+  if (sorted && width === 1) order = new RowSorter(x.dtype, n, false).sort(raw, 0);
+  else if (sorted) {
+    order.sort((a, b) => {
+      for (let i = 0; i < width; i++) {
+        const p = comparable[a * width + i]!;
+        const q = comparable[b * width + i]!;
+        if (p < q) return -1;
+        if (p > q) return 1;
+      }
+      return a - b;
+    });
+  }
+  if (x.dtype.key === "i64" && width === 1) {
+    const words = wordsOf(x);
+    return { n, order, equal: (a, b) => words[2 * a] === words[2 * b] && words[2 * a + 1] === words[2 * b + 1] };
+  }
+  return {
+    n,
+    order,
+    equal(a, b) {
+      for (let i = 0; i < width; i++) if (comparable[a * width + i] !== comparable[b * width + i]) return false;
+      return true;
+    },
+  };
+}
+
+/** The first of each run of equal slices, for each slice its run, and the runs' lengths. */
+function runsOf({ n, order, equal }: Slices): { firsts: number[]; inverse: Int32Array; counts: number[] } {
+  const firsts: number[] = [];
+  const counts: number[] = [];
+  const inverse = new Int32Array(n);
+  for (let i = 0; i < n; i++) {
+    const at = order[i]!;
+    if (i === 0 || !equal(order[i - 1]!, at)) {
+      firsts.push(at);
+      counts.push(0);
+    }
+    counts[counts.length - 1]!++;
+    inverse[at] = firsts.length - 1;
+  }
+  return { firsts, inverse, counts };
+}
+
+function distinct(name: string, input: Tensor, options: UniqueOptions, sorted: boolean): Tensor | Tensor[] {
+  const { returnInverse = false, returnCounts = false } = options;
+  const dim = options.dim ?? null;
+  return runtime.withoutGrad(() => {
+    const flat = dim === null || input.shape.length === 0;
+    const d = dim === null ? 0 : wrapDim(dim, input.shape.length);
+    const x = (flat ? input.reshape([-1]) : input.movedim(d, 0)).contiguous();
+    const n = x.shape[0]!;
+    const width = x.shape.slice(1).reduce((a, b) => a * b, 1);
+    if (!flat && width === 0 && n > 0)
+      throw new ValueError(
+        "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
+        `${name} along dimension ${d} of shape [${input.shape.join(", ")}]`,
+      );
+    const { firsts, inverse, counts } = runsOf(slicesOf(x, n, width, sorted));
+    const picked = x.indexSelect(
+      0,
+      integers([firsts.length], (k) => firsts[k]!),
+    );
+    const results = [flat ? picked : picked.movedim(0, d).contiguous()];
+    if (returnInverse) results.push(integers(flat ? input.shape : [n], (k) => inverse[k]!));
+    if (returnCounts) results.push(integers([counts.length], (k) => counts[k]!));
+    return results.length === 1 ? results[0]! : results;
+  });
+}
+
+export function unique(input: Tensor, options?: UniqueOptions & { returnInverse?: false; returnCounts?: false }): Tensor;
+export function unique(input: Tensor, options: UniqueOptions): Tensor | Tensor[];
+/**
+ * The distinct elements in ascending order (or the distinct slices of `dim`); with options an array that also has the inverse indices and the counts. As
+ * `torch.unique`.
+ * @example
+ * torch.unique(torch.tensor([3, 1, 3])) // tensor([1., 3.])
+ */
+export function unique(input: Tensor, options: UniqueOptions = {}): Tensor | Tensor[] {
+  return distinct("unique", input, options, true);
+}
+
+export function uniqueConsecutive(
+  input: Tensor,
+  options?: UniqueConsecutiveOptions & { returnInverse?: false; returnCounts?: false },
+): Tensor;
+export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions): Tensor | Tensor[];
+/** One of each run of equal elements (or slices of `dim`), as `torch.unique_consecutive`. */
+export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions = {}): Tensor | Tensor[] {
+  return distinct("unique_consecutive", input, options, false);
+}
+
+method("unique", unique as (...args: never[]) => unknown);
+method("uniqueConsecutive", uniqueConsecutive as (...args: never[]) => unknown);
