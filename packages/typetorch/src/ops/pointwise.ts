@@ -56,6 +56,9 @@ const operandNames: readonly string[] = ["input", "other"];
 interface Flat {
   readonly spec: MapSpec;
   readonly result: DType;
+  /** How the dispatcher is called when something is recorded. */
+  readonly variant: Variant;
+  readonly attributes: Attributes;
 }
 
 /**
@@ -84,7 +87,10 @@ export class PointwiseOp {
     if (runtime.isTensor(x)) {
       const flat = this.flat[x.dtype.index];
       const n = rowMajorCount(x.shape, x.strides);
-      if (flat !== undefined && n > 0 && runtime.isPlain(x)) return runtime.mapFlat(flat.spec, n, x, null, 0, flat.result);
+      if (flat !== undefined) {
+        if (n > 0 && runtime.isPlain(x)) return runtime.mapFlat(flat.spec, n, x, null, 0, flat.result);
+        return runtime.call(flat.variant, [x], flat.attributes);
+      }
     }
     const result = this.call([x], noParams, null);
     this.flat[x.dtype.index] ??= this.flatFor([x], x.dtype);
@@ -94,14 +100,21 @@ export class PointwiseOp {
   /** The op of two operands. */
   two(x: Input, y: Input): Tensor {
     if (runtime.isTensor(x)) {
-      const n = rowMajorCount(x.shape, x.strides);
-      if (n > 0 && runtime.isPlain(x)) {
-        if (runtime.isTensor(y)) {
-          const flat = this.flat[x.dtype.index];
-          if (flat !== undefined && alike(x, y) && runtime.isPlain(y)) return runtime.mapFlat(flat.spec, n, x, y, 0, flat.result);
-        } else if (typeof y === "number") {
-          const flat = this.flatNumber[x.dtype.index];
-          if (flat !== undefined && keepsDtype(x, y)) return runtime.mapFlat(flat.spec, n, x, null, y, flat.result);
+      if (runtime.isTensor(y)) {
+        const flat = this.flat[x.dtype.index];
+        if (flat !== undefined && x.dtype === y.dtype) {
+          const n = rowMajorCount(x.shape, x.strides);
+          if (n > 0 && alike(x, y) && runtime.isPlain(x) && runtime.isPlain(y)) {
+            return runtime.mapFlat(flat.spec, n, x, y, 0, flat.result);
+          }
+          return runtime.call(flat.variant, [x, y], flat.attributes);
+        }
+      } else if (typeof y === "number" && keepsDtype(x, y)) {
+        const flat = this.flatNumber[x.dtype.index];
+        if (flat !== undefined) {
+          const n = rowMajorCount(x.shape, x.strides);
+          if (n > 0 && runtime.isPlain(x)) return runtime.mapFlat(flat.spec, n, x, null, y, flat.result);
+          return runtime.call(flat.variant, [x], { compute: flat.attributes.compute, params: [y] });
         }
       }
     }
@@ -156,7 +169,8 @@ export class PointwiseOp {
     if (this.ownParams > 0 || this.computeDtype(operands) !== dtype) return undefined;
     const tensors = operands.filter((x) => runtime.isTensor(x));
     const result = this.definition.result ?? dtype;
-    return { spec: this.variantFor(operands).forwardSpec(tensors, dtype, result), result };
+    const variant = this.variantFor(operands);
+    return { spec: variant.forwardSpec(tensors, dtype, result), result, variant, attributes: { compute: dtype, params: noParams } };
   }
 
   private variantFor(operands: readonly Input[]): Variant {

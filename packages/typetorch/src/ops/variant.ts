@@ -2,7 +2,7 @@
  * The kernels of a pointwise op, for one way of calling it.
  */
 import type { DType } from "../core/dtype.ts";
-import { sameShape } from "../core/shape.ts";
+import { rowMajorCount, sameShape } from "../core/shape.ts";
 import { Expr, type ScalarType, computeType, input, param } from "../ir/expr.ts";
 import type { MapSpec } from "../ir/spec.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -29,6 +29,10 @@ export class Variant implements Op<Attributes> {
   private readonly numbers: number;
   private readonly arity: number;
   private readonly ownParams: number;
+  /** How many operands are tensors. */
+  private readonly tensorCount: number;
+  private lastKey = -1;
+  private lastSpec: MapSpec | null = null;
   private readonly forwardSpecs = new Map<number, MapSpec>();
   private readonly backwardSpecs = new Map<number, BackwardKernel>();
   private readonly usage = new Map<number, Saves>();
@@ -40,6 +44,7 @@ export class Variant implements Op<Attributes> {
     this.arity = arity;
     this.numbers = numbers;
     this.ownParams = ownParams;
+    this.tensorCount = arity - (this.paramCount() - ownParams);
     this.backward = definition.backward ? (grads, saved) => this.derive(grads[0]!, saved) : null;
   }
 
@@ -70,6 +75,7 @@ export class Variant implements Op<Attributes> {
   forwardSpec(inputs: readonly Tensor[], compute: DType, result: DType): MapSpec {
     let key = compute.index * 10 + result.index;
     for (let i = 0; i < inputs.length; i++) key = key * 10 + inputs[i]!.dtype.index;
+    if (key === this.lastKey) return this.lastSpec!;
     let spec = this.forwardSpecs.get(key);
     if (spec === undefined) {
       const type = computeType(compute);
@@ -90,10 +96,21 @@ export class Variant implements Op<Attributes> {
       };
       this.forwardSpecs.set(key, spec);
     }
+    this.lastKey = key;
+    this.lastSpec = spec;
     return spec;
   }
 
   run(inputs: readonly Tensor[], attributes: Attributes): Tensor {
+    const { params } = attributes;
+    if (inputs.length <= 2 && params.length <= 1) {
+      const n = shortCount(inputs);
+      if (n > 0) {
+        const result = this.resultDtype(attributes.compute);
+        const spec = this.forwardSpec(inputs, attributes.compute, result);
+        return runtime.mapFlat(spec, n, inputs[0]!, inputs[1] ?? null, params[0] ?? 0, result);
+      }
+    }
     const shape = commonShape(inputs);
     const out = allocateLike(inputs, shape, this.resultDtype(attributes.compute));
     this.launch(inputs, attributes, shape, out);
@@ -121,7 +138,7 @@ export class Variant implements Op<Attributes> {
 
   /** The derivative as expressions: input 0 is g, then the tensor operands, then the result. */
   private expressions(type: ScalarType): (Expr | null)[] {
-    const count = this.arity - (this.paramCount() - this.ownParams);
+    const count = this.tensorCount;
     const tensors = Array.from({ length: count }, (_, k) => input(1 + k, type));
     const params = Array.from({ length: this.paramCount() }, (_, k) => param(k, type));
     const { operands, own } = this.arrange(tensors, params);
@@ -142,35 +159,63 @@ export class Variant implements Op<Attributes> {
 
   private derive(g: Tensor, saved: Saved<Attributes>): Gradients {
     const { compute, params } = saved.attributes;
-    const count = this.arity - (this.paramCount() - this.ownParams);
+    const count = this.tensorCount;
     let needs = 0;
     for (let i = 0; i < count; i++) if (saved.needs(i)) needs |= 1 << i;
     const { inputs, outputs } = this.saves(needs);
-    const operands: (Tensor | null)[] = new Array(count + 1).fill(null);
-    for (const i of inputs) operands[i] = saved.input(i);
-    if (outputs.length > 0) operands[count] = saved.output(0);
-    if (runtime.recording([g, ...operands])) return this.deriveWithTensors(g, operands, needs, params, saved);
-
-    const shape = g.shape;
+    const operands = new Array<Tensor | null>(count + 1);
+    for (let i = 0; i <= count; i++) operands[i] = null;
     const present: Tensor[] = [g];
-    for (const x of operands) if (x !== null) present.push(x);
-    const kernel = this.backwardKernel(needs, present, operands, saved, compute);
-    const results: (Tensor | null)[] = new Array(count).fill(null);
-    const outs: Tensor[] = [];
-    for (let i = 0; i < count; i++) {
-      const plan = kernel.plan[i];
-      if (plan === "pass") results[i] = g;
-      else if (plan === "compute") {
-        const out = allocateLike([g], shape, saved.inputDtype(i));
-        results[i] = out;
-        outs.push(out);
-      }
+    for (let k = 0; k < inputs.length; k++) {
+      const x = saved.input(inputs[k]!);
+      operands[inputs[k]!] = x;
+      present.push(x);
     }
-    if (outs.length > 0) runtime.backendOf(g).map(kernel.spec!, shape, broadcastOperands(present, shape), outs, params);
+    if (outputs.length > 0) {
+      const out = saved.output(0);
+      operands[count] = out;
+      present.push(out);
+    }
+    if (runtime.recording(present)) return this.deriveWithTensors(g, operands, needs, params, saved);
+
+    const kernel = this.backwardKernel(needs, present, operands, saved, compute);
+    const results = this.launchBackward(kernel, g, present, params, saved);
     for (let i = 0; i < count; i++) {
       const r = results[i];
       if (r) results[i] = sumToShape(r, saved.inputShape(i));
     }
+    return results;
+  }
+
+  /** The gradients in the shape of g. */
+  private launchBackward(
+    kernel: BackwardKernel,
+    g: Tensor,
+    present: readonly Tensor[],
+    params: readonly number[],
+    saved: Saved<Attributes>,
+  ): (Tensor | null)[] {
+    const { plan, spec } = kernel;
+    const { shape } = g;
+    const results = new Array<Tensor | null>(plan.length);
+    let outs: Tensor[] | null = null;
+    for (let i = 0; i < plan.length; i++) {
+      if (plan[i] !== "compute") {
+        results[i] = plan[i] === "pass" ? g : null;
+        continue;
+      }
+      const dtype = saved.inputDtype(i);
+      const n = kernel.short && params.length <= 1 ? shortCount(present) : 0;
+      if (n > 0) {
+        results[i] = runtime.mapFlat(spec!, n, g, present[1] ?? null, params[0] ?? 0, dtype);
+        continue;
+      }
+      const out = allocateLike([g], shape, dtype);
+      results[i] = out;
+      outs ??= [];
+      outs.push(out);
+    }
+    if (outs !== null) runtime.backendOf(g).map(spec!, shape, broadcastOperands(present, shape), outs, params);
     return results;
   }
 
@@ -217,7 +262,7 @@ export class Variant implements Op<Attributes> {
             params: this.paramCount(),
             compiled: null,
           };
-    kernel = { plan, spec };
+    kernel = { plan, spec, short: outputs.length === 1 && present.length <= 2 };
     this.backwardSpecs.set(key, kernel);
     return kernel;
   }
@@ -267,6 +312,19 @@ function withZeroDerivative(gradient: Tensor, operands: readonly (Tensor | null)
 interface BackwardKernel {
   readonly plan: readonly ("none" | "pass" | "compute")[];
   readonly spec: MapSpec | null;
+  /** Whether there are few enough operands for `mapFlat`. */
+  readonly short: boolean;
+}
+
+/** Number of elements of one or two operands that are contiguous and of one shape; 0 for others. */
+function shortCount(operands: readonly Tensor[]): number {
+  const x = operands[0]!;
+  const n = rowMajorCount(x.shape, x.strides);
+  if (n === 0 || operands.length === 1) return n;
+  const y = operands[1]!;
+  const alike =
+    sameShape(x.shape, y.shape) && sameShape(x.strides, y.strides) && x.storage.device === y.storage.device;
+  return alike ? n : 0;
 }
 
 function collectInputs(e: Expr, used: Set<number>): void {

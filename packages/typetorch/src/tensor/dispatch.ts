@@ -5,11 +5,11 @@
 import { canCast, kernelName } from "../core/dtype.ts";
 import { AutogradError, DTypeError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
-import type { Op } from "../ops/op.ts";
+import type { Op, Saves } from "../ops/op.ts";
 import { runtime } from "../ops/runtime.ts";
 import { checkInPlace, gradEdge, rebaseHistory } from "./autograd/edges.ts";
 import { gradEnabled } from "./autograd/gradMode.ts";
-import { OpNode } from "./autograd/node.ts";
+import { type Node, OpNode } from "./autograd/node.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Sees each call of an op; `proceed` runs it in the modes below. */
@@ -32,7 +32,7 @@ const VOLATILE = -1;
 
 /** Whether a call on this tensor comes down to running its kernel: there is no mode, and nothing is recorded. */
 export function isPlain(x: Tensor): boolean {
-  return modes.length === 0 && !(gradEnabled && x.requiresGrad);
+  return modes.length === 0 && !(gradEnabled && (x.requiresGrad || x.volatile));
 }
 
 /** Bit i: input i takes part in the graph (bit 30 stands for all from there on). */
@@ -84,27 +84,38 @@ function markVolatile(result: Tensor | Tensor[]): Tensor | Tensor[] {
   return result;
 }
 
-function connect(node: OpNode<never>, inputs: readonly Tensor[], mask: number): void {
+/** A node for a call, with the edges to the nodes that made the inputs; `recorded` are the inputs as the derivative is to see them. */
+function nodeFor<A>(
+  op: Op<A>,
+  inputs: readonly Tensor[],
+  recorded: readonly Tensor[],
+  attributes: A,
+  mask: number,
+  saves: Saves,
+): OpNode<A> {
   const n = inputs.length;
+  const next = new Array<Node | null>(n);
+  const nextNr = new Array<number>(n);
   for (let i = 0; i < n; i++) {
     const x = inputs[i]!;
     if (isNeeded(mask, i)) {
-      node.next.push(gradEdge(x));
-      node.nextNr.push(x.outputNr);
+      next[i] = gradEdge(x);
+      nextNr[i] = x.outputNr;
     } else {
-      node.next.push(null);
-      node.nextNr.push(0);
+      next[i] = null;
+      nextNr[i] = 0;
     }
   }
+  return new OpNode(op, recorded, attributes, mask, saves.inputs, next, nextNr);
 }
 
 function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, mask: number): Tensor | Tensor[] {
   const saves = op.saves(mask);
-  const node = new OpNode(op, inputs, attributes, mask, saves.inputs);
-  connect(node as unknown as OpNode<never>, inputs, mask);
+  const node = nodeFor(op, inputs, inputs, attributes, mask, saves);
   const extra: Tensor[] = [];
   const result = op.run(inputs, attributes, extra);
   if (Array.isArray(result)) {
+    node.results = result.length;
     for (let i = 0; i < result.length; i++) attach(node, result[i]!, i);
     node.saveOutputs(result, saves.outputs, extra);
     if (op.view) for (const x of result) x.extrasOrNew().multiView = true;
@@ -116,8 +127,6 @@ function record<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, mask: nu
 }
 
 function attach<A>(node: OpNode<A>, result: Tensor, nr: number): void {
-  node.shapes.push(result.shape);
-  node.dtypes.push(result.dtype);
   if (!result.dtype.isFloatingPoint) return;
   result.node = node;
   result.outputNr = nr;
@@ -149,13 +158,10 @@ export function callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes:
     old.outputNr = self.outputNr;
     recorded = [old, ...inputs.slice(1).map((x) => (x === self ? old : x))];
   }
-  const node = new OpNode(op, recorded, attributes, mask, saves.inputs);
-  connect(node as unknown as OpNode<never>, inputs, mask);
+  const node = nodeFor(op, inputs, recorded, attributes, mask, saves);
   const extra: Tensor[] = [];
   writeInto(op, self, recorded, attributes, extra);
   self.storage.version++;
-  node.shapes.push(self.shape);
-  node.dtypes.push(self.dtype);
   rebaseHistory(self, node);
   if (self.base === null) {
     if (saves.outputs.length > 0 || extra.length > 0) node.saveOutputs([self], saves.outputs, extra);

@@ -12,10 +12,8 @@ import { Node, rebuild } from "./node.ts";
 export class AccumulateGrad extends Node {
   readonly variable: Tensor;
   constructor(variable: Tensor) {
-    super(Number.MAX_SAFE_INTEGER);
+    super([], [], Number.MAX_SAFE_INTEGER);
     this.variable = variable;
-    this.shapes.push(variable.shape);
-    this.dtypes.push(variable.dtype);
   }
   name(): string {
     return "AccumulateGrad";
@@ -101,16 +99,12 @@ export class CopySlices extends Node {
   private readonly fn: Node;
 
   constructor(base: Tensor, view: Tensor, baseEdge: Node | null, baseNr: number, fn: Node) {
-    super();
+    super([baseEdge, ...fn.next.slice(1)], [baseNr, ...fn.nextNr.slice(1)]);
     this.shape = view.shape;
     this.strides = view.strides;
     this.offset = view.storageOffset;
     this.baseOffset = base.storageOffset;
     this.fn = fn;
-    this.next = [baseEdge, ...fn.next.slice(1)];
-    this.nextNr = [baseNr, ...fn.nextNr.slice(1)];
-    this.shapes.push(base.shape);
-    this.dtypes.push(base.dtype);
     this.baseShape = base.shape;
     this.baseStrides = base.strides;
   }

@@ -57,13 +57,51 @@ class ReadyQueue {
 }
 
 /** What a backward pass knows of a node: how many gradients are still to come, and the sums so far. */
-class Pending {
+export class Pending {
+  readonly pass: Pass;
+  /** Of a pass that runs further out: a hook may start one of its own. */
+  readonly outer: Pending | null;
   waiting = 0;
   readonly grads: (Tensor | null)[] = [];
   /** Bit k: the engine made grads[k] by itself and may add into it. */
   owned = 0;
   /** False when nothing that is asked for lies behind the node. */
   wanted = true;
+
+  constructor(pass: Pass, outer: Pending | null) {
+    this.pass = pass;
+    this.outer = outer;
+  }
+}
+
+/** One backward pass. */
+class Pass {
+  readonly nodes: Node[] = [];
+  readonly queue = new ReadyQueue();
+  /** The gradients asked for, or null when they are accumulated in the leaves. */
+  readonly captures: Map<Node, Capture[]> | null;
+  readonly results: (Tensor | null)[] = [];
+  readonly options: BackwardOptions;
+
+  constructor(captures: Map<Node, Capture[]> | null, options: BackwardOptions) {
+    this.captures = captures;
+    this.options = options;
+  }
+  knows(node: Node): boolean {
+    return node.pending !== null && node.pending.pass === this;
+  }
+  begin(node: Node): Pending {
+    const p = new Pending(this, node.pending);
+    node.pending = p;
+    this.nodes.push(node);
+    return p;
+  }
+  end(): void {
+    for (let i = 0; i < this.nodes.length; i++) {
+      const node = this.nodes[i]!;
+      node.pending = node.pending!.outer;
+    }
+  }
 }
 
 export interface BackwardOptions {
@@ -78,27 +116,37 @@ export function runBackward(
   inputs: readonly Tensor[] | null,
   options: BackwardOptions,
 ): (Tensor | null)[] {
-  const captures = new Map<Node, Capture[]>();
-  const results: (Tensor | null)[] = [];
-  if (inputs) {
-    inputs.forEach((x, slot) => {
-      results.push(null);
-      const node = gradEdge(x);
-      if (node === null) {
-        throw new AutogradError(
-          "One of the differentiated Tensors does not require grad",
-          `input ${slot} does not: call requiresGrad_() on it before the forward`,
-        );
-      }
-      const list = captures.get(node) ?? [];
-      list.push({ node, nr: x.node === null ? 0 : x.outputNr, slot });
-      captures.set(node, list);
-    });
-  }
+  const pass = new Pass(inputs === null ? null : new Map(), options);
+  inputs?.forEach((x, slot) => {
+    pass.results.push(null);
+    const node = gradEdge(x);
+    if (node === null) {
+      throw new AutogradError(
+        "One of the differentiated Tensors does not require grad",
+        `input ${slot} does not: call requiresGrad_() on it before the forward`,
+      );
+    }
+    const list = pass.captures!.get(node) ?? [];
+    list.push({ node, nr: x.node === null ? 0 : x.outputNr, slot });
+    pass.captures!.set(node, list);
+  });
 
-  const pending = new Map<Node, Pending>();
-  const starts: Node[] = [];
-  roots.forEach((root, i) => {
+  const previous = gradEnabled;
+  try {
+    start(pass, roots, rootGrads);
+    assignGradEnabled(options.createGraph);
+    while (pass.queue.size > 0) runNode(pass.queue.pop(), pass);
+  } finally {
+    assignGradEnabled(previous);
+    pass.end();
+  }
+  return pass.results;
+}
+
+/** Gives the roots their gradients and finds what depends on them. */
+function start(pass: Pass, roots: readonly Tensor[], rootGrads: readonly (Tensor | null)[]): void {
+  for (let i = 0; i < roots.length; i++) {
+    const root = roots[i]!;
     const node = gradEdge(root);
     if (node === null) {
       throw new AutogradError(
@@ -106,30 +154,15 @@ export function runBackward(
         "no tensor that it was computed from requires a gradient, or it was computed inside noGrad",
       );
     }
-    let p = pending.get(node);
-    if (!p) {
-      p = new Pending();
-      pending.set(node, p);
-      starts.push(node);
-    }
+    const p = pass.knows(node) ? node.pending! : pass.begin(node);
     const grad = rootGrads[i] ?? null;
-    addGradient(p, root.node === null ? 0 : root.outputNr, checkedRootGrad(root, grad, i), grad === null, options.createGraph);
-  });
-
-  countDependencies(starts, pending);
-  if (inputs) markWanted(starts, pending, captures);
-
-  const queue = new ReadyQueue();
-  for (const node of starts) if (pending.get(node)!.waiting === 0) queue.push(node);
-
-  const previous = gradEnabled;
-  assignGradEnabled(options.createGraph);
-  try {
-    while (queue.size > 0) runNode(queue.pop(), pending, queue, captures, results, inputs !== null, options);
-  } finally {
-    assignGradEnabled(previous);
+    const nr = root.node === null ? 0 : root.outputNr;
+    addGradient(p, nr, checkedRootGrad(root, grad, i), grad === null, pass.options.createGraph);
   }
-  return results;
+  const starts = pass.nodes.slice();
+  countDependencies(pass);
+  if (pass.captures !== null) markWanted(starts, pass, pass.captures);
+  for (const node of starts) if (node.pending!.waiting === 0) pass.queue.push(node);
 }
 
 function checkedRootGrad(root: Tensor, grad: Tensor | null, i: number): Tensor {
@@ -150,34 +183,25 @@ function checkedRootGrad(root: Tensor, grad: Tensor | null, i: number): Tensor {
   return grad;
 }
 
-function countDependencies(starts: readonly Node[], pending: Map<Node, Pending>): void {
-  const seen = new Set<Node>(starts);
-  const stack = [...starts];
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    const next = node.next;
+/** Counts the edges into each node that the roots lead to: `pass.nodes` grows while it is walked. */
+function countDependencies(pass: Pass): void {
+  const { nodes } = pass;
+  for (let k = 0; k < nodes.length; k++) {
+    const { next } = nodes[k]!;
     for (let i = 0; i < next.length; i++) {
       const to = next[i];
       if (!to) continue;
-      let p = pending.get(to);
-      if (!p) {
-        p = new Pending();
-        pending.set(to, p);
-      }
+      const p = pass.knows(to) ? to.pending! : pass.begin(to);
       p.waiting++;
-      if (!seen.has(to)) {
-        seen.add(to);
-        stack.push(to);
-      }
     }
   }
 }
 
 /** Marks the nodes that lead to a capture; the others are not run. */
-function markWanted(starts: readonly Node[], pending: Map<Node, Pending>, captures: Map<Node, Capture[]>): void {
+function markWanted(starts: readonly Node[], pass: Pass, captures: Map<Node, Capture[]>): void {
   const done = new Set<Node>();
   const stack: { node: Node; at: number }[] = starts.map((node) => ({ node, at: 0 }));
-  for (const p of pending.values()) p.wanted = false;
+  for (const node of pass.nodes) node.pending!.wanted = false;
   while (stack.length > 0) {
     const top = stack[stack.length - 1]!;
     const { node } = top;
@@ -189,10 +213,14 @@ function markWanted(starts: readonly Node[], pending: Map<Node, Pending>, captur
       }
       continue;
     }
-    const p = pending.get(node)!;
-    p.wanted = captures.has(node) || node.next.some((to) => to !== null && to !== undefined && pending.get(to)!.wanted);
+    node.pending!.wanted = captures.has(node) || leadsToWanted(node);
     stack.pop();
   }
+}
+
+function leadsToWanted(node: Node): boolean {
+  for (let i = 0; i < node.next.length; i++) if (node.next[i]?.pending!.wanted === true) return true;
+  return false;
 }
 
 /** `owned`: nobody but the engine holds the memory of `grad`. */
@@ -232,19 +260,12 @@ function runPreHooks(node: Node, p: Pending): (Tensor | null)[] {
   return grads;
 }
 
-function runNode(
-  node: Node,
-  pending: Map<Node, Pending>,
-  queue: ReadyQueue,
-  captures: Map<Node, Capture[]>,
-  results: (Tensor | null)[],
-  capturing: boolean,
-  options: BackwardOptions,
-): void {
-  const p = pending.get(node)!;
-  for (let k = 0; k < node.shapes.length; k++) p.grads[k] ??= null;
+function runNode(node: Node, pass: Pass): void {
+  const { captures, results, options } = pass;
+  const p = node.pending!;
+  for (let k = 0; k < node.results; k++) p.grads[k] ??= null;
   if (node instanceof AccumulateGrad) {
-    if (capturing) {
+    if (captures !== null) {
       let g = p.grads[0] ?? null;
       const hooks = node.variable.extras?.hooks;
       if (hooks && g) for (const hook of hooks.values()) g = hook(g) || g;
@@ -257,14 +278,14 @@ function runNode(
     return;
   }
   const grads = runPreHooks(node, p);
-  const captured = captures.get(node);
+  const captured = captures?.get(node);
   if (captured) {
     p.owned = 0;
     for (const { nr, slot } of captured) results[slot] = grads[nr] ?? null;
   }
-  const leadsOn = !capturing || node.next.some((to) => to !== null && pending.get(to)!.wanted);
+  const leadsOn = captures === null || leadsToWanted(node);
   let out: Gradients = [];
-  if (p.wanted && leadsOn && grads.some((g) => g !== null)) {
+  if (p.wanted && leadsOn && hasGradient(grads)) {
     try {
       out = node.apply(grads);
     } catch (error) {
@@ -278,29 +299,28 @@ function runNode(
     }
     if (!options.retainGraph) node.release();
   }
-  passOn(node, p, out, pending, queue, options.createGraph);
+  passOn(node, p, out, pass);
+}
+
+function hasGradient(grads: readonly (Tensor | null)[]): boolean {
+  for (let i = 0; i < grads.length; i++) if (grads[i]) return true;
+  return false;
 }
 
 /**
  * Hands the gradients on. What an op's own derivative computed is held by nobody else: the engine may add into it, and gives its memory back once it was used.
  */
-function passOn(
-  node: Node,
-  p: Pending,
-  out: Gradients,
-  pending: Map<Node, Pending>,
-  queue: ReadyQueue,
-  createGraph: boolean,
-): void {
+function passOn(node: Node, p: Pending, out: Gradients, pass: Pass): void {
+  const { createGraph } = pass.options;
   const next = node.next;
   const exclusive = !createGraph && node instanceof OpNode && node.hooks === null;
   for (let i = 0; i < next.length; i++) {
     const to = next[i];
     if (!to) continue;
-    const q = pending.get(to)!;
+    const q = to.pending!;
     const g = out[i] ?? null;
     if (g !== null && q.wanted) addGradient(q, node.nextNr[i]!, g, exclusive && isOnlyHolder(g, i, out, p), createGraph);
-    if (--q.waiting === 0) queue.push(to);
+    if (--q.waiting === 0) pass.queue.push(to);
   }
   if (!exclusive) return;
   for (let k = 0; k < p.grads.length; k++) {

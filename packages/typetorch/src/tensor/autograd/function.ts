@@ -1,6 +1,7 @@
 /**
  * Functions whose derivative the user writes: `torch.autograd.Function`.
  */
+import type { DType } from "../../core/dtype.ts";
 import { AutogradError, ShapeError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { Gradients } from "../../ops/op.ts";
@@ -69,9 +70,12 @@ class FunctionNode extends Node {
   private readonly fn: FunctionClass<never[], unknown>;
   readonly context: FunctionContext;
   readonly inputShapes: (readonly number[] | null)[];
+  /** Shape and dtype of each result, to fill in gradients that did not arrive. */
+  readonly shapes: (readonly number[])[] = [];
+  readonly dtypes: DType[] = [];
 
   constructor(fn: FunctionClass<never[], unknown>, context: FunctionContext, args: readonly unknown[]) {
-    super();
+    super([], []);
     this.fn = fn;
     this.context = context;
     this.inputShapes = args.map((x) => (x instanceof Tensor ? x.shape : null));
@@ -143,6 +147,7 @@ export class Function {
       if (!(x instanceof Tensor)) return x;
       node.shapes.push(x.shape);
       node.dtypes.push(x.dtype);
+      node.results = node.shapes.length;
       const nr = node.shapes.length - 1;
       if (context.nonDifferentiable.includes(x) || !x.dtype.isFloatingPoint) return x;
       if (context.dirty.includes(x)) {

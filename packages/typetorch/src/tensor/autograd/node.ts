@@ -5,6 +5,7 @@ import { type DType, kernelName } from "../../core/dtype.ts";
 import { AutogradError } from "../../core/errors.ts";
 import type { Gradients, Op, Saved } from "../../ops/op.ts";
 import type { Hook, Tensor } from "../tensor.ts";
+import type { Pending } from "./engine.ts";
 
 let sequence = 0;
 let anomalyMode = false;
@@ -36,11 +37,12 @@ export abstract class Node {
   /** Nodes run in falling order of it. */
   readonly sequence: number;
   /** For each input, the node that made it and which of its results it was; null where no gradient goes. */
-  next: (Node | null)[] = [];
-  nextNr: number[] = [];
-  /** Shape and dtype of each result, to check and to fill in gradients. */
-  shapes: (readonly number[])[] = [];
-  dtypes: DType[] = [];
+  next: (Node | null)[];
+  nextNr: number[];
+  /** How many results it has. */
+  results = 1;
+  /** What a backward pass that is under way knows of it. @internal */
+  pending: Pending | null = null;
   /** Hooks of tensors that this node made, by result. */
   tensorHooks: Map<number, Map<number, Hook>> | null = null;
   /** Results whose gradient is kept (`retainGrad`). */
@@ -49,11 +51,18 @@ export abstract class Node {
   hooks: Map<number, NodeHook> | null = null;
   /** Where the forward was called, in anomaly mode. */
   readonly stack: string | undefined;
-  readonly metadata: Record<string, unknown> = {};
+  private notes: Record<string, unknown> | null = null;
 
-  constructor(number?: number) {
+  constructor(next: (Node | null)[], nextNr: number[], number?: number) {
     this.sequence = number ?? sequence++;
+    this.next = next;
+    this.nextNr = nextNr;
     if (anomalyMode) this.stack = forwardStack();
+  }
+  /** For notes about the node, as PyTorch's `grad_fn.metadata`. */
+  get metadata(): Record<string, unknown> {
+    this.notes ??= {};
+    return this.notes;
   }
   abstract name(): string;
   abstract apply(grads: Gradients): Gradients;
@@ -143,37 +152,46 @@ export class OpNode<A = unknown> extends Node implements Saved<A> {
   private inputs: (SavedTensor | null)[] | null;
   private outputs: (SavedTensor | null)[] | null = null;
   private extras: SavedTensor[] | null = null;
-  private readonly inputShapes: (readonly number[])[];
-  private readonly inputDtypes: DType[];
+  /** The shape and the dtype of each input, in turn. */
+  private readonly inputTypes: (readonly number[] | DType)[];
   private readonly needsMask: number;
 
-  constructor(op: Op<A>, inputs: readonly Tensor[], attributes: A, needs: number, saveInputs: readonly number[]) {
-    super();
+  constructor(
+    op: Op<A>,
+    inputs: readonly Tensor[],
+    attributes: A,
+    needs: number,
+    saveInputs: readonly number[],
+    next: (Node | null)[],
+    nextNr: number[],
+  ) {
+    super(next, nextNr);
     this.op = op;
     this.attributes = attributes;
     this.needsMask = needs;
     const n = inputs.length;
-    const shapes = new Array<readonly number[]>(n);
-    const dtypes = new Array<DType>(n);
+    // Arrays of their final length: one that grows takes room for 17 elements at once.
+    const types = new Array<readonly number[] | DType>(2 * n);
     for (let i = 0; i < n; i++) {
-      shapes[i] = inputs[i]!.shape;
-      dtypes[i] = inputs[i]!.dtype;
+      types[2 * i] = inputs[i]!.shape;
+      types[2 * i + 1] = inputs[i]!.dtype;
     }
-    this.inputShapes = shapes;
-    this.inputDtypes = dtypes;
-    this.inputs = null;
+    this.inputTypes = types;
+    let saved: (SavedTensor | null)[] | null = null;
     if (saveInputs.length > 0) {
-      this.inputs = new Array<SavedTensor | null>(n).fill(null);
+      saved = new Array<SavedTensor | null>(n);
+      for (let i = 0; i < n; i++) saved[i] = null;
       for (let k = 0; k < saveInputs.length; k++) {
         const i = saveInputs[k]!;
-        if (i < n) this.inputs[i] = new SavedTensor(inputs[i]!);
+        if (i < n) saved[i] = new SavedTensor(inputs[i]!);
       }
     }
+    this.inputs = saved;
   }
   /** Keeps what the derivative reads of the results, once they have their place in the graph. */
   saveOutputs(results: readonly Tensor[], which: readonly number[], extra: readonly Tensor[]): void {
     if (which.length > 0) {
-      this.outputs = [];
+      this.outputs = new Array<SavedTensor | null>(results.length);
       for (const i of which) this.outputs[i] = new SavedTensor(results[i]!);
     }
     if (extra.length > 0) this.extras = extra.map((x) => new SavedTensor(x));
@@ -198,10 +216,10 @@ export class OpNode<A = unknown> extends Node implements Saved<A> {
     return this.extras![i]!.unpack(rebuild.withHistory);
   }
   inputShape(i: number): readonly number[] {
-    return this.inputShapes[i]!;
+    return this.inputTypes[2 * i] as readonly number[];
   }
   inputDtype(i: number): DType {
-    return this.inputDtypes[i]!;
+    return this.inputTypes[2 * i + 1] as DType;
   }
   needs(i: number): boolean {
     return (this.needsMask & (1 << (i < 30 ? i : 30))) !== 0;
