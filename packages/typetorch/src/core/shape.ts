@@ -73,8 +73,11 @@ export function wrapDim(dim: number, rank: number): number {
 
 /** Wrapped dimensions, each at most once. `undefined` and an empty list mean all, as in reductions. */
 export function wrapDims(dims: number | readonly number[] | undefined | null, rank: number): number[] {
-  if (dims === undefined || dims === null || (typeof dims !== "number" && dims.length === 0))
-    return Array.from({ length: rank }, (_, i) => i);
+  if (dims === undefined || dims === null || (typeof dims !== "number" && dims.length === 0)) {
+    const all = new Array<number>(rank);
+    for (let i = 0; i < rank; i++) all[i] = i;
+    return all;
+  }
   const list = typeof dims === "number" ? [dims] : dims;
   const seen = new Set<number>();
   const out: number[] = [];

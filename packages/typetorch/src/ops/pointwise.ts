@@ -170,7 +170,12 @@ export class PointwiseOp {
     const tensors = operands.filter((x) => runtime.isTensor(x));
     const result = this.definition.result ?? dtype;
     const variant = this.variantFor(operands);
-    return { spec: variant.forwardSpec(tensors, dtype, result), result, variant, attributes: { compute: dtype, params: noParams } };
+    return {
+      spec: variant.forwardSpec(tensors, dtype, result),
+      result,
+      variant,
+      attributes: { compute: dtype, params: noParams },
+    };
   }
 
   private variantFor(operands: readonly Input[]): Variant {

@@ -322,8 +322,7 @@ function shortCount(operands: readonly Tensor[]): number {
   const n = rowMajorCount(x.shape, x.strides);
   if (n === 0 || operands.length === 1) return n;
   const y = operands[1]!;
-  const alike =
-    sameShape(x.shape, y.shape) && sameShape(x.strides, y.strides) && x.storage.device === y.storage.device;
+  const alike = sameShape(x.shape, y.shape) && sameShape(x.strides, y.strides) && x.storage.device === y.storage.device;
   return alike ? n : 0;
 }
 

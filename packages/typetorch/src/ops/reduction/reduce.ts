@@ -119,6 +119,7 @@ export function simpleReduction(
 /** A gradient of the reduced shape, seen in the shape of the input. */
 export function expandReduced(g: Tensor, shape: readonly number[], dims: readonly number[], keepdim: boolean): Tensor {
   if (shape.length === 0) return g;
+  if (g.shape.length === 0) return g.expand(shape);
   let y = g;
   if (!keepdim) for (const d of [...dims].sort((a, b) => a - b)) y = y.unsqueeze(d);
   return y.expand(shape);

@@ -219,7 +219,7 @@ function markWanted(starts: readonly Node[], pass: Pass, captures: Map<Node, Cap
 }
 
 function leadsToWanted(node: Node): boolean {
-  for (let i = 0; i < node.next.length; i++) if (node.next[i]?.pending!.wanted === true) return true;
+  for (let i = 0; i < node.next.length; i++) if (node.next[i]?.pending?.wanted === true) return true;
   return false;
 }
 
