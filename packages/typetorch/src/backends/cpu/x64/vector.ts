@@ -36,6 +36,8 @@ const render: Readonly<Record<Primitive, Renderer>> = renderTable;
 
 /** Operations in the body of a vector loop from which on its code is not repeated. */
 const longBody = 300;
+/** Bytes of a row that is fetched while the row before is computed. */
+const longestFetched = 16384;
 
 interface Accumulator {
   readonly type: ScalarType;
@@ -67,6 +69,8 @@ class Compiler {
   private readonly accumulators = new Map<number, Accumulator>();
   /** Inside the vector loop: what each copy has accumulated for accumulators declared outside. */
   private partials: Map<number, Virtual[]> | null = null;
+  /** The vector loop that is being made. */
+  private vectorStep: LoopStep | null = null;
   /** Which copy of the vector loop's body is being made. */
   private copy = 0;
   private readonly wideLanes: number;
@@ -82,6 +86,7 @@ class Compiler {
   compile(): Uint8Array {
     const { c } = this;
     this.chooseLanes(this.graph.steps);
+    this.findAhead(this.graph.steps, null);
     this.run(this.graph.steps, 1);
     if (c.streaming) c.custom([], ({ asm }) => asm.sfence());
     assemble(c.asm, c.frames[0]!.block, c.reserve);
@@ -192,6 +197,57 @@ class Compiler {
     };
     visit(step.body);
     return result;
+  }
+
+  /**
+   * Where several vector loops in a row read the same elements (softmax: three times a row), the last of them fetches those of the next round of the loop around
+   * them, and so does a reduction: the processor's own prefetching ends with a page, which is a short row. By buffer, the stride to the next round.
+   */
+  private readonly ahead = new Map<LoopStep, Map<number, Int>>();
+  private findAhead(steps: readonly Step[], around: LoopStep | null): void {
+    const last = new Map<number, { step: LoopStep; stride: Int; times: number }>();
+    for (const s of steps) {
+      if (s.kind === "if") this.findAhead(s.body, null);
+      if (s.kind !== "loop") continue;
+      if (!s.vector) {
+        this.findAhead(s.body, s);
+        continue;
+      }
+      if (around === null) continue;
+      for (const access of this.readsOf(s)) {
+        const side = access.terms.some((t) => t.loop === s.loop && t.stride === 1);
+        const outer = access.terms.find((t) => t.loop === around.loop);
+        if (!side || outer === undefined || access.dynamic || access.terms.some((t) => t.stride !== 1 && t.loop === s.loop))
+          continue;
+        last.set(access.buffer, { step: s, stride: outer.stride, times: (last.get(access.buffer)?.times ?? 0) + 1 });
+      }
+    }
+    for (const [buffer, { step, stride, times }] of last) {
+      if (times < 2 && !step.body.some((x) => x.kind === "accumulate")) continue;
+      let found = this.ahead.get(step);
+      if (found === undefined) {
+        found = new Map();
+        this.ahead.set(step, found);
+      }
+      found.set(buffer, stride);
+    }
+  }
+  /** One access of each buffer that a vector loop without inner loops reads. */
+  private readsOf(step: LoopStep): Access[] {
+    const found = new Map<number, Access>();
+    const seen = new Set<Node>();
+    const node = (n: Node): void => {
+      if (seen.has(n)) return;
+      seen.add(n);
+      if (n.op === "load") found.set((n.ref as Access).buffer, n.ref as Access);
+      n.args.forEach(node);
+    };
+    for (const s of step.body) {
+      if (s.kind === "loop") return [];
+      if (s.kind === "accumulate") s.values.forEach(node);
+      else if (s.kind === "store") node(s.value);
+    }
+    return [...found.values()];
   }
 
   // ---- statements
@@ -385,11 +441,13 @@ class Compiler {
     }
 
     this.partials = partials;
+    this.vectorStep = s;
     // a very long body is there once only: its whole vectors run under a mask of ones
     if (!c.avx512 || found.nodes < longBody) this.vectorRounds(s, outer, counter, n, lanes, copies);
     if (c.avx512) this.maskedRounds(s, outer, counter, n, lanes);
     else if (copies > 1) this.vectorRounds(s, outer, counter, n, lanes, 1);
     this.partials = null;
+    this.vectorStep = null;
 
     // lanes to one value, in the block after the loops
     const after = new Block();
@@ -875,13 +933,41 @@ class Compiler {
     const value = c.inFrame(level, () => {
       if (!node.varying || c.lanes === 1) return loadUniform(c, buffer.dtype, this.address(access, dynamic, level));
       const term = this.sideBySide(access, dynamic);
-      if (term) return loadVector(c, buffer.dtype, this.address(access, dynamic, level));
+      if (term) {
+        const place = this.address(access, dynamic, level);
+        const stride = this.vectorStep === null ? undefined : this.ahead.get(this.vectorStep)?.get(access.buffer);
+        if (stride !== undefined) this.fetchAhead(access, place, stride);
+        return loadVector(c, buffer.dtype, place);
+      }
       const { base, indices } = this.scattered(access, dynamic, level);
       return gather(c, buffer.dtype, base, indices);
     });
     const known = { value, level };
     c.frames[level]!.known.set(key, known);
     return known;
+  }
+
+  /** Asks for the line of memory that the next round of the loop around the vector loop will read first. */
+  private fetchAhead(access: Access, place: Place, stride: Int): void {
+    const { c } = this;
+    const frame = c.frames[c.top - 1];
+    if (c.active !== null || place.base === null || frame?.kind !== "before") return;
+    const { base } = place;
+    const bytes = this.strideBytes(stride, this.kernel.buffers[access.buffer]!.dtype.itemsize);
+    const next = c.once(`n${numberOf(base)}`, c.top - 1, () =>
+      c.g(typeof bytes === "number" ? [base] : [base, bytes], ({ asm, gp }, d) => {
+        // a row that does not fit in the first-level cache twice is not fetched: the address stays in this row
+        asm.mov(rax, typeof bytes === "number" ? bytes : gp(bytes));
+        asm.cmp(rax, longestFetched);
+        const near = new Label();
+        asm.mov(gp(d), gp(base));
+        asm.jcc("a", near);
+        asm.add(gp(d), rax);
+        asm.bind(near);
+      }),
+    );
+    const at = new Place(next, place.index, place.scale, place.disp);
+    c.custom([at], ({ asm, memory }) => asm.prefetch(0, memory(at)));
   }
 
   /** Frame from which on a value can be known. */
@@ -1040,7 +1126,7 @@ class Compiler {
       const stepBytes = this.strideBytes(stride, size);
       const from = base.base!;
       base = new Place(
-        c.once(`g${access.buffer}:${from_(from)}:${name}:${open.level}`, level, () =>
+        c.once(`g${access.buffer}:${numberOf(from)}:${name}:${open.level}`, level, () =>
           this.sum(from, this.product(open.counter, stepBytes)),
         ),
         null,
@@ -1069,7 +1155,14 @@ class Compiler {
     const { dtype } = this.kernel.buffers[s.access.buffer]!;
     const value = this.value(s.value);
     if (c.lanes === 1 || this.sideBySide(s.access, s.dynamic)) {
-      storeVector(c, dtype, this.address(s.access, s.dynamic, c.top), value);
+      const place = this.address(s.access, s.dynamic, c.top);
+      storeVector(c, dtype, place, value);
+      // the lines to be written in the next round, too
+      if (c.lanes > 1 && this.vectorStep !== null && this.ahead.has(this.vectorStep) && s.dynamic === null) {
+        const around = this.loops.findLast((l) => !l.lanes);
+        const term = s.access.terms.find((t) => t.loop === around?.loop);
+        if (term !== undefined) this.fetchAhead(s.access, place, term.stride);
+      }
       return;
     }
     const { base, indices } = this.scattered(s.access, s.dynamic, c.top);
@@ -1079,7 +1172,7 @@ class Compiler {
 
 const virtualIds = new WeakMap<Virtual, number>();
 let nextVirtual = 0;
-function from_(v: Virtual): number {
+function numberOf(v: Virtual): number {
   let id = virtualIds.get(v);
   if (id === undefined) {
     id = nextVirtual++;
