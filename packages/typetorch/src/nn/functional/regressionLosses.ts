@@ -152,6 +152,10 @@ export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {})
   return input.shape.length === 0 ? sum : sum.div(input.shape[0]!);
 }
 
+function checkReduction(reduction: string): void {
+  if (reduction !== "none" && reduction !== "mean" && reduction !== "sum") throw new ValueError(`${reduction} is not valid`);
+}
+
 export interface PoissonNLLOptions extends LossOptions {
   /** The input is the logarithm of the rate. Default: true. */
   logInput?: boolean;
@@ -167,6 +171,7 @@ export interface PoissonNLLOptions extends LossOptions {
  */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
   const { logInput = true, full = false, eps = 1e-8, reduction = "mean" } = options;
+  checkReduction(reduction);
   let loss = logInput ? input.exp().sub(target.mul(input)) : input.sub(target.mul(input.add(eps).log()));
   if (full) {
     const stirling = target
@@ -196,6 +201,7 @@ export interface GaussianNLLOptions extends LossOptions {
  */
 export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, options: GaussianNLLOptions = {}): Tensor {
   const { full = false, eps = 1e-6, reduction = "mean" } = options;
+  checkReduction(reduction);
   let spread = variance;
   if (!sameShape(variance.shape, input.shape)) {
     const rows = input.shape.slice(0, -1);
