@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import * as torch from "../../src/torch.ts";
 
 const { nn } = torch;
@@ -291,4 +292,31 @@ test("root-mean-square norm", () => {
   assert.equal(String(layer), "RMSNorm((2,), eps=0.0, elementwise_affine=True)");
   const y = layer.call(torch.tensor([[3, 4]])).toArray() as number[][];
   assert.ok(Math.abs(y[0]![0]! - 3 / Math.sqrt(12.5)) < 1e-6 && Math.abs(y[0]![1]! - 4 / Math.sqrt(12.5)) < 1e-6);
+});
+
+test("parameters and modules print themselves when they are logged", () => {
+  const layer = new nn.Linear(1, 1, { bias: false });
+  torch.noGrad(() => layer.weight.fill_(2));
+  assert.equal(inspect(layer.weight), "Parameter containing:\ntensor([[2.]], requires_grad=True)");
+  assert.equal(inspect(layer), "Linear(in_features=1, out_features=1, bias=False)");
+});
+
+test("functionalCall computes with other tensors, which get the gradients, and leaves the module alone", () => {
+  const model = new nn.Sequential(new nn.Linear(2, 2, { bias: false }), new nn.BatchNorm1d(2));
+  const before = [...model.stateDict()].map(([key, value]) => [key, value.toArray()]);
+  const weight = torch.eye(2).requiresGrad_();
+  const mean = torch.zeros(2);
+  const x = torch.tensor([
+    [1, 2],
+    [3, 5],
+  ]);
+  const out = nn.utils.stateless.functionalCall(model, { "0.weight": weight, "1.running_mean": mean }, x);
+  out.square().sum().backward();
+  assert.notEqual(weight.grad, null);
+  assert.equal((model.at(0) as torch.nn.Linear).weight.grad, null);
+  assert.notDeepEqual(mean.toArray(), [0, 0]);
+  const after = [...model.stateDict()].map(([key, value]) => [key, value.toArray()]);
+  const unchanged = (list: unknown[][]) => list.filter(([key]) => !/running_var|num_batches/.test(key as string));
+  assert.deepEqual(unchanged(after), unchanged(before));
+  assert.throws(() => nn.utils.stateless.functionalCall(model, { "0.none": weight }, x), /has no parameter or buffer 0.none/);
 });

@@ -20,7 +20,7 @@ export class ParameterDict extends Module<readonly unknown[], unknown> {
     return [...this.entriesByName];
   }
   override replaceOwn(key: string, tensor: Tensor): void {
-    this.entriesByName.set(key, asParameter(tensor));
+    this.entriesByName.set(key, tensor as Parameter);
   }
   get length(): number {
     return this.entriesByName.size;

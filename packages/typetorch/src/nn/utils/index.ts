@@ -5,3 +5,4 @@ export { fuseConvBnEval, fuseConvBnWeights } from "./fusion.ts";
 export * as rnn from "./rnn.ts";
 export { removeSpectralNorm, spectralNorm } from "./spectralNorm.ts";
 export { removeWeightNorm, weightNorm } from "./weightNorm.ts";
+export * as stateless from "./stateless.ts";
