@@ -408,7 +408,7 @@ export class Conv {
     const twoHeights = fullTiles < tiles;
     const tile = (height: number): number =>
       this.#code(double, `tile ${height} ${vectors}`, (a) =>
-        emitTile(a, target, { kind: "row", rows: height, vectors, masked: false, byTable: true }),
+        emitTile(a, target, { kind: "row", rows: height, vectors, masked: false, byTable: true, permuted: true }),
       );
 
     const block = this.#block;
@@ -444,9 +444,19 @@ export class Conv {
     block[slot.flags] = (bias === 0 ? 0 : flag.biasElement) | (relu ? flag.relu : 0);
     block[slot.tileHigh] = tile(rows);
     block[slot.tileLow] = twoHeights ? tile(rows - 1) : 0;
-    block[slot.tilesOutside] = outputs * k * item > this.#native.features.l2 / 4 ? 1 : 0;
+    const { l1d, l2 } = this.#native.features;
+    const tilesOutside = outputs * k * item > l2 / 4; // then the weights are read once for each item
+    const taps = shape.kernelHeight * shape.kernelWidth;
+    const channelBytes = shape.kernelHeight * (vectors * code.vectorBytes + 64) * shape.strideX + rows * taps * item;
+    const channels = Math.max(4, Math.floor((l1d * 0.7) / channelBytes));
+    const blocks = tilesOutside || tiles === 1 ? 1 : ceil(inputs, channels);
+    block[slot.tilesOutside] = tilesOutside ? 1 : 0;
+    block[slot.kBlock] = ceil(inputs, blocks) * taps;
+    block[slot.waiting] = block[slot.copyBytes]!;
+    block[slot.waitingTile] = rows * vectors * code.vectorBytes;
+    block[slot.item] = item;
     this.#grid.countI = images * groups * piece.blocks;
-    this.#grid.scratchBytes = block[slot.copyBytes]!;
+    this.#grid.scratchBytes = block[slot.copyBytes]! + tiles * block[slot.waitingTile]!;
     this.#grid.work = images * groups * outputs * pixels * (k + 4) * 0.01;
     run(block, forwardSlots, this.#grid);
   }

@@ -2,8 +2,9 @@
  * The loops of convolutions around the tiles of matrix products.
  *
  * An item is some rows of the output of one image and group. Its piece of the input is copied, with its padding, into the thread's scratch memory. There the pixels of the item follow each other at the distance of the padded rows, so that a vector of pixels
- * is a vector of memory for every tap of the filter, only at another offset: B of the product is never written down, a table of offsets stands for it. Between
- * the rows of pixels lie a few that are none; they are computed too, and left out when the vector is stored.
+ * is a vector of memory for every tap of the filter, only at another offset, and a table of offsets stands for B of the product. Between the rows of pixels
+ * lie a few that are none; they are computed too, and left out when the vector is stored. Taps are cut into blocks whose input stays in the first-level cache
+ * for all tiles; between blocks the accumulators wait in scratch memory.
  */
 import {
   type Assembler,
@@ -85,6 +86,10 @@ const forwardNames = [
   "tileHigh",
   "tileLow",
   "tilesOutside", // 1: the loop over tiles is the outer one
+  "kBlock", // steps of k in a block; all of them if the loop over tiles is the outer one
+  "waiting", // where accumulators wait, in scratch memory
+  "waitingTile",
+  "item", // bytes of an element
 ] as const;
 
 /** The gradient of the weight: an item sums the units (image, block of rows) of a part, for a block of output channels of a group. */
@@ -303,7 +308,7 @@ function divide(a: Assembler, by: Memory): void {
 export function emitConvForward(a: Assembler, target: GemmTarget): void {
   const locals = [
     ...["item", "c", "plane", "image", "group", "block", "itemW", "itemOut", "itemBias"],
-    ...["panels", "vectors", "tile", "panel"],
+    ...["panels", "vectors", "tile", "panel", "kDone"],
   ] as const;
   const f = new Frame(a, forwardNames, locals as readonly (string & (typeof locals)[number])[]);
   const { arg, local } = { arg: f.arg.bind(f), local: f.local.bind(f) };
@@ -368,7 +373,7 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
   a.mov(r9, arg("wRow"));
   a.lea(rbp, ptr(r9, 0, r9, 2));
   a.mov(r11, arg("outRow"));
-  a.mov(r14, arg("flags"));
+  a.mov(local("kDone"), rax);
   const loop = a.label(true);
   firstRow(a, r12, local("tile"), arg("tileRows"), arg("fullTiles"));
   a.mov(r13, local("panel"));
@@ -388,35 +393,62 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
   a.mov(rdx, arg("panelBytes"));
   a.imul(rdx, r13);
   a.add(rdx, arg("scratch"));
-  a.mov(rax, arg("tileHigh"));
-  a.mov(r8, local("tile"));
-  a.cmp(r8, arg("fullTiles"));
-  a.cmov("ge", rax, arg("tileLow"));
+  // block of k
+  const resumes = a.label();
+  const finishes = a.label();
+  a.mov(r13, local("kDone"));
   a.mov(r8, arg("k"));
+  a.sub(r8, r13);
+  a.mov(r14, arg("flags"));
+  a.test(r13, r13);
+  a.jcc("z", resumes);
+  a.or(r14, flag.resume);
+  a.bind(resumes);
+  a.cmp(r8, arg("kBlock"));
+  a.jcc("le", finishes);
+  a.or(r14, flag.unfinished);
+  a.mov(r8, arg("kBlock"));
+  a.bind(finishes);
   a.mov(r10, arg("taps"));
+  a.lea(r10, ptr(r10, 0, r13, 4));
+  a.mov(rax, arg("item"));
+  a.imul(rax, r13);
+  a.add(rsi, rax);
+  a.mov(rdi, arg("waitingTile"));
+  a.imul(rdi, local("tile"));
+  a.add(rdi, arg("scratch"));
+  a.add(rdi, arg("waiting"));
+  a.mov(rax, arg("tileHigh"));
+  a.mov(r13, local("tile"));
+  a.cmp(r13, arg("fullTiles"));
+  a.cmov("ge", rax, arg("tileLow"));
   a.call(rax);
   const tilesOutside = a.label();
   const after = a.label();
   a.mov(rcx.d, 0);
   a.cmp(arg("tilesOutside"), 0);
   a.jcc("ne", tilesOutside);
-  const step = (inner: "tile" | "panel", outer: "tile" | "panel", innerCount: Memory, outerCount: Memory): void => {
-    a.mov(rax, local(inner));
+  const count = (name: "tile" | "panel", end: Memory): void => {
+    a.mov(rax, local(name));
     a.inc(rax);
-    a.mov(local(inner), rax);
-    a.cmp(rax, innerCount);
-    a.jcc("l", loop);
-    a.mov(local(inner), rcx);
-    a.mov(rax, local(outer));
-    a.inc(rax);
-    a.mov(local(outer), rax);
-    a.cmp(rax, outerCount);
+    a.mov(local(name), rax);
+    a.cmp(rax, end);
     a.jcc("l", loop);
   };
-  step("tile", "panel", arg("tiles"), local("panels"));
+  count("tile", arg("tiles"));
+  a.mov(local("tile"), rcx);
+  a.mov(rax, local("kDone"));
+  a.add(rax, arg("kBlock"));
+  a.mov(local("kDone"), rax);
+  a.cmp(rax, arg("k"));
+  a.jcc("l", loop);
+  a.mov(local("kDone"), rcx);
+  count("panel", local("panels"));
   a.jmp(after);
   a.bind(tilesOutside);
-  step("panel", "tile", local("panels"), arg("tiles"));
+  count("panel", local("panels"));
+  a.mov(local("panel"), rcx);
+  count("tile", arg("tiles"));
   a.bind(after);
   a.add(local("item"), 1);
   a.jmp(items);

@@ -65,6 +65,10 @@ export const flag = {
   relu: 16,
   /** beta is neither 0 nor 1. */
   betaFactor: 32,
+  /** Permuted tiles: the accumulators continue from what an unfinished tile left at rdi. */
+  resume: 64,
+  /** Permuted tiles: the accumulators are left at rdi. */
+  unfinished: 128,
 } as const;
 
 /** Bytes of the driver's stack frame that tiles read; offsets from rsp before the call. */
@@ -90,11 +94,10 @@ export interface TileShape {
   readonly vectors: number;
   /** The last vector has fewer valid lanes, by k1 or the frame's mask. */
   readonly masked: boolean;
-  /**
-   * Convolution: step k of B lies at rdx plus the int32 at r10 + 4 k, and the lanes of an accumulator are permuted and stored as a {@link vectorEntry} says.
-   * Changes r10 and rbx too; C is written, not read.
-   */
+  /** Step k of B lies at rdx plus the int32 at r10 + 4 k. Changes r10 and rbx too. */
   readonly byTable?: boolean;
+  /** The lanes of an accumulator are permuted and stored as a {@link vectorEntry} says. C is written, not read. */
+  readonly permuted?: boolean;
 }
 
 /** How lanes of a vector of pixels are stored: those that are no pixels of the output are left out. Offsets of the parts of an entry. */
@@ -197,16 +200,26 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
       a.add(r13, r9);
     }
   }
+  const begin = a.label();
+  if (shape.permuted) {
+    const zero = a.label();
+    a.test(r14.d, flag.resume);
+    a.jcc("z", zero);
+    for (let i = 0; i < free; i++) a.op("vmovups", vector(target, i), ptr(rdi, i * bytes));
+    a.jmp(begin);
+    a.bind(zero);
+  }
   for (let i = 0; i < free; i++) {
     const x = vector(target, i);
     if (target.avx512) a.op("vpxord", x, x, x);
     else a.op("vxorps", x, x, x);
   }
+  a.bind(begin);
   const epilogue = a.label();
   const tail = a.label();
   const loop = a.label();
   const few = a.label();
-  if (!shape.byTable) {
+  if (!shape.permuted) {
     a.cmp(r8, prefetchFrom);
     a.jcc("b", few);
     a.mov(rax, rcx);
@@ -243,6 +256,14 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   a.dec(r8);
   a.jcc("nz", single);
   a.bind(epilogue);
+  if (shape.permuted) {
+    const finished = a.label();
+    a.test(r14.d, flag.unfinished);
+    a.jcc("z", finished);
+    for (let i = 0; i < free; i++) a.op("vmovups", ptr(rdi, i * bytes), vector(target, i));
+    a.ret();
+    a.bind(finished);
+  }
   emitTileEpilogue(a, target, shape);
   a.ret();
 }
@@ -283,7 +304,7 @@ function emitTileEpilogue(a: Assembler, target: GemmTarget, shape: TileShape): v
     broadcast(frame.alpha);
     for (let i = 0; i < rows; i++) for (let j = 0; j < vectors; j++) a.op(typed(target, "vmul"), acc(i, j), acc(i, j), spare);
   });
-  if (!shape.byTable)
+  if (!shape.permuted)
     unless(flag.beta, () => {
       const plain = a.label();
       const done = a.label();
@@ -352,7 +373,7 @@ function emitTileEpilogue(a: Assembler, target: GemmTarget, shape: TileShape): v
     // the second source wins when one is NaN
     for (let i = 0; i < rows; i++) for (let j = 0; j < vectors; j++) a.op(typed(target, "vmax"), acc(i, j), spare, acc(i, j));
   });
-  if (shape.byTable) {
+  if (shape.permuted) {
     const permutation = vector(target, rows * vectors + 1);
     const stored = vector(target, rows * vectors + 2);
     a.mov(rax, ptr(rsp, 8 + frame.vectors));
