@@ -26,75 +26,9 @@ import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
 import { emitPackTransposed } from "./gemmPack.ts";
 import { emitTile, flag, vectorBytes, vectorEntry } from "./gemmTile.ts";
 
-/** One or two spatial dimensions, as two. */
-interface Shape {
-  readonly images: number;
-  readonly groups: number;
-  /** Channels of a group. */
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly height: number;
-  readonly width: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** Output row y and tap i meet input row y stride + i dilation - padding, over spread where that divides it. */
-  readonly strideY: number;
-  readonly strideX: number;
-  readonly paddingY: number;
-  readonly paddingX: number;
-  readonly dilationY: number;
-  readonly dilationX: number;
-  readonly spreadY: number;
-  readonly spreadX: number;
-}
-
-/** A matrix of an image, in elements: address, distances of images, channels, rows, columns. */
-interface Image {
-  readonly address: number;
-  readonly image: number;
-  readonly channel: number;
-  readonly row: number;
-  readonly column: number;
-}
-
-/** How the input of an item lies in scratch memory: planes for each remainder of rows and columns by the stride. */
-interface Piece {
-  readonly rows: number;
-  readonly blocks: number;
-  readonly lastRows: number;
-  readonly planes: number;
-  readonly planeHeight: number;
-  readonly planeWidth: number;
-  readonly planeElements: number;
-  readonly channelElements: number;
-}
-
-/** Tables for one geometry, and the buffer that keeps their memory. */
-interface Plan {
-  readonly piece: Piece;
-  readonly vectors: number;
-  readonly tables: Storage;
-  readonly copyTable: number;
-  readonly taps: number;
-  readonly vectorsFull: number;
-  readonly vectorsLast: number;
-  readonly panelsFull: number;
-  readonly panelsLast: number;
-}
-
 /** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
 const partsWanted = 16;
 const partialBytes = 32 << 20;
-
-/** How an output is cut into blocks of rows: share of the second-level cache for their input, and how many items there should be. */
-interface Cut {
-  readonly cacheShare: number;
-  readonly items: number;
-}
-/** The cut decides the order of sums here, so it does not look at the number of threads. */
-const weightPlan: Cut = { cacheShare: 1 / 6, items: 1 };
 
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
 
@@ -481,209 +415,20 @@ export class Conv {
     block[at.groups] = shape.groups;
   }
 
-  #planOf(shape: Shape, image: Image, double: boolean, vectors: number, cut: Cut): Plan {
-    const key = `${Object.values(shape).join()} ${image.row} ${image.column} ${double} ${vectors} ${cut.cacheShare} ${cut.items}`;
+  #planOf(shape: ConvShape, input: Images, double: boolean, cut: Cut): Plan {
+    const key = `${Object.values(shape).join(";")} ${input.row} ${input.column} ${double} ${cut.bytes} ${cut.items}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
       if (this.#plans.size >= 256) this.#plans.clear();
-      plan = this.#makePlan(shape, image, double, vectors, cut);
+      plan = makePlan(shape, input, this.#gemm.codeOf(double).target, cut);
       this.#plans.set(key, plan);
     }
     return plan;
   }
-
-  #makePlan(shape: Shape, image: Image, double: boolean, vectors: number, cut: Cut): Plan {
-    const { item, lanes, target } = this.#gemm.codeOf(double);
-    const { outHeight, outWidth, inputs, kernelHeight, kernelWidth } = shape;
-    let rows = outHeight;
-    const bytesOf = (r: number): number => inputs * pieceOf(shape, r).channelElements * item;
-    while (rows > 1 && bytesOf(rows) > this.#native.features.l2 * cut.cacheShare) rows = ceil(rows, 2);
-    while (rows > 1 && shape.images * shape.groups * ceil(outHeight, rows) < cut.items && rows * outWidth > 8 * vectors * lanes)
-      rows = ceil(rows, 2);
-    rows = ceil(outHeight, ceil(outHeight, rows));
-    const piece = pieceOf(shape, rows);
-    const { planes, planeWidth, planeElements, channelElements, blocks, lastRows } = piece;
-    const panelsOf = (r: number): number => ceil((r - 1) * planeWidth + outWidth, vectors * lanes);
-    const panelsFull = panelsOf(rows);
-    const panelsLast = panelsOf(lastRows);
-
-    const copyInts = blocks * planes * 4;
-    const tapInts = ceil(inputs * kernelHeight * kernelWidth, 16) * 16;
-    const entryInts = vectorEntry.bytes / 4;
-    const total = copyInts + tapInts + (panelsFull + panelsLast) * vectors * entryInts;
-    const tables = allocate(total * 4 + 64);
-    const ints = new Int32Array(tables.buffer, tables.byteOffset, total);
-    let at = 0;
-    for (let block = 0; block < blocks; block++)
-      for (let py = 0; py < shape.strideY; py++)
-        for (let px = 0; px < shape.strideX; px++) {
-          const y = cover(
-            block * rows * shape.strideY - shape.paddingY + py,
-            shape.strideY,
-            shape.spreadY,
-            shape.height,
-            piece.planeHeight,
-          );
-          const x = cover(px - shape.paddingX, shape.strideX, shape.spreadX, shape.width, planeWidth);
-          const plane = py * shape.strideX + px;
-          ints[at++] = (y.source * image.row + x.source * image.column) * item;
-          ints[at++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
-          ints[at++] = x.count === 0 ? 0 : y.count;
-          ints[at++] = y.count === 0 ? 0 : x.count;
-        }
-    const tapsAt = at;
-    for (let c = 0; c < inputs; c++)
-      for (let i = 0; i < kernelHeight; i++)
-        for (let j = 0; j < kernelWidth; j++) {
-          const [dy, dx] = [i * shape.dilationY, j * shape.dilationX];
-          const plane = (dy % shape.strideY) * shape.strideX + (dx % shape.strideX);
-          const within = Math.floor(dy / shape.strideY) * planeWidth + Math.floor(dx / shape.strideX);
-          ints[at++] = (c * channelElements + plane * planeElements + within) * item;
-        }
-    at = tapsAt + tapInts;
-    const entriesOf = (r: number, panels: number): number => {
-      const begin = at;
-      const words = new Int32Array(lanes);
-      for (let v = 0; v < panels * vectors; v++) {
-        let count = 0;
-        let first = 0;
-        for (let lane = 0; lane < lanes; lane++) {
-          const q = v * lanes + lane;
-          const y = Math.floor(q / planeWidth);
-          const x = q % planeWidth;
-          if (x >= outWidth || y >= r) continue;
-          if (count === 0) first = y * outWidth + x;
-          words[count++] = lane;
-        }
-        const permutation = at + vectorEntry.permutation / 4;
-        for (let lane = 0; lane < lanes; lane++) {
-          const from = lane < count ? words[lane]! : 0;
-          if (double) {
-            ints[permutation + 2 * lane] = 2 * from;
-            ints[permutation + 2 * lane + 1] = 2 * from + 1;
-          } else ints[permutation + lane] = from;
-        }
-        const mask = at + vectorEntry.mask / 4;
-        if (target.avx512) ints[mask] = (1 << count) - 1;
-        else for (let word = 0; word < vectorBytes(target) / 4; word++) ints[mask + word] = word < count * (item / 4) ? -1 : 0;
-        ints[at + vectorEntry.offset / 4] = first * item;
-        at += entryInts;
-      }
-      return begin;
-    };
-    const fullAt = entriesOf(rows, panelsFull);
-    const lastAt = entriesOf(lastRows, panelsLast);
-    return {
-      piece,
-      vectors,
-      tables,
-      copyTable: tables.address,
-      taps: tables.address + tapsAt * 4,
-      vectorsFull: tables.address + fullAt * 4,
-      vectorsLast: tables.address + lastAt * 4,
-      panelsFull,
-      panelsLast,
-    };
-  }
-}
-
-function pieceOf(shape: Shape, rows: number): Piece {
-  const extent = (count: number, stride: number, kernel: number, dilation: number): number =>
-    ceil((count - 1) * stride + (kernel - 1) * dilation + 1, stride);
-  const planeHeight = extent(rows, shape.strideY, shape.kernelHeight, shape.dilationY);
-  const planeWidth = extent(shape.outWidth, shape.strideX, shape.kernelWidth, shape.dilationX);
-  const planes = shape.strideY * shape.strideX;
-  const blocks = ceil(shape.outHeight, rows);
-  return {
-    rows,
-    blocks,
-    lastRows: shape.outHeight - (blocks - 1) * rows,
-    planes,
-    planeHeight,
-    planeWidth,
-    planeElements: planeHeight * planeWidth,
-    channelElements: planes * planeHeight * planeWidth,
-  };
-}
-
-/**
- * Which of `length` places, that stand for the positions `start`, `start + stride` … of the spread input, take an input element: places from `target` on, every
- * `spread`th, take elements from `source` on, every `stride`th.
- */
-function cover(
-  start: number,
-  stride: number,
-  spread: number,
-  size: number,
-  length: number,
-): { source: number; target: number; count: number } {
-  if (spread > 1) {
-    const source = Math.max(0, ceil(start, spread));
-    const last = Math.min(size - 1, Math.floor((start + length - 1) / spread));
-    return { source, target: source * spread - start, count: Math.max(0, last - source + 1) };
-  }
-  const target = Math.max(0, ceil(-start, stride));
-  const last = Math.min(length - 1, Math.floor((size - 1 - start) / stride));
-  return { source: start + target * stride, target, count: Math.max(0, last - target + 1) };
 }
 
 function supported(x: Operand): boolean {
   return (x.dtype.key === "f32" || x.dtype.key === "f64") && (x.shape.length === 3 || x.shape.length === 4);
-}
-
-function addressOf(x: Operand): number {
-  return x.storage.address + x.storageOffset * x.dtype.itemsize;
-}
-
-function elementsOf(x: Operand): number {
-  return x.shape.reduce((a, b) => a * b, 1);
-}
-
-function isContiguous(x: Operand): boolean {
-  let step = 1;
-  for (let d = x.shape.length - 1; d >= 0; d--) {
-    if (x.shape[d] !== 1 && x.strides[d] !== step) return false;
-    step *= x.shape[d]!;
-  }
-  return true;
-}
-
-function imageOf(x: Operand): Image {
-  const rank = x.shape.length;
-  return {
-    address: addressOf(x),
-    image: x.strides[0]!,
-    channel: x.strides[1]!,
-    row: rank === 4 ? x.strides[2]! : 0,
-    column: x.shape[rank - 1] === 1 ? 1 : x.strides[rank - 1]!,
-  };
-}
-
-/** The geometry of a forward convolution. */
-function shapeOf(x: Operand, weight: Operand, out: Operand, g: ConvGeometry): Shape {
-  const two = x.shape.length === 4;
-  const last = (list: readonly number[]): number => list[list.length - 1]!;
-  const first = (list: readonly number[], missing: number): number => (two ? list[list.length - 2]! : missing);
-  return {
-    images: x.shape[0]!,
-    groups: g.groups,
-    inputs: weight.shape[1]!,
-    outputs: weight.shape[0]! / g.groups,
-    height: first(x.shape, 1),
-    width: last(x.shape),
-    outHeight: first(out.shape, 1),
-    outWidth: last(out.shape),
-    kernelHeight: first(weight.shape, 1),
-    kernelWidth: last(weight.shape),
-    strideY: first(g.stride, 1),
-    strideX: last(g.stride),
-    paddingY: first(g.padding, 0),
-    paddingX: last(g.padding),
-    dilationY: first(g.dilation, 1),
-    dilationX: last(g.dilation),
-    spreadY: 1,
-    spreadX: 1,
-  };
 }
 
 let best: Conv | null | undefined;

@@ -52,7 +52,6 @@ const copyNames = [
   "channels",
   "copyChannel", // in scratch memory
   "copyRow",
-  "copyColumn",
   "copyBytes", // to clear: a multiple of 64
   "rowBlocks",
   "groups",
@@ -73,8 +72,8 @@ const forwardNames = [
   "outRows", // one block of rows
   "k",
   "taps", // table of int32 offsets, k of them
-  "vectorsFull", // entries of vectors of a block of rows, and of the last one
-  "vectorsLast",
+  "entriesFull", // of the vectors of a block of rows, and of the last one
+  "entriesLast",
   "panelsFull",
   "panelsLast",
   "panelBytes",
@@ -85,6 +84,10 @@ const forwardNames = [
   "flags",
   "tileHigh",
   "tileLow",
+  "edgeHighFull", // for the last panel of a block of rows, and of the last one
+  "edgeHighLast",
+  "edgeLowFull",
+  "edgeLowLast",
   "tilesOutside", // 1: the loop over tiles is the outer one
   "kBlock", // steps of k in a block; all of them if the loop over tiles is the outer one
   "waiting", // where accumulators wait, in scratch memory
@@ -106,7 +109,6 @@ const weightNames = [
   "gRow",
   "gColumn",
   "gCopyRow",
-  "gItem",
   "gWidth", // elements of a row
   "gHeight", // rows of a block, and of the last one
   "gHeightLast",
@@ -248,7 +250,6 @@ function emitCopyInput<Name extends string, Local extends string>(
   a.mov(r9, f.arg("xRow"));
   a.mov(r10, f.arg("copyRow"));
   a.mov(rbx, f.arg("xColumn"));
-  a.mov(rdi, f.arg("copyColumn"));
   a.mov(rax, f.arg("copy"));
   a.call(rax);
   a.add(r14, f.arg("xChannel"));
@@ -262,10 +263,10 @@ function emitCopyInput<Name extends string, Local extends string>(
 }
 
 /**
- * Copies `rcx` rows (at least 1) of `r8` elements (at least 1): rsi source, r9 and rbx distance of its rows and elements, rdx target, r10 and rdi distance of its
- * rows and elements. Keeps rbx, rdi, rbp and r12 to r15.
+ * Copies `rcx` rows (at least 1) of `r8` elements (at least 1): rsi source, r9 and rbx distance of its rows and elements, rdx target, r10 distance of its rows.
+ * Keeps rbx, rbp and r12 to r15.
  */
-export function emitCopySpread(a: Assembler, target: GemmTarget): void {
+export function emitCopyApart(a: Assembler, target: GemmTarget): void {
   const x = target.double ? rax : rax.d;
   const row = a.label(true);
   a.push(rsi);
@@ -275,7 +276,7 @@ export function emitCopySpread(a: Assembler, target: GemmTarget): void {
   a.mov(x, ptr(rsi));
   a.mov(ptr(rdx), x);
   a.add(rsi, rbx);
-  a.add(rdx, rdi);
+  a.add(rdx, target.double ? 8 : 4);
   a.dec(r11);
   a.jcc("nz", element);
   a.pop(rdx);
@@ -308,7 +309,7 @@ function divide(a: Assembler, by: Memory): void {
 export function emitConvForward(a: Assembler, target: GemmTarget): void {
   const locals = [
     ...["item", "c", "plane", "image", "group", "block", "itemW", "itemOut", "itemBias"],
-    ...["panels", "vectors", "tile", "panel", "kDone"],
+    ...["panels", "vectors", "tile", "panel", "kDone", "edgeHigh", "edgeLow"],
   ] as const;
   const f = new Frame(a, forwardNames, locals as readonly (string & (typeof locals)[number])[]);
   const { arg, local } = { arg: f.arg.bind(f), local: f.local.bind(f) };
@@ -359,7 +360,9 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
   a.cmp(rax, arg("rowBlocks"));
   for (const [name, full, last] of [
     ["panels", "panelsFull", "panelsLast"],
-    ["vectors", "vectorsFull", "vectorsLast"],
+    ["vectors", "entriesFull", "entriesLast"],
+    ["edgeHigh", "edgeHighFull", "edgeHighLast"],
+    ["edgeLow", "edgeLowFull", "edgeLowLast"],
   ] as const) {
     a.mov(rcx, arg(full));
     a.mov(rdx, arg(last));
@@ -419,9 +422,15 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
   a.add(rdi, arg("scratch"));
   a.add(rdi, arg("waiting"));
   a.mov(rax, arg("tileHigh"));
+  a.mov(r12, arg("tileLow"));
+  a.mov(r13, local("panel"));
+  a.inc(r13);
+  a.cmp(r13, local("panels"));
+  a.cmov("e", rax, local("edgeHigh"));
+  a.cmov("e", r12, local("edgeLow"));
   a.mov(r13, local("tile"));
   a.cmp(r13, arg("fullTiles"));
-  a.cmov("ge", rax, arg("tileLow"));
+  a.cmov("ge", rax, r12);
   a.call(rax);
   const tilesOutside = a.label();
   const after = a.label();
@@ -595,7 +604,6 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.mov(r9, arg("gRow"));
   a.mov(r10, arg("gCopyRow"));
   a.mov(rbx, arg("gColumn"));
-  a.mov(rdi, arg("gItem"));
   a.mov(rax, arg("gRoutine"));
   a.call(rax);
   a.add(r12, arg("gChannel"));
@@ -604,6 +612,8 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.jcc("nz", gradient);
 
   // the products
+  a.mov(rax, 64);
+  a.mov(ptr(rsp, frame.prefetchStep), rax);
   a.mov(rcx, arg("maskLanes"));
   setMask(a, target);
   a.mov(rax.d, 0);
@@ -776,5 +786,104 @@ export function emitSumParts(a: Assembler, target: GemmTarget): void {
   a.jmp(items);
   a.bind(finish);
   a.vzeroupper();
+  a.ret();
+}
+
+/** Slots of {@link emitTurn}; distances in bytes. */
+export const turnSlot = {
+  begin: 1,
+  end: 2,
+  from: 3,
+  to: 4,
+  outer: 5,
+  inner: 6,
+  fromGroup: 7,
+  fromOuter: 8,
+  fromInner: 9,
+  toGroup: 10,
+  toOuter: 11,
+  toInner: 12,
+  /** Table of int32 offsets in the source, and how many (at least 1). */
+  taps: 13,
+  tapCount: 14,
+  blocks: 15,
+  slots: 16,
+} as const;
+/** Inner indices in an item of {@link emitTurn}. */
+export const turnBlock = 16;
+
+/**
+ * Emits a rearrangement: to[group][outer][inner] = the elements at the table's offsets from from[group][outer][inner], one after the other. An item is a block of
+ * inner indices of a group, so that lines of either side are met again before they leave the cache.
+ */
+export function emitTurn(a: Assembler, target: GemmTarget): void {
+  const int = (to: Gp, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
+  const x = target.double ? rax : rax.d;
+  const item = target.double ? 8 : 4;
+  for (const register of [rbx, rbp, r12, r13, r14, r15]) a.push(register);
+  int(rbp, turnSlot.begin);
+  const items = a.label(true);
+  const finish = a.label();
+  int(rax, turnSlot.end);
+  a.cmp(rbp, rax);
+  a.jcc("ge", finish);
+  a.mov(rax, rbp);
+  a.mov(rdx.d, 0);
+  int(rcx, turnSlot.blocks);
+  a.div(rcx);
+  a.shl(rdx, Math.log2(turnBlock));
+  a.mov(r15, rdx); // first inner index
+  int(r12, turnSlot.fromGroup);
+  a.imul(r12, rax);
+  int(r13, turnSlot.toGroup);
+  a.imul(r13, rax);
+  for (const [register, base, step] of [
+    [r12, turnSlot.from, turnSlot.fromInner],
+    [r13, turnSlot.to, turnSlot.toInner],
+  ] as const) {
+    int(rax, base);
+    a.add(register, rax);
+    int(rax, step);
+    a.imul(rax, r15);
+    a.add(register, rax);
+  }
+  int(r14, turnSlot.inner);
+  a.sub(r14, r15);
+  a.mov(rax, turnBlock);
+  a.cmp(r14, rax);
+  a.cmov("g", r14, rax);
+  int(r15, turnSlot.outer);
+  const outer = a.label(true);
+  a.mov(r8, r14);
+  a.mov(rsi, r12);
+  a.mov(r9, r13);
+  const inner = a.label(true);
+  a.mov(rdx, r9);
+  int(r10, turnSlot.taps);
+  int(r11, turnSlot.tapCount);
+  const tap = a.label(true);
+  a.movsxd(rbx, ptr(r10));
+  a.mov(x, ptr(rsi, 0, rbx));
+  a.mov(ptr(rdx), x);
+  a.add(rdx, item);
+  a.add(r10, 4);
+  a.dec(r11);
+  a.jcc("nz", tap);
+  int(rax, turnSlot.fromInner);
+  a.add(rsi, rax);
+  int(rax, turnSlot.toInner);
+  a.add(r9, rax);
+  a.dec(r8);
+  a.jcc("nz", inner);
+  int(rax, turnSlot.fromOuter);
+  a.add(r12, rax);
+  int(rax, turnSlot.toOuter);
+  a.add(r13, rax);
+  a.dec(r15);
+  a.jcc("nz", outer);
+  a.inc(rbp);
+  a.jmp(items);
+  a.bind(finish);
+  for (const register of [r15, r14, r13, r12, rbp, rbx]) a.pop(register);
   a.ret();
 }

@@ -89,6 +89,9 @@ const vectorsOfRows = {
   avx2: [0, 8, 4, 3],
 } as const;
 
+/** Tiles of rows up to which items pack B themselves; above, a phase of its own packs it once for all. */
+const itemTiles = 12;
+
 /** Nanoseconds of one multiply-add on one thread, for deciding what is worth sharing. */
 const nanosecondsOfStep = 0.01;
 
@@ -336,7 +339,9 @@ export class Gemm {
     const edgeColumns = n - (panels - 1) * panelColumns;
 
     // what is packed
-    const packB = !dot && (!bByRows || (tiles >= 5 && k * n * item > 65536));
+    // rows of B at a distance of many cache lines times a power of two take each other's place in the first-level cache
+    const crowded = (p.bStep * item) % 1024 === 0;
+    const packB = !dot && (!bByRows || (tiles >= (crowded ? 3 : 9) && k * n * item > 65536));
     const kBlocks = dot ? 1 : Math.max(1, Math.round(k / this.#kBlock(code)));
     const kBlock = kBlocks === 1 ? k : Math.ceil(k / kBlocks / 4) * 4;
 
@@ -344,7 +349,7 @@ export class Gemm {
     const threads = getNumThreads();
     const wanted = threads === 1 ? 1 : Math.min(4 * threads, Math.floor(work / 4000));
     const splits = Math.max(1, Math.ceil(wanted / batch));
-    const inItem = packB && (batch > 1 || tiles <= 12);
+    const inItem = packB && (batch > 1 || tiles <= itemTiles);
     let columnBlocks = 1;
     let rowBlocks = 1;
     if (packB && !inItem) {
@@ -357,10 +362,6 @@ export class Gemm {
     // a block of A takes less than half of the second-level cache
     const blockRows = Math.max(1, Math.floor((this.#features.l2 * 0.4) / (kBlock * item) / rows));
     rowBlocks = Math.max(rowBlocks, Math.ceil(tiles / blockRows));
-    if (inItem) {
-      const most = Math.max(1, Math.floor((4 << 20) / (k * 2 * bytes)));
-      columnBlocks = Math.max(columnBlocks, Math.ceil(panels / most));
-    }
     const tilesPerBlock = Math.ceil(tiles / rowBlocks); // at most: blocks are as equal as they can be
     const panelsPerBlock = Math.ceil(panels / columnBlocks);
     const packA = !dot && panelsPerBlock >= 6 && tiles > 1 && m * k * item > 32768;
@@ -425,25 +426,19 @@ export class Gemm {
 
     // B
     const packedPanel = k * 2 * bytes;
+    const sourcePanel = (bByRows ? 1 : p.bColumn) * panelColumns * item;
     block[slot.packB] = 0;
     block[slot.packBDistance] = 0;
     block[slot.scratchA] = 0;
-    block[slot.bPacked] = packedPanel;
-    const sourcePanel = (bByRows ? 1 : p.bColumn) * panelColumns * item;
-    if (packB) {
-      block[slot.bStep] = 2 * bytes;
-      block[slot.bDistance] = 2 * bytes;
-      if (inItem) {
-        block[slot.packB] = bByRows ? code.packRows(2) : code.packTransposed;
-        block[slot.packBDistance] = (bByRows ? p.bStep : p.bColumn) * item;
-        block[slot.bPanel] = sourcePanel;
-        block[slot.scratchA] = packedPanel * panelsPerBlock;
-        scratchBytes += packedPanel * panelsPerBlock;
-      }
-    } else {
-      block[slot.bStep] = dot ? item : p.bStep * item;
-      block[slot.bDistance] = dot ? p.bColumn * item : p.bStep * item;
-      block[slot.bPanel] = sourcePanel;
+    block[slot.bPanel] = sourcePanel;
+    block[slot.bStep] = dot ? item : p.bStep * item;
+    block[slot.bDistance] = packB ? 2 * bytes : dot ? p.bColumn * item : p.bStep * item;
+    block[slot.prefetchStep] = bByRows ? p.bStep * item : 64;
+    if (inItem) {
+      block[slot.packB] = bByRows ? code.packRows(2) : code.packTransposed;
+      block[slot.packBDistance] = (bByRows ? p.bStep : p.bColumn) * item;
+      block[slot.scratchA] = kBlock * 2 * bytes;
+      scratchBytes += kBlock * 2 * bytes;
     }
 
     // the tiles
@@ -469,6 +464,8 @@ export class Gemm {
       const packed = allocate(panels * packedPanel);
       block[slot.b] = packed.address;
       block[slot.bPanel] = packedPanel;
+      block[slot.bStep] = 2 * bytes;
+      block[slot.prefetchStep] = 64;
       const pack = this.#packBlock;
       pack[0] = code.packPhase;
       const chunk = bByRows ? 64 : k;

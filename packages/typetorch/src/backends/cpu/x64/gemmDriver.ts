@@ -61,10 +61,10 @@ const names = [
   "aDistance", // what tiles take as r9: of packed A when it is packed
   "aTileHigh", // from tile to tile: of packed A when it is packed
   "aTileLow",
-  "bStep", // from step to step of k, of packed B when it is packed
+  "bStep", // from step to step of k
+  "prefetchStep", // the next panel of B is brought near in such steps
   "bDistance", // what tiles take as r10
-  "bPanel", // from panel to panel as in memory
-  "bPacked", // the same of packed B
+  "bPanel", // from panel to panel
   "cRow",
   "cPanel",
   "biasRow",
@@ -76,7 +76,7 @@ const names = [
   "edgeLow",
   "packA", // code that packs A, or 0; packs tile by tile when packAByTile is not 0
   "packAByTile",
-  "packB", // code that packs B, or 0
+  "packB", // code that packs a panel of B into the scratch memory, or 0
   "packBDistance", // its r9
   "columns",
   "panelColumns",
@@ -120,6 +120,7 @@ const locals = [
   "stepBias",
   "count",
   "prefetchEnd",
+  "tileB",
 ] as const;
 
 type Local = (typeof locals)[number];
@@ -164,6 +165,7 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
     }
   }
   copy(ptr(rsp, frame.biasRowStride), arg("biasRow"));
+  copy(ptr(rsp, frame.prefetchStep), arg("prefetchStep"));
   const setMask = (): void => {
     a.mov(rcx, arg("maskLanes"));
     if (target.avx512) {
@@ -268,36 +270,6 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
   a.mov(local("itemC"), rcx);
   a.mov(local("itemBias"), rbx);
 
-  // pack B for this item
-  const bReady = a.label();
-  a.mov(rax, arg("packB"));
-  a.test(rax, rax);
-  a.jcc("z", bReady);
-  a.mov(rbx, local("firstPanel"));
-  a.mov(r12, local("itemB"));
-  a.mov(r13, arg("scratch"));
-  a.mov(local("itemB"), r13);
-  const packPanel = a.label(true);
-  a.mov(rsi, r12);
-  a.mov(rdx, r13);
-  a.mov(r8, arg("k"));
-  a.mov(r9, arg("packBDistance"));
-  a.mov(rcx, rbx);
-  a.imul(rcx, arg("panelColumns"));
-  a.neg(rcx);
-  a.add(rcx, arg("columns"));
-  a.mov(rax, arg("panelColumns"));
-  a.cmp(rcx, rax);
-  a.cmov("g", rcx, rax);
-  a.mov(rax, arg("packB"));
-  a.call(rax);
-  a.add(r12, arg("bPanel"));
-  a.add(r13, arg("bPacked"));
-  a.inc(rbx);
-  a.cmp(rbx, local("panelEnd"));
-  a.jcc("l", packPanel);
-  a.bind(bReady);
-
   // blocks of k
   a.mov(rax.d, 0);
   a.mov(local("kDone"), rax);
@@ -379,14 +351,6 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
   a.jmp(bothHeights);
   a.bind(aReady);
 
-  // what tiles keep
-  if (target.avx512) setMask();
-  a.mov(r9, arg("aDistance"));
-  a.lea(rbp, ptr(r9, 0, r9, 2));
-  a.mov(r10, arg("bDistance"));
-  a.lea(rbx, ptr(r10, 0, r10, 2));
-  a.mov(r11, arg("cRow"));
-  a.mov(r14, local("blockFlags"));
   a.mov(rdx, arg("bStep"));
   a.imul(rdx, local("kDone"));
   a.add(rdx, local("itemB"));
@@ -396,8 +360,36 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
   copy(local("panel"), local("firstPanel"));
 
   const panelLoop = a.label(true);
+  // pack this panel of B
+  const bReady = a.label();
+  a.mov(rdx, local("panelB"));
+  a.mov(rax, arg("packB"));
+  a.test(rax, rax);
+  a.jcc("z", bReady);
+  a.mov(rsi, rdx);
+  a.mov(rdx, arg("scratch"));
+  a.mov(r8, local("kc"));
+  a.mov(r9, arg("packBDistance"));
+  a.mov(rcx, local("panel"));
+  a.imul(rcx, arg("panelColumns"));
+  a.neg(rcx);
+  a.add(rcx, arg("columns"));
+  a.mov(r10, arg("panelColumns"));
+  a.cmp(rcx, r10);
+  a.cmov("g", rcx, r10);
+  a.call(rax);
+  a.mov(rdx, arg("scratch"));
+  a.bind(bReady);
+  a.mov(local("tileB"), rdx);
+  if (target.avx512) setMask();
+  a.mov(r9, arg("aDistance"));
+  a.lea(rbp, ptr(r9, 0, r9, 2));
+  a.mov(r10, arg("bDistance"));
+  a.lea(rbx, ptr(r10, 0, r10, 2));
+  a.mov(r11, arg("cRow"));
+  a.mov(r14, local("blockFlags"));
   // while this panel is at work the next one comes near
-  a.mov(rdi, arg("bPacked"));
+  a.mov(rdi, arg("bPanel"));
   a.add(rdi, local("panelB"));
   a.mov(rax, arg("bStep"));
   a.imul(rax, local("kc"));
@@ -430,7 +422,7 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
     a.mov(local("stepC"), rax);
     const loop = a.label(true);
     a.mov(rsi, local("tileA"));
-    a.mov(rdx, local("panelB"));
+    a.mov(rdx, local("tileB"));
     a.mov(rcx, local("tileC"));
     a.mov(r8, local("kc"));
     a.cmp(rdi, local("prefetchEnd"));
@@ -446,12 +438,7 @@ export function emitDriver(a: Assembler, target: GemmTarget): void {
     a.jcc("nz", loop);
     a.bind(skip);
   }
-  const stepOfB = a.label();
-  a.mov(rax, arg("bPacked"));
-  a.cmp(arg("packB"), 0);
-  a.jcc("ne", stepOfB, { short: true });
   a.mov(rax, arg("bPanel"));
-  a.bind(stepOfB);
   a.add(local("panelB"), rax);
   a.mov(rax, arg("cPanel"));
   a.add(local("panelC"), rax);

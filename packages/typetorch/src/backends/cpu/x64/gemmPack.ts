@@ -139,7 +139,7 @@ export function emitCopyRows(a: Assembler, target: GemmTarget): void {
 
 /**
  * Transposes into a panel of two vectors for each step of k: element (k, j) of the panel is element k of column j of the source, and every column is
- * contiguous. Columns from `rcx` (at least 1) on repeat the last one. rsi source, r9 distance of its columns, rdx target, r8 steps (may be 0). `byTable`: r10 is
+ * contiguous. Columns from `rcx` (at least 1) on repeat the last one, or are left out with the whole vector. rsi source, r9 distance of its columns, rdx target, r8 steps (may be 0). `byTable`: r10 is
  * a table of int32 offsets of the columns instead.
  */
 export function emitPackTransposed(a: Assembler, target: GemmTarget, byTable = false): void {
@@ -156,7 +156,12 @@ export function emitPackTransposed(a: Assembler, target: GemmTarget, byTable = f
   a.mov(at.steps, r8);
   a.mov(at.valid, rcx);
   a.mov(at.source, rsi);
+  const end = a.label();
   for (const half of [0, 1]) {
+    if (half === 1) {
+      a.cmp(at.valid, w); // tiles do not read a second vector of no columns
+      a.jcc("le", end);
+    }
     // addresses of this half's columns
     const fill = a.label();
     a.mov(rax, half * w);
@@ -217,6 +222,7 @@ export function emitPackTransposed(a: Assembler, target: GemmTarget, byTable = f
     }
     a.bind(done);
   }
+  a.bind(end);
   a.add(rsp, table + 48);
   a.ret();
 }

@@ -80,7 +80,9 @@ export const frame = {
   biasRowStride: 48,
   /** Address of the {@link vectorEntry}s of the tile's vectors, where B is read by a table. */
   vectors: 56,
-  first: 64,
+  /** What rdi moves on by when a line was prefetched. */
+  prefetchStep: 64,
+  first: 72,
 } as const;
 
 /**
@@ -96,8 +98,8 @@ export interface TileShape {
   readonly masked: boolean;
   /** Step k of B lies at rdx plus the int32 at r10 + 4 k. Changes r10 and rbx too. */
   readonly byTable?: boolean;
-  /** The lanes of an accumulator are permuted and stored as a {@link vectorEntry} says. C is written, not read. */
-  readonly permuted?: boolean;
+  /** The lanes of an accumulator are permuted and stored as so many {@link vectorEntry}s say. C is written, not read. */
+  readonly permuted?: number;
 }
 
 /** How lanes of a vector of pixels are stored: those that are no pixels of the output are left out. Offsets of the parts of an entry. */
@@ -238,7 +240,7 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   for (let u = 0; u < 4; u++) step(u);
   if (!shape.byTable) {
     a.prefetch(1, ptr(rdi));
-    a.add(rdi, 64);
+    a.add(rdi, ptr(rsp, 8 + frame.prefetchStep));
   }
   advanceA(4);
   if (shape.byTable) a.add(r10, 16);
@@ -377,8 +379,9 @@ function emitTileEpilogue(a: Assembler, target: GemmTarget, shape: TileShape): v
     const permutation = vector(target, rows * vectors + 1);
     const stored = vector(target, rows * vectors + 2);
     a.mov(rax, ptr(rsp, 8 + frame.vectors));
-    for (let j = 0; j < vectors; j++) {
-      const entry = j * vectorEntry.bytes;
+    for (let part = 0; part < vectors * shape.permuted; part++) {
+      const entry = part * vectorEntry.bytes;
+      const j = Math.floor(part / shape.permuted);
       a.op("vmovups", permutation, ptr(rax, entry + vectorEntry.permutation));
       if (target.avx512) a.op("kmovw", k2, ptr(rax, entry + vectorEntry.mask));
       else a.op("vmovups", stored, ptr(rax, entry + vectorEntry.mask));
