@@ -1,11 +1,11 @@
 /**
  * Convolutions of one and two spatial dimensions on x86-64, float32 and float64: forward, gradient of the input, gradient of the weight.
  *
- * The gradient of the input is a forward convolution of the output's gradient, spread by the stride, with the filter turned round. All sums run in one fixed
- * order, so results do not depend on the number of threads. What depends on the geometry alone (tables of offsets) is kept for the next call.
+ * The gradient of the input is a forward convolution of the output's gradient with the filter turned round: with a stride, one for each remainder of rows and
+ * columns by it, with those taps that it meets. All sums run in one fixed order, so results do not depend on the number of threads. What depends on the geometry alone (tables of offsets) is kept for the next call.
  */
-import { type Native, openNative } from "../../../platform/index.ts";
 import type { Storage } from "../../../core/storage.ts";
+import { type Native, openNative } from "../../../platform/index.ts";
 import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
@@ -14,17 +14,47 @@ import {
   type CopySlots,
   emitConvForward,
   emitConvWeight,
-  emitCopySpread,
+  emitCopyApart,
   emitSumParts,
+  emitTurn,
   forwardSlot as slot,
   forwardSlots,
   sumSlot,
+  turnBlock,
+  turnSlot,
   weightSlot as weight,
   weightSlots,
 } from "./convDriver.ts";
+import { type Cut, makePlan, type Plan, pixelsOf, slackBytes } from "./convPlan.ts";
+import {
+  addressOf,
+  backwardShapes,
+  type ConvShape,
+  elementsOf,
+  forwardShape,
+  type Images,
+  imagesOf,
+  isContiguous,
+} from "./convShape.ts";
 import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
 import { emitPackTransposed } from "./gemmPack.ts";
-import { emitTile, flag, vectorBytes, vectorEntry } from "./gemmTile.ts";
+import { emitTile, flag, vectorEntry } from "./gemmTile.ts";
+
+/** What {@link Conv} rearranges: addresses, sizes, distances in elements, and the offsets in bytes. */
+interface Turn {
+  readonly from: number;
+  readonly to: number;
+  readonly groups: number;
+  readonly outer: number;
+  readonly inner: number;
+  readonly fromGroup: number;
+  readonly fromOuter: number;
+  readonly fromInner: number;
+  readonly toGroup: number;
+  readonly toOuter: number;
+  readonly toInner: number;
+  readonly offsets: readonly number[];
+}
 
 /** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
 const partsWanted = 16;
@@ -43,6 +73,9 @@ export class Conv {
   readonly #weightGrid: Grid = itemGrid(weight.begin, weight.end, weight.scratch);
   readonly #sumBlock = new Float64Array(sumSlot.slots);
   readonly #sumGrid: Grid = itemGrid(sumSlot.begin, sumSlot.end, -1);
+  readonly #turnBlock = new Float64Array(turnSlot.slots);
+  readonly #turnGrid: Grid = itemGrid(turnSlot.begin, turnSlot.end, -1);
+  readonly #offsetTables = new Map<string, Storage>();
 
   constructor(native: Native, options: { readonly avx512?: boolean } = {}) {
     this.#native = native;
@@ -72,7 +105,7 @@ export class Conv {
     activation: Activation,
   ): boolean {
     if (!supported(out)) return false;
-    const shape = shapeOf(x, weight, out, geometry);
+    const shape = forwardShape(x, weight, out, geometry);
     if (bias !== null && bias.strides[0] !== 1 && bias.shape[0] !== 1) return false;
     const { outHeight, outWidth } = shape;
     const item = out.dtype.itemsize;
@@ -80,7 +113,7 @@ export class Conv {
     const w = this.#contiguous(weight, temporary);
     const to = isContiguous(out) ? null : allocate(elementsOf(out) * item);
     const result = to === null ? addressOf(out) : to.address;
-    this.#run(shape, imageOf(x), w, bias === null ? 0 : addressOf(bias), result, out.dtype.key === "f64", activation === "relu");
+    this.#run(shape, imagesOf(x), w, bias === null ? 0 : addressOf(bias), result, out.dtype.key === "f64", activation === "relu");
     if (to !== null) {
       this.#copyPlanes(out, to.address, outHeight * outWidth, "out");
       release(to);
@@ -92,31 +125,30 @@ export class Conv {
   /** gx = the gradient of the input. */
   backwardInput(g: Operand, weight: Operand, gx: Operand, geometry: ConvGeometry): boolean {
     if (!supported(gx)) return false;
-    const f = shapeOf(gx, weight, g, geometry);
+    const f = forwardShape(gx, weight, g, geometry);
     const double = gx.dtype.key === "f64";
     const item = gx.dtype.itemsize;
-    const shape: Shape = {
-      ...f,
-      inputs: f.outputs,
-      outputs: f.inputs,
-      height: f.outHeight,
-      width: f.outWidth,
-      outHeight: f.height,
-      outWidth: f.width,
-      strideY: 1,
-      strideX: 1,
-      paddingY: (f.kernelHeight - 1) * f.dilationY - f.paddingY,
-      paddingX: (f.kernelWidth - 1) * f.dilationX - f.paddingX,
-      spreadY: f.strideY,
-      spreadX: f.strideX,
-    };
     const temporary: Storage[] = [];
     const w = this.#contiguous(weight, temporary);
-    const turned = allocate(elementsOf(weight) * item);
-    temporary.push(turned);
-    this.#turn(f, w, turned.address, double);
     const to = isContiguous(gx) ? null : allocate(elementsOf(gx) * item);
-    this.#run(shape, imageOf(g), turned.address, 0, to === null ? addressOf(gx) : to.address, double, false);
+    const result = to === null ? addressOf(gx) : to.address;
+    for (const { shape, taps } of backwardShapes(f)) {
+      const count = taps.y.length * taps.x.length;
+      const matrix = f.inputs * f.outputs;
+      const turned = allocate(Math.max(1, f.groups * matrix * count) * item);
+      if (matrix * count > 0) {
+        // [group][output][input][tap] becomes [group][input][output][chosen tap]
+        const kernel = f.tapsY.length * f.tapsX.length;
+        const offsets = taps.y.flatMap((i) => taps.x.map((j) => (i * f.tapsX.length + j) * item));
+        this.#turn(double, {
+          ...{ from: w, to: turned.address, groups: f.groups, outer: f.outputs, inner: f.inputs, offsets },
+          ...{ fromGroup: matrix * kernel, fromOuter: f.inputs * kernel, fromInner: kernel },
+          ...{ toGroup: matrix * count, toOuter: count, toInner: f.outputs * count },
+        });
+      }
+      this.#run(shape, imagesOf(g), turned.address, 0, result, double, false);
+      release(turned);
+    }
     if (to !== null) {
       this.#copyPlanes(gx, to.address, f.height * f.width, "out");
       release(to);
@@ -125,37 +157,55 @@ export class Conv {
     return true;
   }
 
-  /** to[group][input][output][tap, last first] = from[group][output][input][tap] */
-  #turn(f: Shape, from: number, to: number, double: boolean): void {
-    const { inputs, outputs, groups } = f;
-    const taps = f.kernelHeight * f.kernelWidth;
-    const item = double ? 8 : 4;
-    const depthwise = inputs === 1 && outputs === 1;
-    for (let group = 0; group < (depthwise ? 1 : groups); group++) {
-      const base = group * inputs * outputs * taps * item;
-      for (let t = 0; t < taps; t++) {
-        const [fromAt, toAt] = [from + base + t * item, to + base + (taps - 1 - t) * item];
-        if (depthwise) this.#copy(double, groups, 1, fromAt, taps, 1, toAt, taps, 1);
-        else this.#copy(double, inputs, outputs, fromAt, taps, inputs * taps, toAt, outputs * taps, taps);
-      }
+  /** to[group][outer][inner][…] = from[group][outer][inner] at the offsets. */
+  #turn(double: boolean, t: Turn): void {
+    const { item, target } = this.#gemm.codeOf(double);
+    const key = t.offsets.join();
+    let table = this.#offsetTables.get(key);
+    if (table === undefined) {
+      if (this.#offsetTables.size >= 256) this.#offsetTables.clear();
+      table = allocate(t.offsets.length * 4);
+      new Int32Array(table.buffer, table.byteOffset, t.offsets.length).set(t.offsets);
+      this.#offsetTables.set(key, table);
     }
+    const block = this.#turnBlock;
+    const blocks = ceil(t.inner, turnBlock);
+    block[0] = this.#code(double, "turn", (a) => emitTurn(a, target));
+    block[turnSlot.begin] = 0;
+    block[turnSlot.end] = 1;
+    block[turnSlot.from] = t.from;
+    block[turnSlot.to] = t.to;
+    block[turnSlot.outer] = t.outer;
+    block[turnSlot.inner] = t.inner;
+    block[turnSlot.fromGroup] = t.fromGroup * item;
+    block[turnSlot.fromOuter] = t.fromOuter * item;
+    block[turnSlot.fromInner] = t.fromInner * item;
+    block[turnSlot.toGroup] = t.toGroup * item;
+    block[turnSlot.toOuter] = t.toOuter * item;
+    block[turnSlot.toInner] = t.toInner * item;
+    block[turnSlot.taps] = table.address;
+    block[turnSlot.tapCount] = t.offsets.length;
+    block[turnSlot.blocks] = blocks;
+    this.#turnGrid.countI = t.groups * blocks;
+    this.#turnGrid.work = t.groups * t.outer * t.inner * t.offsets.length;
+    run(block, turnSlot.slots, this.#turnGrid);
   }
 
   /** gw = the gradient of the weight. */
   backwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): boolean {
     if (!supported(gw)) return false;
-    const shape = shapeOf(x, gw, g, geometry);
+    const shape = forwardShape(x, gw, g, geometry);
     const double = gw.dtype.key === "f64";
     const code = this.#gemm.codeOf(double);
     const { item, lanes, target, vectorBytes: bytes } = code;
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
-    const taps = shape.kernelHeight * shape.kernelWidth;
+    const taps = shape.tapsY.length * shape.tapsX.length;
     const elements = elementsOf(gw);
     if (elements === 0) return true;
-    const image = imageOf(x);
-    const gradient = imageOf(g);
+    const image = imagesOf(x);
+    const gradient = imagesOf(g);
     const { tiles, rows, fullTiles } = code.tileRows(outputs);
-    const plan = this.#planOf(shape, image, double, 2, weightPlan);
+    const plan = this.#planOf(shape, image, double, { bytes: this.#native.features.l2 / 6, items: 1 });
     const { piece } = plan;
     const units = images * piece.blocks;
     const dense = isContiguous(gw) ? null : allocate(elements * item);
@@ -167,7 +217,7 @@ export class Conv {
       const sideBySide = inputs <= lanes / 2;
       const columns = sideBySide ? inputs * taps : inputs;
       const panels = ceil(columns, 2 * lanes);
-      const positions = sideBySide ? (piece.rows - 1) * piece.planeWidth + outWidth : piece.channelElements;
+      const positions = sideBySide ? pixelsOf(piece, piece.rows, outWidth) : piece.channelElements;
       const parts = Math.max(1, Math.min(units, ceil(partsWanted, groups), Math.floor(partialBytes / (elements * item))));
       const outputBlocks = Math.min(ceil(tiles, 6), Math.max(1, ceil(partsWanted, parts * groups)));
       const blockRows = (ceil(tiles, outputBlocks) + 1) * rows;
@@ -179,9 +229,6 @@ export class Conv {
       block[0] = this.#code(double, "weight", (a) => emitConvWeight(a, target));
       block[weight.begin] = 0;
       block[weight.end] = 1;
-      block[weight.x] = image.address;
-      block[weight.xImage] = image.image * item;
-      block[weight.xGroup] = inputs * image.channel * item;
       this.#setCopy(block, weight, shape, image, plan, double);
       const copyRow = piece.planeWidth * item;
       const copyChannel = ceil(piece.rows * copyRow, 64) * 64 + 64;
@@ -196,18 +243,17 @@ export class Conv {
       block[weight.gRow] = gradient.row * item;
       block[weight.gColumn] = gradient.column * item;
       block[weight.gCopyRow] = copyRow;
-      block[weight.gItem] = item;
       block[weight.gWidth] = outWidth;
       block[weight.gHeight] = piece.rows;
       block[weight.gHeightLast] = piece.lastRows;
       block[weight.gCopyChannel] = copyChannel;
       block[weight.gCopyBytes] = Math.min(blockRows, outputs) * copyChannel;
-      block[weight.gRoutine] = gradient.column === 1 ? code.copyRows : this.#spread(double);
+      block[weight.gRoutine] = gradient.column === 1 ? code.copyRows : this.#copyApart(double);
       block[weight.transposed] = block[weight.copyBytes]!;
       block[weight.gCopy] = block[weight.transposed]! + panels * positions * 2 * bytes;
       block[weight.positions] = positions;
-      block[weight.pixels] = (piece.rows - 1) * piece.planeWidth + outWidth;
-      block[weight.pixelsLast] = (piece.lastRows - 1) * piece.planeWidth + outWidth;
+      block[weight.pixels] = pixelsOf(piece, piece.rows, outWidth);
+      block[weight.pixelsLast] = pixelsOf(piece, piece.lastRows, outWidth);
       block[weight.columns] = columns;
       block[weight.panels] = panels;
       block[weight.panelColumns] = 2 * lanes;
@@ -246,11 +292,15 @@ export class Conv {
         this.#sum(double, from, elements, parts, to);
         from = to;
       }
-      if (permuted)
-        for (let t = 0; t < taps; t++) {
-          const row = inputs * taps;
-          this.#copy(double, groups * outputs, inputs, from + t * inputs * item, row, 1, result + t * item, row, taps);
-        }
+      if (permuted) {
+        // [group][output][tap][input] becomes [group][output][input][tap]
+        const offsets = Array.from({ length: taps }, (_, t) => t * inputs * item);
+        const row = inputs * taps;
+        this.#turn(double, {
+          ...{ from, to: result, groups: 1, outer: groups * outputs, inner: inputs, offsets },
+          ...{ fromGroup: 0, fromOuter: row, fromInner: 1, toGroup: 0, toOuter: row, toInner: taps },
+        });
+      }
       if (summed !== null) release(summed);
       if (partial !== null) release(partial);
     }
@@ -286,8 +336,8 @@ export class Conv {
     release(zero);
   }
 
-  #spread(double: boolean): number {
-    return this.#code(double, "spread", (a) => emitCopySpread(a, this.#gemm.codeOf(double).target));
+  #copyApart(double: boolean): number {
+    return this.#code(double, "copy apart", (a) => emitCopyApart(a, this.#gemm.codeOf(double).target));
   }
 
   #copy(double: boolean, ...rest: CopyArguments): void {
@@ -311,7 +361,7 @@ export class Conv {
   /** Copies between a strided operand of rank 3 or 4 and contiguous memory, plane by plane. */
   #copyPlanes(x: Operand, dense: number, plane: number, direction: "in" | "out"): void {
     const item = x.dtype.itemsize;
-    const i = imageOf(x);
+    const i = imagesOf(x);
     const double = x.dtype.key === "f64";
     const width = x.shape[x.shape.length - 1]!;
     const height = plane / width;
@@ -325,33 +375,34 @@ export class Conv {
     }
   }
 
-  /** The forward convolution of contiguous weights into contiguous memory. */
-  #run(shape: Shape, x: Image, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
+  /** The convolution of contiguous weights, [group][output][input][tap], into contiguous memory. */
+  #run(shape: ConvShape, x: Images, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
+    if (images * groups * outputs * outHeight * outWidth === 0) return;
     const code = this.#gemm.codeOf(double);
-    const { item, target } = code;
-    const pixels = outHeight * outWidth;
-    if (images * groups * outputs * pixels === 0) return;
-    const k = inputs * shape.kernelHeight * shape.kernelWidth;
+    const { item, target, vectorBytes: bytes } = code;
+    const taps = shape.tapsY.length * shape.tapsX.length;
+    const k = inputs * taps;
     const { tiles, rows, fullTiles, vectors } = code.tileRows(outputs);
-    const plan = this.#planOf(shape, x, double, vectors, {
-      cacheShare: 1 / 3,
-      items: getNumThreads() > 1 ? 4 * getNumThreads() : 1,
-    });
-    const { piece } = plan;
-    const twoHeights = fullTiles < tiles;
-    const tile = (height: number): number =>
-      this.#code(double, `tile ${height} ${vectors}`, (a) =>
-        emitTile(a, target, { kind: "row", rows: height, vectors, masked: false, byTable: true, permuted: true }),
+    const threads = getNumThreads();
+    const { l1d, l2 } = this.#native.features;
+    const plan = this.#planOf(shape, x, double, { bytes: l2 / 3, items: threads > 1 ? 4 * threads : 1 });
+    const { piece, perVector } = plan;
+    const tile = (height: number, width: number): number =>
+      this.#code(double, `tile ${height} ${width} ${perVector}`, (a) =>
+        emitTile(a, target, {
+          ...{ kind: "row", rows: height, vectors: width, masked: false, byTable: true, permuted: perVector },
+        }),
       );
+    const low = fullTiles < tiles ? rows - 1 : rows;
+    const edgeFull = plan.vectorsFull % vectors || vectors;
+    const edgeLast = plan.vectorsLast % vectors || vectors;
+    const channel = shape.imageHeight * shape.imageWidth * item;
 
     const block = this.#block;
     block[0] = this.#code(double, "forward", (a) => emitConvForward(a, target));
     block[slot.begin] = 0;
     block[slot.end] = 1;
-    block[slot.x] = x.address;
-    block[slot.xImage] = x.image * item;
-    block[slot.xGroup] = inputs * x.channel * item;
     this.#setCopy(block, slot, shape, x, plan, double);
     block[slot.w] = w;
     block[slot.wGroup] = outputs * k * item;
@@ -360,57 +411,59 @@ export class Conv {
     block[slot.biasGroup] = bias === 0 ? 0 : outputs * item;
     block[slot.biasRow] = bias === 0 ? 0 : item;
     block[slot.out] = out;
-    block[slot.outImage] = groups * outputs * pixels * item;
-    block[slot.outGroup] = outputs * pixels * item;
-    block[slot.outRow] = pixels * item;
-    block[slot.outRows] = piece.rows * outWidth * item;
+    block[slot.outImage] = groups * outputs * channel;
+    block[slot.outGroup] = outputs * channel;
+    block[slot.outRow] = channel;
+    block[slot.outRows] = piece.rows * shape.stepY * shape.imageWidth * item;
     block[slot.k] = k;
     block[slot.taps] = plan.taps;
-    block[slot.vectorsFull] = plan.vectorsFull;
-    block[slot.vectorsLast] = plan.vectorsLast;
-    block[slot.panelsFull] = plan.panelsFull;
-    block[slot.panelsLast] = plan.panelsLast;
-    block[slot.panelBytes] = vectors * code.vectorBytes;
-    block[slot.panelEntries] = vectors * vectorEntry.bytes;
+    block[slot.entriesFull] = plan.entriesFull;
+    block[slot.entriesLast] = plan.entriesLast;
+    block[slot.panelsFull] = ceil(plan.vectorsFull, vectors);
+    block[slot.panelsLast] = ceil(plan.vectorsLast, vectors);
+    block[slot.panelBytes] = vectors * bytes;
+    block[slot.panelEntries] = vectors * perVector * vectorEntry.bytes;
     block[slot.tiles] = tiles;
     block[slot.fullTiles] = fullTiles;
     block[slot.tileRows] = rows;
     block[slot.flags] = (bias === 0 ? 0 : flag.biasElement) | (relu ? flag.relu : 0);
-    block[slot.tileHigh] = tile(rows);
-    block[slot.tileLow] = twoHeights ? tile(rows - 1) : 0;
-    const { l1d, l2 } = this.#native.features;
+    block[slot.tileHigh] = tile(rows, vectors);
+    block[slot.tileLow] = tile(low, vectors);
+    block[slot.edgeHighFull] = tile(rows, edgeFull);
+    block[slot.edgeHighLast] = tile(rows, edgeLast);
+    block[slot.edgeLowFull] = tile(low, edgeFull);
+    block[slot.edgeLowLast] = tile(low, edgeLast);
     const tilesOutside = outputs * k * item > l2 / 4; // then the weights are read once for each item
-    const taps = shape.kernelHeight * shape.kernelWidth;
-    const channelBytes = shape.kernelHeight * (vectors * code.vectorBytes + 64) * shape.strideX + rows * taps * item;
+    const channelBytes = shape.tapsY.length * (vectors * bytes + 64) * shape.strideX + rows * taps * item;
     const channels = Math.max(4, Math.floor((l1d * 0.7) / channelBytes));
     const blocks = tilesOutside || tiles === 1 ? 1 : ceil(inputs, channels);
     block[slot.tilesOutside] = tilesOutside ? 1 : 0;
     block[slot.kBlock] = ceil(inputs, blocks) * taps;
     block[slot.waiting] = block[slot.copyBytes]!;
-    block[slot.waitingTile] = rows * vectors * code.vectorBytes;
+    block[slot.waitingTile] = rows * vectors * bytes;
     block[slot.item] = item;
     this.#grid.countI = images * groups * piece.blocks;
     this.#grid.scratchBytes = block[slot.copyBytes]! + tiles * block[slot.waitingTile]!;
-    this.#grid.work = images * groups * outputs * pixels * (k + 4) * 0.01;
+    this.#grid.work = images * groups * outputs * outHeight * outWidth * (k + 4) * 0.01;
     run(block, forwardSlots, this.#grid);
   }
 
-  #setCopy(block: Float64Array, at: CopySlots, shape: Shape, x: Image, plan: Plan, double: boolean): void {
-    const { item } = this.#gemm.codeOf(double);
+  #setCopy(block: Float64Array, at: CopySlots, shape: ConvShape, x: Images, plan: Plan, double: boolean): void {
+    const { item, target, copyRows } = this.#gemm.codeOf(double);
     const { piece } = plan;
-    const spreads = shape.strideX > 1 || shape.spreadX > 1 || x.column !== 1;
+    block[at.x] = x.address;
+    block[at.xImage] = x.image * item;
+    block[at.xGroup] = shape.inputs * x.channel * item;
     block[at.xChannel] = x.channel * item;
     block[at.xRow] = x.row * shape.strideY * item;
     block[at.xColumn] = x.column * shape.strideX * item;
-    block[at.copy] = spreads ? this.#spread(double) : this.#gemm.codeOf(double).copyRows;
+    block[at.copy] = x.column * shape.strideX === 1 ? copyRows : this.#copyApart(double);
     block[at.copyTable] = plan.copyTable;
     block[at.planes] = piece.planes;
     block[at.channels] = shape.inputs;
     block[at.copyChannel] = piece.channelElements * item;
-    block[at.copyRow] = piece.planeWidth * shape.spreadY * item;
-    block[at.copyColumn] = shape.spreadX * item;
-    // the last vectors read a little beyond the last channel
-    block[at.copyBytes] = ceil((shape.inputs * piece.channelElements + 8 * 16) * item + 1024, 64) * 64;
+    block[at.copyRow] = piece.planeWidth * item;
+    block[at.copyBytes] = ceil(shape.inputs * piece.channelElements * item + slackBytes(target), 64) * 64;
     block[at.rowBlocks] = piece.blocks;
     block[at.groups] = shape.groups;
   }

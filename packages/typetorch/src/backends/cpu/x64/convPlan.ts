@@ -1,0 +1,184 @@
+/**
+ * What the loops of `convDriver.ts` read from tables: how the input is copied, where taps lie in the copy, where vectors of pixels are stored. A plan depends on
+ * the geometry alone and is kept for the next call.
+ */
+import type { Storage } from "../../../core/storage.ts";
+import { allocate } from "../memory.ts";
+import type { ConvShape, Images } from "./convShape.ts";
+import { type GemmTarget, itemBytes, lanes as lanesOf, vectorBytes, vectorEntry } from "./gemmTile.ts";
+
+/** How the input of an item lies in scratch memory: planes for each remainder of rows and columns by the stride. */
+export interface Piece {
+  /** Rows of output pixels in a block, number of blocks, rows of the last one. */
+  readonly rows: number;
+  readonly blocks: number;
+  readonly lastRows: number;
+  readonly planes: number;
+  readonly planeHeight: number;
+  readonly planeWidth: number;
+  readonly planeElements: number;
+  readonly channelElements: number;
+}
+
+/** How an output is cut into blocks of rows: bytes that their input may take, and how many items there should be. */
+export interface Cut {
+  readonly bytes: number;
+  readonly items: number;
+}
+
+export interface Plan {
+  readonly piece: Piece;
+  /** Keeps the memory of the tables; what follows are addresses in it. */
+  readonly tables: Storage;
+  readonly copyTable: number;
+  readonly taps: number;
+  /** Entries of the vectors of a block of rows, and of the last one. */
+  readonly entriesFull: number;
+  readonly entriesLast: number;
+  /** Entries of one vector. */
+  readonly perVector: number;
+  readonly vectorsFull: number;
+  readonly vectorsLast: number;
+}
+
+const ceil = (a: number, b: number): number => Math.ceil(a / b);
+const greatest = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b), 0);
+
+function pieceOf(shape: ConvShape, rows: number): Piece {
+  const planeHeight = ceil((rows - 1) * shape.strideY + greatest(shape.tapsY) + 1, shape.strideY);
+  const planeWidth = ceil((shape.outWidth - 1) * shape.strideX + greatest(shape.tapsX) + 1, shape.strideX);
+  const planes = shape.strideY * shape.strideX;
+  const blocks = ceil(shape.outHeight, rows);
+  return {
+    rows,
+    blocks,
+    lastRows: shape.outHeight - (blocks - 1) * rows,
+    planes,
+    planeHeight,
+    planeWidth,
+    planeElements: planeHeight * planeWidth,
+    channelElements: planes * planeHeight * planeWidth,
+  };
+}
+
+/** Pixels of a block of rows, as they follow each other in scratch memory, with what is none between them. */
+export function pixelsOf(piece: Piece, rows: number, outWidth: number): number {
+  return (rows - 1) * piece.planeWidth + outWidth;
+}
+
+/** Which of `length` places, for the positions `start`, `start + stride` …, lie in an input of `size` elements: the first place, its element, and how many. */
+function cover(start: number, stride: number, size: number, length: number): { source: number; target: number; count: number } {
+  const target = Math.max(0, ceil(-start, stride));
+  const end = Math.min(length - 1, Math.floor((size - 1 - start) / stride));
+  return { source: start + target * stride, target, count: Math.max(0, end - target + 1) };
+}
+
+/** Lanes of one vector that are stored together: for each lane of the store, which lane of the vector, or -1. */
+interface Entry {
+  readonly offset: number;
+  readonly lanes: Int32Array;
+}
+
+/** The entries of each vector of a block of rows. */
+function entriesOf(shape: ConvShape, piece: Piece, rows: number, lanes: number): Entry[][] {
+  const vectors = ceil(pixelsOf(piece, rows, shape.outWidth), lanes);
+  return Array.from({ length: vectors }, (_, v) => {
+    const entries: Entry[] = [];
+    for (let lane = 0; lane < lanes; lane++) {
+      const pixel = v * lanes + lane;
+      const y = Math.floor(pixel / piece.planeWidth);
+      const x = pixel % piece.planeWidth;
+      if (x >= shape.outWidth || y >= rows) continue;
+      const at = (shape.firstY + y * shape.stepY) * shape.imageWidth + shape.firstX + x * shape.stepX;
+      let entry = entries[entries.length - 1];
+      if (entry === undefined || at - entry.offset >= lanes) {
+        entry = { offset: at, lanes: new Int32Array(lanes).fill(-1) };
+        entries.push(entry);
+      }
+      entry.lanes[at - entry.offset] = lane;
+    }
+    return entries;
+  });
+}
+
+export function makePlan(shape: ConvShape, input: Images, target: GemmTarget, cut: Cut): Plan {
+  const item = itemBytes(target);
+  const lanes = lanesOf(target);
+  const { outHeight, outWidth, inputs, tapsY, tapsX } = shape;
+  let rows = outHeight;
+  while (rows > 1 && inputs * pieceOf(shape, rows).channelElements * item > cut.bytes) rows = ceil(rows, 2);
+  while (rows > 1 && shape.images * shape.groups * ceil(outHeight, rows) < cut.items && rows * outWidth > 16 * lanes)
+    rows = ceil(rows, 2);
+  rows = ceil(outHeight, ceil(outHeight, rows));
+  const piece = pieceOf(shape, rows);
+  const { planes, planeWidth, planeHeight, planeElements, channelElements, blocks } = piece;
+  const full = entriesOf(shape, piece, rows, lanes);
+  const last = entriesOf(shape, piece, piece.lastRows, lanes);
+  const perVector = greatest([...full, ...last].map((entries) => entries.length));
+
+  const tapsAt = blocks * planes * 4;
+  const fullAt = ceil(tapsAt + inputs * tapsY.length * tapsX.length, 16) * 16;
+  const entryInts = vectorEntry.bytes / 4;
+  const lastAt = fullAt + full.length * perVector * entryInts;
+  const total = lastAt + last.length * perVector * entryInts;
+  const tables = allocate(total * 4);
+  const ints = new Int32Array(tables.buffer, tables.byteOffset, total).fill(0);
+  let at = 0;
+  for (let block = 0; block < blocks; block++) {
+    for (let plane = 0; plane < planes; plane++) {
+      const firstY = block * rows * shape.strideY - shape.paddingY + Math.floor(plane / shape.strideX);
+      const firstX = (plane % shape.strideX) - shape.paddingX;
+      const y = cover(firstY, shape.strideY, shape.height, planeHeight);
+      const x = cover(firstX, shape.strideX, shape.width, planeWidth);
+      ints[at++] = (y.source * input.row + x.source * input.column) * item;
+      ints[at++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
+      ints[at++] = x.count === 0 ? 0 : y.count;
+      ints[at++] = y.count === 0 ? 0 : x.count;
+    }
+  }
+  for (let c = 0; c < inputs; c++) {
+    for (const dy of tapsY) {
+      for (const dx of tapsX) {
+        const plane = (dy % shape.strideY) * shape.strideX + (dx % shape.strideX);
+        const within = Math.floor(dy / shape.strideY) * planeWidth + Math.floor(dx / shape.strideX);
+        ints[at++] = (c * channelElements + plane * planeElements + within) * item;
+      }
+    }
+  }
+  const words = item / 4;
+  for (const [vectors, begin] of [
+    [full, fullAt],
+    [last, lastAt],
+  ] as const) {
+    for (const [v, entries] of vectors.entries()) {
+      for (const [e, entry] of entries.entries()) {
+        const place = begin + (v * perVector + e) * entryInts;
+        ints[place + vectorEntry.offset / 4] = entry.offset * item;
+        for (const [lane, from] of entry.lanes.entries()) {
+          if (from < 0) continue;
+          for (let word = 0; word < words; word++) {
+            ints[place + vectorEntry.permutation / 4 + lane * words + word] = from * words + word;
+            if (!target.avx512) ints[place + vectorEntry.mask / 4 + lane * words + word] = -1;
+          }
+          if (target.avx512) ints[place + vectorEntry.mask / 4]! |= 1 << lane;
+        }
+      }
+    }
+  }
+  return {
+    piece,
+    tables,
+    copyTable: tables.address,
+    taps: tables.address + tapsAt * 4,
+    entriesFull: tables.address + fullAt * 4,
+    entriesLast: tables.address + lastAt * 4,
+    perVector,
+    vectorsFull: full.length,
+    vectorsLast: last.length,
+  };
+}
+
+/** Bytes between the ends of vectors and of pixels that tiles may read: more than a panel. */
+export function slackBytes(target: GemmTarget): number {
+  return 8 * vectorBytes(target) + 64;
+}
