@@ -320,3 +320,48 @@ test("functionalCall computes with other tensors, which get the gradients, and l
   assert.deepEqual(unchanged(after), unchanged(before));
   assert.throws(() => nn.utils.stateless.functionalCall(model, { "0.none": weight }, x), /has no parameter or buffer 0.none/);
 });
+
+test("a recurrent layer's gradients are those of its cells one after the other", () => {
+  torch.manualSeed(3);
+  const lstm = new nn.LSTM(3, 4, { batchFirst: true }).double();
+  const cell = new nn.LSTMCell(3, 4).double();
+  for (const name of ["weightIh", "weightHh", "biasIh", "biasHh"] as const) {
+    torch.noGrad(() => cell[name]!.copy_((lstm as unknown as Record<string, Tensor>)[`${name}L0`]!));
+  }
+  const x = torch.randn(2, 5, 3, { dtype: torch.float64 });
+  const weight = torch.randn(2, 4, { dtype: torch.float64 });
+  // Only the last cell state counts: the outputs have no gradient of their own.
+  const [, [, cn]] = lstm.call(x);
+  cn.squeeze(0).mul(weight).sum().backward();
+  let state: [Tensor, Tensor] = [torch.zeros(2, 4, { dtype: torch.float64 }), torch.zeros(2, 4, { dtype: torch.float64 })];
+  for (let t = 0; t < 5; t++) state = cell.call(x.select(1, t), state);
+  state[1].mul(weight).sum().backward();
+  for (const name of ["weightIh", "weightHh", "biasIh", "biasHh"] as const) {
+    const own = (lstm as unknown as Record<string, Tensor>)[`${name}L0`]!.grad!;
+    const difference = own.sub(cell[name]!.grad!).abs().max().item();
+    assert.ok(difference < 1e-12, `${name}: ${difference}`);
+  }
+  assert.throws(() => lstm.call(torch.zeros(2, 0, 3, { dtype: torch.float64 })), {
+    message: "Expected sequence length to be larger than 0 in RNN",
+  });
+});
+
+test("packed sequences give what each sequence gives alone", () => {
+  torch.manualSeed(4);
+  for (const layer of [
+    new nn.LSTM(2, 3, { bidirectional: true, numLayers: 2 }),
+    new nn.GRU(2, 3),
+    new nn.LSTM(2, 3, { projSize: 2 }),
+  ]) {
+    const sequences = [torch.randn(2, 2), torch.randn(4, 2), torch.randn(1, 2)];
+    const packed = nn.utils.rnn.packSequence(sequences, { enforceSorted: false });
+    const [out] = (layer as torch.nn.GRU).call(packed);
+    const [padded, lengths] = nn.utils.rnn.padPackedSequence(out);
+    assert.deepEqual(lengths.toArray(), [2, 4, 1]);
+    for (const [i, sequence] of sequences.entries()) {
+      const [alone] = (layer as torch.nn.GRU).call(sequence);
+      const own = padded.select(1, i).narrow(0, 0, sequence.shape[0]!);
+      assert.ok(own.sub(alone).abs().max().item() < 1e-6);
+    }
+  }
+});

@@ -6,6 +6,7 @@ import type { DType } from "../../core/dtype.ts";
 import type { Operand } from "../../backends/backend.ts";
 import { computeType, type Expr, input } from "../../ir/expr.ts";
 import type { MapSpec } from "../../ir/spec.ts";
+import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { cat, stack } from "../memory/cat.ts";
 import { defineOp, type Gradients, type Op, type Saved } from "../op.ts";
@@ -289,7 +290,7 @@ function defineLayer(cell: Cell, hasBias: boolean): Op<LayerAttributes> {
   return defineOp<LayerAttributes>({
     name: `${cell.name}_layer`,
     saves: { inputs: inputNumbers, outputs: [0] },
-    run,
+    run: (inputs, attributes, extra) => runtime.withoutGrad(() => run(inputs, attributes, extra)),
     backward,
   });
 }
@@ -407,6 +408,7 @@ export function recurrentLayer(
   if (hasBias) inputs.push(biasIh, biasHh);
   const op = hasBias ? layers[mode]!.biased : layers[mode]!.plain;
   const { batchFirst = false, reverse = false } = options;
+  if (x.shape[batchFirst ? 1 : 0] === 0) throw new ShapeError("Expected sequence length to be larger than 0 in RNN");
   const [output, h, c] = runtime.callMany(
     op,
     inputs.map((tensor) => tensor.contiguous()),
