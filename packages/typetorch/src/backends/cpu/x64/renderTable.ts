@@ -538,6 +538,9 @@ export const renderTable = {
   },
 } as const satisfies Record<Primitive, Renderer>;
 
+/** The table by primitive. */
+export const render: Readonly<Record<Primitive, Renderer>> = renderTable;
+
 /** value * 2^exponent in one instruction, with AVX-512. */
 export function scale(c: Code, type: "f32" | "f64", value: Value, exponent: Value): Virtual {
   return two(c, `vscalef${suffix(type)}`, type, value, exponent);
