@@ -15,6 +15,7 @@ import {
   emitConvForward,
   emitConvWeight,
   emitCopyApart,
+  emitCopyEven,
   emitSumParts,
   emitTurn,
   forwardSlot as slot,
@@ -37,8 +38,7 @@ import {
   isContiguous,
 } from "./convShape.ts";
 import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
-import { emitPackTransposed } from "./gemmPack.ts";
-import { emitTile, flag, vectorEntry } from "./gemmTile.ts";
+import { emitTapTile, emitTile, flag, vectorEntry } from "./gemmTile.ts";
 
 /** What {@link Conv} rearranges: addresses, sizes, distances in elements, and the offsets in bytes. */
 interface Turn {
@@ -59,6 +59,9 @@ interface Turn {
 /** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
 const partsWanted = 16;
 const partialBytes = 32 << 20;
+
+/** Columns of a tile of the gradient of the weight that takes taps as they are. */
+const tapColumns = 9;
 
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
 
@@ -204,7 +207,6 @@ export class Conv {
     if (elements === 0) return true;
     const image = imagesOf(x);
     const gradient = imagesOf(g);
-    const { tiles, rows, fullTiles } = code.tileRows(outputs);
     const plan = this.#planOf(shape, image, double, { bytes: this.#native.features.l2 / 6, items: 1 });
     const { piece } = plan;
     const units = images * piece.blocks;
@@ -213,15 +215,20 @@ export class Conv {
     if (units * outHeight * outWidth === 0) {
       this.#clear(double, result, elements);
     } else {
-      // few channels stand side by side with their taps, that vectors may be full
-      const sideBySide = inputs <= lanes / 2;
-      const columns = sideBySide ? inputs * taps : inputs;
-      const panels = ceil(columns, 2 * lanes);
-      const positions = sideBySide ? pixelsOf(piece, piece.rows, outWidth) : piece.channelElements;
+      // with few channels the pixels of an output are multiplied with those of every channel and tap as they lie, else with vectors of channels
+      const byTaps = inputs <= lanes / 2;
+      const columns = byTaps ? inputs * taps : inputs;
+      const panelColumns = byTaps ? tapColumns : 2 * lanes;
+      const panels = ceil(columns, panelColumns);
+      const positions = piece.channelElements;
+      const tapRows = target.avx512 ? 3 : 1;
+      const tiles = byTaps ? ceil(outputs, tapRows) : code.tileRows(outputs).tiles;
+      const rows = ceil(outputs, tiles);
+      const fullTiles = tiles - (tiles * rows - outputs);
       const parts = Math.max(1, Math.min(units, ceil(partsWanted, groups), Math.floor(partialBytes / (elements * item))));
-      const outputBlocks = Math.min(ceil(tiles, 6), Math.max(1, ceil(partsWanted, parts * groups)));
+      const outputBlocks = Math.min(ceil(outputs, 6 * code.maxRows), Math.max(1, ceil(partsWanted, parts * groups)));
       const blockRows = (ceil(tiles, outputBlocks) + 1) * rows;
-      const permuted = !sideBySide && taps > 1;
+      const permuted = !byTaps && taps > 1;
       const partial = parts > 1 || permuted ? allocate(parts * elements * item) : null;
       const summed = permuted && parts > 1 ? allocate(elements * item) : null;
 
@@ -250,39 +257,46 @@ export class Conv {
       block[weight.gCopyBytes] = Math.min(blockRows, outputs) * copyChannel;
       block[weight.gRoutine] = gradient.column === 1 ? code.copyRows : this.#copyApart(double);
       block[weight.transposed] = block[weight.copyBytes]!;
-      block[weight.gCopy] = block[weight.transposed]! + panels * positions * 2 * bytes;
+      block[weight.gCopy] = block[weight.transposed]! + (byTaps ? 0 : panels * positions * 2 * bytes);
       block[weight.positions] = positions;
       block[weight.pixels] = pixelsOf(piece, piece.rows, outWidth);
       block[weight.pixelsLast] = pixelsOf(piece, piece.lastRows, outWidth);
       block[weight.columns] = columns;
       block[weight.panels] = panels;
-      block[weight.panelColumns] = 2 * lanes;
-      block[weight.transpose] = sideBySide
-        ? this.#code(double, "transpose by table", (a) => emitPackTransposed(a, target, true))
-        : code.packTransposed;
-      block[weight.columnTable] = plan.taps;
-      block[weight.columnsApart] = sideBySide ? 0 : piece.channelElements * item;
+      block[weight.panelColumns] = panelColumns;
+      block[weight.transpose] = byTaps ? 0 : code.packTransposed;
+      block[weight.columnsApart] = piece.channelElements * item;
+      block[weight.bFirst] = byTaps ? 0 : block[weight.transposed]!;
+      block[weight.bPanel] = byTaps ? 0 : positions * 2 * bytes;
+      block[weight.cPanel] = panelColumns * item;
+      block[weight.fourth] = byTaps ? plan.taps : 2 * bytes;
+      block[weight.fourthPanel] = byTaps ? panelColumns * 4 : 0;
       block[weight.partial] = partial === null ? result : partial.address;
       block[weight.partialPart] = elements * item;
       block[weight.partialGroup] = outputs * inputs * taps * item;
       block[weight.partialRow] = inputs * taps * item;
       block[weight.partialTap] = inputs * item;
       block[weight.taps] = plan.taps;
-      block[weight.tapCount] = sideBySide ? 1 : taps;
-      const edgeColumns = columns - (panels - 1) * 2 * lanes;
+      block[weight.tapCount] = byTaps ? 1 : taps;
+      const edgeColumns = columns - (panels - 1) * panelColumns;
       const edgeVectors = ceil(edgeColumns, lanes);
       const edgeLanes = edgeColumns - (edgeVectors - 1) * lanes;
+      const tile = (height: number, last: boolean): number => {
+        if (!byTaps) return code.tile("row", height, last ? edgeVectors : 2, last && edgeLanes !== lanes);
+        const width = last ? edgeColumns : panelColumns;
+        return this.#code(double, `taps ${height} ${width}`, (a) => emitTapTile(a, target, { rows: height, columns: width }));
+      };
       const low = Math.max(1, rows - 1);
       block[weight.maskLanes] = edgeLanes;
       block[weight.tiles] = tiles;
       block[weight.fullTiles] = fullTiles;
       block[weight.tileRows] = rows;
-      block[weight.tileHigh] = panels > 1 ? code.tile("row", rows, 2, false) : 0;
-      block[weight.tileLow] = panels > 1 ? code.tile("row", low, 2, false) : 0;
-      block[weight.edgeHigh] = code.tile("row", rows, edgeVectors, edgeLanes !== lanes);
-      block[weight.edgeLow] = code.tile("row", low, edgeVectors, edgeLanes !== lanes);
+      block[weight.tileHigh] = panels > 1 ? tile(rows, false) : 0;
+      block[weight.tileLow] = panels > 1 ? tile(low, false) : 0;
+      block[weight.edgeHigh] = tile(rows, true);
+      block[weight.edgeLow] = tile(low, true);
       this.#weightGrid.countI = groups * parts * outputBlocks;
-      this.#weightGrid.scratchBytes = block[weight.gCopy]! + block[weight.gCopyBytes]! + 256;
+      this.#weightGrid.scratchBytes = block[weight.gCopy]! + block[weight.gCopyBytes]! + slackBytes(target);
       this.#weightGrid.work = images * groups * outputs * outHeight * outWidth * (inputs * taps + 8) * 0.01;
       run(block, weightSlots, this.#weightGrid);
 
@@ -457,7 +471,10 @@ export class Conv {
     block[at.xChannel] = x.channel * item;
     block[at.xRow] = x.row * shape.strideY * item;
     block[at.xColumn] = x.column * shape.strideX * item;
-    block[at.copy] = x.column * shape.strideX === 1 ? copyRows : this.#copyApart(double);
+    const apart = x.column * shape.strideX;
+    if (apart === 1) block[at.copy] = copyRows;
+    else if (apart === 2) block[at.copy] = this.#code(double, "copy even", (a) => emitCopyEven(a, target));
+    else block[at.copy] = this.#copyApart(double);
     block[at.copyTable] = plan.copyTable;
     block[at.planes] = piece.planes;
     block[at.channels] = shape.inputs;

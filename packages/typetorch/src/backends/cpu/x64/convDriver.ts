@@ -10,6 +10,7 @@ import {
   type Assembler,
   type Gp,
   type Memory,
+  type Vec,
   ptr,
   r8,
   r9,
@@ -123,14 +124,18 @@ const weightNames = [
   "columns", // channels, or channels times taps where those stand side by side
   "panels",
   "panelColumns",
-  "transpose", // code
-  "columnTable",
-  "columnsApart", // distance of the columns; 0 by the table
+  "transpose", // code, or 0: tiles take pixels and taps as they are
+  "columnsApart", // distance of the columns
   "partial", // results
   "partialPart",
   "partialGroup",
   "partialRow",
   "partialTap",
+  "bFirst", // where B of the first panel begins in scratch memory
+  "bPanel", // from panel to panel
+  "cPanel",
+  "fourth", // r10 of the tiles of the first panel: a distance, or a table
+  "fourthPanel",
   "taps", // table of int32 offsets
   "tapCount",
   "maskLanes",
@@ -288,6 +293,66 @@ export function emitCopyApart(a: Assembler, target: GemmTarget): void {
   a.ret();
 }
 
+/** As {@link emitCopyApart} for elements two apart, as a stride of 2 needs them: a vector at a time. */
+export function emitCopyEven(a: Assembler, target: GemmTarget): void {
+  const bytes = vectorBytes(target);
+  const width = lanes(target);
+  const move = typed(target, "vmovu");
+  const register = (id: number): Vec => (target.avx512 ? zmm(id) : ymm(id));
+  const [low, high, out, order] = [0, 1, 2, 3].map(register) as [Vec, Vec, Vec, Vec];
+  const item = target.double ? 8 : 4;
+  const even = Array.from({ length: width }, (_, i) => 2 * i);
+  if (target.avx512) a.op(move, order, target.double ? a.longs(...even) : a.ints(...even));
+  /** out = the even elements of low and high. */
+  const pick = (): void => {
+    if (target.avx512) {
+      a.op("vmovaps", out, low);
+      a.op(target.double ? "vpermt2pd" : "vpermt2ps", out, order, high);
+    } else if (target.double) {
+      a.op("vunpcklpd", out, low, high);
+      a.op("vpermpd", out, out, 0xd8);
+    } else {
+      a.op("vshufps", out, low, high, 0x88);
+      a.op("vpermpd", out, out, 0xd8);
+    }
+  };
+  const row = a.label(true);
+  a.mov(r11, r8);
+  a.mov(rax, rsi);
+  a.mov(rdi, rdx);
+  const vectors = a.label();
+  const rest = a.label();
+  const next = a.label();
+  a.bind(vectors);
+  a.cmp(r11, width + 1); // the last element has no neighbour that may be read
+  a.jcc("l", rest);
+  a.op(move, low, ptr(rax));
+  a.op(move, high, ptr(rax, bytes));
+  pick();
+  a.op(move, ptr(rdi), out);
+  a.add(rax, 2 * bytes);
+  a.add(rdi, bytes);
+  a.sub(r11, width);
+  a.jmp(vectors);
+  a.bind(rest);
+  a.test(r11, r11);
+  a.jcc("z", next);
+  const one = target.double ? "vmovsd" : "vmovss";
+  const single = a.label(true);
+  a.op(one, xmm(0), ptr(rax));
+  a.op(one, ptr(rdi), xmm(0));
+  a.add(rax, 2 * item);
+  a.add(rdi, item);
+  a.dec(r11);
+  a.jcc("nz", single);
+  a.bind(next);
+  a.add(rsi, r9);
+  a.add(rdx, r10);
+  a.dec(rcx);
+  a.jcc("nz", row);
+  a.ret();
+}
+
 /** to = first row of tile `tile`. Changes rax and rdx. */
 function firstRow(a: Assembler, to: Gp, tile: Gp | Memory, tileRows: Memory, fullTiles: Memory): void {
   a.mov(to, tile);
@@ -421,6 +486,15 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
   a.imul(rdi, local("tile"));
   a.add(rdi, arg("scratch"));
   a.add(rdi, arg("waiting"));
+  a.mov(ptr(rsp, frame.waiting), rdi);
+  // the weights of the next tile come near while the panels pass
+  a.mov(rdi, arg("tileRows"));
+  a.imul(rdi, r9);
+  a.add(rdi, rsi);
+  a.mov(rax, arg("k"));
+  a.imul(rax, local("panel"));
+  a.shl(rax, 5);
+  a.add(rdi, rax);
   a.mov(rax, arg("tileHigh"));
   a.mov(r12, arg("tileLow"));
   a.mov(r13, local("panel"));
@@ -473,7 +547,7 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
 export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   const locals = [
     ...["item", "c", "plane", "part", "group", "unit", "unitEnd", "image", "block", "firstTile", "endTile", "firstRow", "rows"],
-    ...["results", "flags", "pixels", "height", "panel", "tap", "tile", "panelB", "panelC", "high", "low"],
+    ...["results", "flags", "pixels", "height", "panel", "tap", "tile", "panelB", "panelC", "high", "low", "fourth"],
   ] as const;
   const f = new Frame(a, weightNames, locals as readonly (string & (typeof locals)[number])[]);
   const { arg, local } = { arg: f.arg.bind(f), local: f.local.bind(f) };
@@ -553,13 +627,15 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.mov(r13, r12);
   a.add(r13, arg("transposed"));
   a.mov(r14, arg("columns"));
-  a.mov(r15, arg("columnTable"));
+  const transposed = a.label();
+  a.mov(rax, arg("transpose"));
+  a.test(rax, rax);
+  a.jcc("z", transposed);
   const transposeLoop = a.label(true);
   a.mov(rsi, r12);
   a.mov(rdx, r13);
   a.mov(r8, arg("positions"));
   a.mov(r9, arg("columnsApart"));
-  a.mov(r10, r15);
   a.mov(rcx, r14);
   a.mov(rax, arg("panelColumns"));
   a.cmp(rcx, rax);
@@ -572,11 +648,10 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.mov(rax, arg("positions"));
   a.imul(rax, rax, panelStep);
   a.add(r13, rax);
-  a.mov(rax, arg("panelColumns"));
-  a.lea(r15, ptr(r15, 0, rax, 4));
-  a.sub(r14, rax);
+  a.sub(r14, arg("panelColumns"));
   a.cmp(r14, 0);
   a.jcc("g", transposeLoop);
+  a.bind(transposed);
 
   // copy the gradient
   a.mov(rdx, arg("scratch"));
@@ -620,7 +695,6 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.mov(local("tap"), rax);
   a.mov(r9, arg("gCopyChannel"));
   a.lea(rbp, ptr(r9, 0, r9, 2));
-  a.mov(r10, panelStep);
   a.mov(rbx, 3 * panelStep);
   a.mov(r11, arg("partialRow"));
   a.mov(r14, local("flags"));
@@ -637,8 +711,10 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.movsxd(rdx, ptr(rax, 0, r12, 4));
   a.imul(rdx, rdx, 2 * lanes(target)); // bytes of one element become bytes of a transposed pixel
   a.add(rdx, arg("scratch"));
-  a.add(rdx, arg("transposed"));
+  a.add(rdx, arg("bFirst"));
   a.mov(local("panelB"), rdx);
+  a.mov(rax, arg("fourth"));
+  a.mov(local("fourth"), rax);
   a.mov(rax.d, 0);
   a.mov(local("panel"), rax);
   const panelLoop = a.label(true);
@@ -666,6 +742,7 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.imul(rcx, r12);
   a.add(rcx, local("panelC"));
   a.mov(rdx, local("panelB"));
+  a.mov(r10, local("fourth"));
   a.mov(rdi, rdx);
   a.mov(r8, local("tile"));
   a.cmp(r8, arg("fullTiles"));
@@ -678,10 +755,14 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   a.mov(local("tile"), rax);
   a.cmp(rax, local("endTile"));
   a.jcc("l", tileLoop);
-  a.mov(rax, arg("positions"));
-  a.imul(rax, rax, panelStep);
-  a.add(local("panelB"), rax);
-  a.add(local("panelC"), panelStep);
+  for (const [name, step] of [
+    ["panelB", "bPanel"],
+    ["panelC", "cPanel"],
+    ["fourth", "fourthPanel"],
+  ] as const) {
+    a.mov(rax, arg(step));
+    a.add(local(name), rax);
+  }
   a.mov(rax, local("panel"));
   a.inc(rax);
   a.mov(local("panel"), rax);
@@ -810,7 +891,7 @@ export const turnSlot = {
   slots: 16,
 } as const;
 /** Inner indices in an item of {@link emitTurn}. */
-export const turnBlock = 16;
+export const turnBlock = 64;
 
 /**
  * Emits a rearrangement: to[group][outer][inner] = the elements at the table's offsets from from[group][outer][inner], one after the other. An item is a block of

@@ -139,19 +139,16 @@ export function emitCopyRows(a: Assembler, target: GemmTarget): void {
 
 /**
  * Transposes into a panel of two vectors for each step of k: element (k, j) of the panel is element k of column j of the source, and every column is
- * contiguous. Columns from `rcx` (at least 1) on repeat the last one, or are left out with the whole vector. rsi source, r9 distance of its columns, rdx target, r8 steps (may be 0). `byTable`: r10 is
- * a table of int32 offsets of the columns instead.
+ * contiguous. Columns from `rcx` (at least 1) on repeat the last one, or are left out with the whole vector. rsi source, r9 distance of its columns, rdx target, r8 steps (may be 0).
  */
-export function emitPackTransposed(a: Assembler, target: GemmTarget, byTable = false): void {
+export function emitPackTransposed(a: Assembler, target: GemmTarget): void {
   const bytes = vectorBytes(target);
   const w = lanes(target);
   const move = typed(target, "vmovu");
   const table = w * 8;
   const panel = 2 * bytes;
-  a.sub(rsp, table + 48);
-  const [at0, at1, at2, at3, at4] = [0, 8, 16, 24, 32].map((offset) => ptr(rsp, table + offset));
-  const at = { target: at0!, steps: at1!, valid: at2!, source: at3!, table: at4! };
-  a.mov(at.table, r10);
+  a.sub(rsp, table + 32);
+  const at = { target: ptr(rsp, table), steps: ptr(rsp, table + 8), valid: ptr(rsp, table + 16), source: ptr(rsp, table + 24) };
   a.mov(at.target, rdx);
   a.mov(at.steps, r8);
   a.mov(at.valid, rcx);
@@ -171,10 +168,7 @@ export function emitPackTransposed(a: Assembler, target: GemmTarget, byTable = f
     a.dec(rcx);
     a.cmp(rax, rcx);
     a.cmov("l", rcx, rax);
-    if (byTable) {
-      a.mov(rdx, at.table);
-      a.movsxd(rcx, ptr(rdx, 0, rcx, 4));
-    } else a.imul(rcx, r9);
+    a.imul(rcx, r9);
     a.add(rcx, at.source);
     a.mov(ptr(rsp, 0, r11, 8), rcx);
     a.inc(rax);
@@ -223,7 +217,7 @@ export function emitPackTransposed(a: Assembler, target: GemmTarget, byTable = f
     a.bind(done);
   }
   a.bind(end);
-  a.add(rsp, table + 48);
+  a.add(rsp, table + 32);
   a.ret();
 }
 

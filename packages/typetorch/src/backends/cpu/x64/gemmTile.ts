@@ -65,9 +65,9 @@ export const flag = {
   relu: 16,
   /** beta is neither 0 nor 1. */
   betaFactor: 32,
-  /** Permuted tiles: the accumulators continue from what an unfinished tile left at rdi. */
+  /** Permuted tiles: the accumulators continue from what an unfinished tile left in waiting. */
   resume: 64,
-  /** Permuted tiles: the accumulators are left at rdi. */
+  /** Permuted tiles: the accumulators are left in waiting. */
   unfinished: 128,
 } as const;
 
@@ -82,7 +82,9 @@ export const frame = {
   vectors: 56,
   /** What rdi moves on by when a line was prefetched. */
   prefetchStep: 64,
-  first: 72,
+  /** Permuted tiles: address where accumulators wait between blocks of k. */
+  waiting: 72,
+  first: 80,
 } as const;
 
 /**
@@ -132,7 +134,7 @@ function broadcastName(target: GemmTarget): InstructionName {
 /**
  * Emits a tile. In: rsi A, rdx B, rcx C, r8 steps of k, r9 distance in A and rbp three times it, r10 distance of steps of k in B and rbx three times it, r11
  * distance of rows of C, r14 flags, r15 bias; all in bytes;
- * rdi what to prefetch into the second-level cache, one line for four steps. Changes rdi, rsi, rdx, rcx, r8, rax, r12, r13.
+ * rdi what to prefetch into the second-level cache for four steps: one line, or two by table. Changes rdi, rsi, rdx, rcx, r8, rax, r12, r13.
  */
 export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): void {
   const { rows, vectors } = shape;
@@ -207,7 +209,8 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
     const zero = a.label();
     a.test(r14.d, flag.resume);
     a.jcc("z", zero);
-    for (let i = 0; i < free; i++) a.op("vmovups", vector(target, i), ptr(rdi, i * bytes));
+    a.mov(rax, ptr(rsp, 8 + frame.waiting));
+    for (let i = 0; i < free; i++) a.op("vmovups", vector(target, i), ptr(rax, i * bytes));
     a.jmp(begin);
     a.bind(zero);
   }
@@ -238,7 +241,11 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
   a.align(32);
   a.bind(loop);
   for (let u = 0; u < 4; u++) step(u);
-  if (!shape.byTable) {
+  if (shape.byTable) {
+    a.prefetch(1, ptr(rdi));
+    a.prefetch(1, ptr(rdi, 64));
+    a.add(rdi, 128);
+  } else {
     a.prefetch(1, ptr(rdi));
     a.add(rdi, ptr(rsp, 8 + frame.prefetchStep));
   }
@@ -262,7 +269,8 @@ export function emitTile(a: Assembler, target: GemmTarget, shape: TileShape): vo
     const finished = a.label();
     a.test(r14.d, flag.unfinished);
     a.jcc("z", finished);
-    for (let i = 0; i < free; i++) a.op("vmovups", ptr(rdi, i * bytes), vector(target, i));
+    a.mov(rax, ptr(rsp, 8 + frame.waiting));
+    for (let i = 0; i < free; i++) a.op("vmovups", ptr(rax, i * bytes), vector(target, i));
     a.ret();
     a.bind(finished);
   }
@@ -515,6 +523,47 @@ export function emitDotTile(a: Assembler, target: GemmTarget, shape: DotShape): 
     }
   }
   for (let i = 1; i < rows; i++) a.sub(r15, ptr(rsp, 8 + frame.biasRowStride));
+  a.ret();
+}
+
+/**
+ * Emits a dot tile whose columns lie at rdx plus the int32s at r10: pixels with every tap of a filter. In: rsi A and r9 the distance of its rows and rbp three
+ * times it, r8 steps along both, rounded up to vectors (A has zeros there), rcx C and r11 the distance of its rows, r14 flags. Changes rsi, rdx, rcx, r8, rax.
+ */
+export function emitTapTile(a: Assembler, target: GemmTarget, shape: DotShape): void {
+  const { rows, columns } = shape;
+  const bytes = vectorBytes(target);
+  const acc = (i: number, j: number): Vec => vector(target, i * columns + j);
+  const free = rows * columns;
+  const move = typed(target, "vmovu");
+  for (let i = 0; i < free; i++) {
+    const x = vector(target, i);
+    if (target.avx512) a.op("vpxord", x, x, x);
+    else a.op("vxorps", x, x, x);
+  }
+  a.add(r8, lanes(target) - 1);
+  a.shr(r8, Math.log2(lanes(target)));
+  a.align(32);
+  const loop = a.label(true);
+  for (let i = 0; i < rows; i++) a.op(move, vector(target, free + i), [ptr(rsi), ptr(rsi, 0, r9), ptr(rsi, 0, r9, 2)][i]!);
+  for (let j = 0; j < columns; j++) {
+    const x = vector(target, free + rows);
+    a.movsxd(rax, ptr(r10, 4 * j));
+    a.op(move, x, ptr(rdx, 0, rax));
+    for (let i = 0; i < rows; i++) a.op(typed(target, "vfmadd231"), acc(i, j), x, vector(target, free + i));
+  }
+  a.add(rsi, bytes);
+  a.add(rdx, bytes);
+  a.dec(r8);
+  a.jcc("nz", loop);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j += 4) {
+      const group = Array.from({ length: Math.min(4, columns - j) }, (_, q) => acc(i, j + q));
+      const sums = addLanes(a, target, group, vector(target, free), vector(target, free + 1));
+      emitDotEpilogue(a, target, sums, vector(target, free + 1), group.length, j * itemBytes(target));
+    }
+    if (i < rows - 1) a.add(rcx, r11);
+  }
   a.ret();
 }
 
