@@ -30,6 +30,7 @@ export { type PrintOptions, setPrintoptions } from "./core/format.ts";
 export { Generator } from "./core/random/generator.ts";
 export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
+export * as linalg from "./linalg.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export * from "./tensor/index.ts";

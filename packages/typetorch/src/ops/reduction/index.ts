@@ -10,3 +10,5 @@ export { kthvalue, median, mode, nanmedian } from "./orderStatistics.ts";
 export { prod } from "./prod.ts";
 export * from "./sum.ts";
 export { std, stdMean, var, varMean } from "./variance.ts";
+export { type CovarianceOptions, corrcoef, cov } from "./covariance.ts";
+export { type GradientOptions, gradient } from "./gradient.ts";

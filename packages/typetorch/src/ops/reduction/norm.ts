@@ -105,7 +105,8 @@ const op = defineOp<Attributes>({
   },
 });
 
-function normGradient(g: Tensor, x: Tensor, norm: Tensor, p: number, dims: readonly number[]): Tensor {
+/** The gradient of a vector norm, all tensors in the shape of x. @internal */
+export function normGradient(g: Tensor, x: Tensor, norm: Tensor, p: number, dims: readonly number[]): Tensor {
   switch (kindOf(p)) {
     case "zero":
       return runtime.full(x.shape, 0, g.dtype);
