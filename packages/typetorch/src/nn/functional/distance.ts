@@ -1,8 +1,7 @@
-import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
-import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { indexTensor } from "../indexTensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface PairwiseDistanceOptions {
@@ -80,16 +79,16 @@ export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number
   }
   if (p < 0) throw new ValueError("pdist only supports non-negative p values");
   const rows = input.shape[0]!;
-  const count = (rows * (rows - 1)) / 2;
-  const first = empty([count], { dtype: int64 });
-  const second = empty([count], { dtype: int64 });
-  const [a, b] = [first.data as BigInt64Array, second.data as BigInt64Array];
-  let k = 0;
+  const first: number[] = [];
+  const second: number[] = [];
   for (let i = 0; i < rows; i++) {
-    for (let j = i + 1; j < rows; j++, k++) {
-      a[k] = BigInt(i);
-      b[k] = BigInt(j);
+    for (let j = i + 1; j < rows; j++) {
+      first.push(i);
+      second.push(j);
     }
   }
-  return input.indexSelect(0, first).sub(input.indexSelect(0, second)).norm(p, -1);
+  return input
+    .indexSelect(0, indexTensor(first))
+    .sub(input.indexSelect(0, indexTensor(second)))
+    .norm(p, -1);
 }

@@ -1,10 +1,10 @@
-import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { embedding } from "../../ops/nn/index.ts";
-import { empty, stack, zeros } from "../../tensor/index.ts";
+import { stack, zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { indexTensor, numbersOf } from "../indexTensor.ts";
 
 export type BagMode = "sum" | "mean" | "max";
 
@@ -52,7 +52,7 @@ export function embeddingBag(
   const rows = weight.shape[0]!;
   const padding = options.paddingIdx ?? null;
   const skipped = padding === null ? -1 : padding < 0 ? padding + rows : padding;
-  const indices = Array.from(input.reshape([-1]).data as ArrayLike<number | bigint>, Number);
+  const indices = numbersOf(input);
   const bags = bagsOf(input, options);
   // Bags of positions in the flat input, entries of the padding index left out.
   const members = bags.map(([from, to]) => {
@@ -61,10 +61,10 @@ export function embeddingBag(
     return out;
   });
   const kept = members.flat();
-  const index = integers(kept.map((k) => indices[k]!));
+  const index = indexTensor(kept.map((k) => indices[k]!));
   let values = embedding(index, weight, { paddingIdx: padding, maxNorm, normType, scaleGradByFreq }); // (kept, width)
   if (perSampleWeights !== null) {
-    values = values.mul(perSampleWeights.reshape([-1]).indexSelect(0, integers(kept)).unsqueeze(1));
+    values = values.mul(perSampleWeights.reshape([-1]).indexSelect(0, indexTensor(kept)).unsqueeze(1));
   }
   const width = weight.shape[1]!;
   const like = { dtype: weight.dtype, device: weight.device };
@@ -114,14 +114,7 @@ function bagsOf(input: Tensor, options: EmbeddingBagOptions): [from: number, to:
   }
   if (offsets === null) throw new ValueError("offsets has to be a 1D Tensor but got None");
   if (offsets.shape.length !== 1) throw new ShapeError("offsets has to be a 1D Tensor");
-  const starts = Array.from(offsets.contiguous().data as ArrayLike<number | bigint>, Number);
+  const starts = numbersOf(offsets);
   const ends = includeLastOffset ? starts.slice(1) : [...starts.slice(1), input.shape[0]!];
   return ends.map((end, b) => [starts[b]!, end]);
-}
-
-function integers(values: readonly number[]): Tensor {
-  const out = empty([values.length], { dtype: int64 });
-  const data = out.data as BigInt64Array;
-  for (const [i, value] of values.entries()) data[i] = BigInt(value);
-  return out;
 }

@@ -1,11 +1,12 @@
 /**
  * Enlarging and shrinking images. Every mode but `area` works on one dimension after the other: an output element is a sum of a few input elements with fixed weights.
  */
-import { float64, int64 } from "../../core/dtype.ts";
+import { float64 } from "../../core/dtype.ts";
 import { NotSupportedError, ValueError } from "../../core/errors.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../../ops/nn/index.ts";
-import { empty, tensor } from "../../tensor/index.ts";
+import { tensor } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { indexTensor } from "../indexTensor.ts";
 import { expandSize, type Size } from "../sizes.ts";
 
 export type InterpolationMode = "nearest" | "linear" | "bilinear" | "bicubic" | "trilinear" | "area" | "nearest-exact";
@@ -118,7 +119,7 @@ function resample(
   const from = x.shape[dim]!;
   const round = x.dtype === float64 ? (v: number) => v : Math.fround;
   const { positions, weights } = tapsOf(from, size, factor, mode, alignCorners, round);
-  const pick = (tap: number[]) => x.indexSelect(dim, indexOf(tap));
+  const pick = (tap: number[]) => x.indexSelect(dim, indexTensor(tap));
   if (weights === null) return pick(positions[0]!);
   const shape = x.shape.map((_, d) => (d === dim ? size : 1));
   let sum: Tensor | null = null;
@@ -127,13 +128,6 @@ function resample(
     sum = sum === null ? term : (sum as Tensor).add(term);
   });
   return sum!;
-}
-
-function indexOf(positions: readonly number[]): Tensor {
-  const index = empty([positions.length], { dtype: int64 });
-  const data = index.data as BigInt64Array;
-  for (const [i, position] of positions.entries()) data[i] = BigInt(position);
-  return index;
 }
 
 /** `f` rounds to the precision in which PyTorch computes the positions. */

@@ -3,6 +3,7 @@ import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { numbersOf } from "../indexTensor.ts";
 
 /**
  * One-hot vectors of class indices: int64 (*) -> int64 (*, numClasses); without a number there are as many classes as the largest index needs.
@@ -13,7 +14,7 @@ export function oneHot(input: Tensor, ...rest: Trailing<[numClasses: number], { 
   if (input.dtype !== int64) {
     throw new DTypeError("one_hot is only applicable to index tensor.", `the input is ${input.dtype}; convert it: x.long()`);
   }
-  const classes = Array.from(input.contiguous().data as ArrayLike<bigint>, Number);
+  const classes = numbersOf(input);
   if (classes.length === 0) {
     if (numClasses <= 0) throw new ValueError("Can not infer total number of classes from empty tensor.");
     return zeros([...input.shape, numClasses], { dtype: int64 });

@@ -1,9 +1,9 @@
-import { int64 } from "../../core/dtype.ts";
 import { IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { cat, empty, zeros } from "../../tensor/index.ts";
+import { cat, zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
+import { indexTensor, numbersOf } from "../indexTensor.ts";
 import { Module } from "../module.ts";
 import { type FactoryOptions, factoryOptions } from "../sizes.ts";
 import { Linear } from "./linear.ts";
@@ -82,7 +82,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     if (input.shape[0] !== target.shape[0]) {
       throw new ShapeError("Input and target should have the same size in the batch dimension.");
     }
-    const classes = Array.from(target.contiguous().data as ArrayLike<number | bigint>, Number);
+    const classes = numbersOf(target);
     const outside = classes.some((c) => !(c >= 0 && c < this.nClasses));
     if (outside) {
       throw new IndexError(
@@ -92,13 +92,13 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     const clusterOf = (c: number) => this.cutoffs.findIndex((end) => c < end); // 0: the shortlist
     const headColumns = classes.map((c) => (clusterOf(c) === 0 ? c : this.shortlistSize + clusterOf(c) - 1));
     const headLogs = F.logSoftmax(this.head.call(input), 1);
-    let output = headLogs.gather(1, integers(headColumns).unsqueeze(1)).squeeze(1);
+    let output = headLogs.gather(1, indexTensor(headColumns).unsqueeze(1)).squeeze(1);
     for (let cluster = 1; cluster <= this.nClusters; cluster++) {
       const rows = classes.flatMap((c, n) => (clusterOf(c) === cluster ? [n] : []));
       if (rows.length === 0) continue;
-      const index = integers(rows);
+      const index = indexTensor(rows);
       const logs = F.logSoftmax(this.tail.at(cluster - 1).call(input.indexSelect(0, index)), 1);
-      const relative = integers(rows.map((n) => classes[n]! - this.cutoffs[cluster - 1]!));
+      const relative = indexTensor(rows.map((n) => classes[n]! - this.cutoffs[cluster - 1]!));
       const local = logs.gather(1, relative.unsqueeze(1)).squeeze(1);
       output = output.add(zeros([classes.length], { dtype: output.dtype }).indexAdd(0, index, local));
     }
@@ -118,11 +118,4 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     const first = this.head.call(input).argmax(1);
     return this.logProb(input).argmax(1).where(first.ge(this.shortlistSize), first);
   }
-}
-
-function integers(values: readonly number[]): Tensor {
-  const out = empty([values.length], { dtype: int64 });
-  const data = out.data as BigInt64Array;
-  for (const [i, value] of values.entries()) data[i] = BigInt(value);
-  return out;
 }

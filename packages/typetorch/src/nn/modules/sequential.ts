@@ -38,7 +38,9 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
   }
 
   private layers(): AnyModule[] {
-    return this.ownModules().map(([, module]) => module);
+    const out: AnyModule[] = [];
+    for (const value of Object.values(this)) if (value instanceof Module) out.push(value);
+    return out;
   }
   get length(): number {
     return this.ownModules().length;

@@ -1,10 +1,10 @@
 /**
  * Sequences of different lengths: packing them for the recurrent layers and padding them.
  */
-import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
-import { cat, full, stack, tensor } from "../../tensor/index.ts";
+import { cat, full, stack } from "../../tensor/index.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import { indexTensor, numbersOf } from "../indexTensor.ts";
 
 /**
  * Sequences of different lengths, step after step: `data` has the rows of all steps one after the other, `batchSizes[t]` of them in step t. Made by
@@ -43,11 +43,8 @@ export class PackedSequence {
   }
 }
 
-function numbersOf(lengths: Tensor | readonly number[]): number[] {
-  return lengths instanceof Tensor ? (lengths.toArray() as (number | bigint)[]).map(Number) : [...lengths];
-}
-function int64Of(values: readonly number[]): Tensor {
-  return tensor(values, { dtype: int64 });
+function listOf(lengths: Tensor | readonly number[]): number[] {
+  return lengths instanceof Tensor ? numbersOf(lengths) : [...lengths];
 }
 
 /**
@@ -59,7 +56,7 @@ export function invertPermutation(permutation: Tensor | null): Tensor | null {
   const order = numbersOf(permutation);
   const inverse = new Array<number>(order.length);
   for (const [i, j] of order.entries()) inverse[j] = i;
-  return int64Of(inverse);
+  return indexTensor(inverse);
 }
 
 export interface PackOptions {
@@ -77,7 +74,7 @@ export function packPaddedSequence(
   options: PackOptions & { batchFirst?: boolean } = {},
 ): PackedSequence {
   const { batchFirst = false, enforceSorted = true } = options;
-  const given = numbersOf(lengths);
+  const given = listOf(lengths);
   const batchDim = batchFirst ? 0 : 1;
   const timeDim = batchFirst ? 1 : 0;
   if (given.length !== input.shape[batchDim]) {
@@ -91,7 +88,7 @@ export function packPaddedSequence(
   if (!enforceSorted) {
     const order = given.map((_, i) => i).sort((a, b) => given[b]! - given[a]! || a - b);
     sorted = order.map((i) => given[i]!);
-    sortedIndices = int64Of(order);
+    sortedIndices = indexTensor(order);
     x = input.indexSelect(batchDim, sortedIndices);
   }
   if (sorted.length === 0 || sorted[sorted.length - 1]! <= 0) {
@@ -111,7 +108,7 @@ export function packPaddedSequence(
     batchSizes.push(size);
     steps.push(x.select(timeDim, t).narrow(0, 0, size));
   }
-  return new PackedSequence(cat(steps, 0), int64Of(batchSizes), sortedIndices);
+  return new PackedSequence(cat(steps, 0), indexTensor(batchSizes), sortedIndices);
 }
 
 /**
@@ -154,7 +151,7 @@ export function padPackedSequence(
     const sortedLengths = lengths;
     lengths = numbersOf(sequence.unsortedIndices).map((i) => sortedLengths[i]!);
   }
-  return [padded, int64Of(lengths)];
+  return [padded, indexTensor(lengths)];
 }
 
 /**
@@ -192,7 +189,7 @@ export function unpadSequence(
   options: { batchFirst?: boolean } = {},
 ): Tensor[] {
   const batchDim = (options.batchFirst ?? false) ? 0 : 1;
-  return numbersOf(lengths).map((length, b) => padded.select(batchDim, b).narrow(0, 0, length));
+  return listOf(lengths).map((length, b) => padded.select(batchDim, b).narrow(0, 0, length));
 }
 
 /**
