@@ -71,7 +71,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const loader = new DataLoader(train, { batchSize, shuffle: true, dropLast: true });
   const model = new DigitNet();
   const optimizer = new optim.Adam(model.parameters(), { lr });
-  const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch: loader.length });
+  const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch: loader.length, pctStart: 0.2 });
   console.log(
     `${train.length} digits to train on, ${test.length} to test; ${epochs} epochs of ${loader.length} batches of ${batchSize}`,
   );

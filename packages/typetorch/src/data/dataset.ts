@@ -100,7 +100,11 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> extends Dataset<T> {
   }
   /** One gather per tensor instead of a stack of samples. */
   override getBatch(indices: readonly number[]): Tensor[] {
-    const index = tensor(indices, { dtype: int64 });
+    const n = this.length;
+    const index = tensor(
+      indices.map((i) => (i < 0 ? i + n : i)),
+      { dtype: int64 },
+    );
     return this.tensors.map((t) => indexSelect(t, 0, index));
   }
 }
