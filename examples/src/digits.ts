@@ -8,7 +8,7 @@ const options = parseOptions(
   "Trains a convolutional network on handwritten digits, tests it, and draws what it learnt.",
   {
     epochs: { value: "N", default: "8", help: "times to go through the training digits" },
-    "batch-size": { value: "N", default: "128", help: "digits per step" },
+    "batch-size": { value: "N", default: "64", help: "digits per step" },
     lr: { value: "RATE", default: "3e-3", help: "highest learning rate of the one-cycle schedule" },
     seed: { value: "N", default: "1", help: "seed of weights, order, shifts and dropout" },
     samples: { value: "N", help: "digits to train on at most" },
