@@ -43,10 +43,10 @@ const REFLECTED: Record<string, string> = {
 const COMMUTATIVE = new Set(["add", "mul", "bitwise_and", "bitwise_or", "bitwise_xor"]);
 
 /** Recorded through a wrapper that takes the arguments in another order than the function does. */
-const REORDERED: Record<string, (args: Json[]) => Json[]> = {
+const REORDERED: Record<string, (args: Json[], kwargs: JsonObject) => Json[]> = {
   where: ([input, condition, other]) => [condition!, input!, other!],
-  polygamma: ([input, n]) => [n!, input!],
-  "special.polygamma": ([input, n]) => [n!, input!],
+  polygamma: ([input, n], kwargs) => [(n ?? kwargs.n)!, input!],
+  "special.polygamma": ([input, n], kwargs) => [(n ?? kwargs.n)!, input!],
   einsum: ([operands, equation]) => [equation!, ...(operands as Json[])],
   sum_to_size: ([input, ...size]) => [input!, typeof size[0] === "number" ? size : size[0]!],
   arange: (args) => args,
@@ -141,7 +141,10 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
     ];
     return self[`${camel(op)}_`]!(...rest, ...(Object.keys(kwargs).length > 0 ? [decode.value(kwargs)] : []));
   }
-  return api.call(op, REORDERED[op]?.(args) ?? args, kwargs, decode);
+  const reordered = REORDERED[op]?.(args, kwargs);
+  if (reordered === undefined) return api.call(op, args, kwargs, decode);
+  const { n: _, ...others } = kwargs;
+  return api.call(op, reordered, op.endsWith("polygamma") ? others : kwargs, decode);
 }
 
 /** What the recorded outputs are of: ambiguous results (signs, phases) are recorded through a function that removes the ambiguity. */

@@ -304,6 +304,28 @@ export class Expr implements Num<Expr> {
   digamma(): Expr {
     return this.unary("digamma");
   }
+  /** By reflection, six steps of the recurrence, and the asymptotic series. */
+  trigamma(): Expr {
+    const reflected = this.lt(0.5);
+    let z = constant(1, this.type).sub(this).where(reflected, this);
+    const sine = this.mul(Math.PI).sin();
+    let sum: Expr = constant(-Math.PI * Math.PI, this.type)
+      .div(sine.mul(sine))
+      .where(reflected, 0);
+    for (let i = 0; i < 6; i++) {
+      sum = sum.add(z.mul(z).reciprocal());
+      z = z.add(1);
+    }
+    const inverse = z.mul(z).reciprocal();
+    const series = inverse.mul(
+      inverse
+        .mul(inverse.mul(-1 / 42).add(1 / 30))
+        .neg()
+        .add(1 / 6),
+    );
+    sum = sum.add(z.mul(2).reciprocal().add(1).add(series).div(z));
+    return sum.neg().where(reflected, sum);
+  }
   reciprocal(): Expr {
     return constant(1, this.type).div(this);
   }

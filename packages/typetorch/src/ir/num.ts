@@ -39,6 +39,8 @@ export interface Num<T> {
   erfinv(): T;
   lgamma(): T;
   digamma(): T;
+  /** The derivative of digamma. */
+  trigamma(): T;
   sigmoid(): T;
   atan2(other: T): T;
   floor(): T;

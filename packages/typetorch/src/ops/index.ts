@@ -28,6 +28,10 @@ export * from "./random/index.ts";
 export * from "./movement/index.ts";
 export * from "./reduction/index.ts";
 export * from "./sorting/index.ts";
+export { i0 } from "./special/bessel.ts";
+export { type Frexp, frexp } from "./special/frexp.ts";
+export { igamma, igammac, mvlgamma, polygamma } from "./special/gamma.ts";
+export * as special from "./special/index.ts";
 export * from "./views/index.ts";
 export {
   conv1d,

@@ -53,4 +53,9 @@ export const lgamma = unary("lgamma", {
 });
 
 /** The logarithmic derivative of the gamma function. As `torch.digamma`. */
-export const digamma = unary("digamma", { name: "digamma", compute: "float", forward: (x) => x.digamma() });
+export const digamma = unary("digamma", {
+  name: "digamma",
+  compute: "float",
+  forward: (x) => x.digamma(),
+  backward: (g, x) => g.mul(x.trigamma()),
+});
