@@ -72,7 +72,7 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
   const sizes = size === null ? factors!.map((f, d) => Math.floor(input.shape[2 + d]! * f)) : [...expandSize(size, spatial)];
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][spatial - 1]!(input, sizes);
   let out = input;
-  for (let d = 0; d < spatial; d++) {
+  for (let d = spatial - 1; d >= 0; d--) {
     const factor = factors === null || options.recomputeScaleFactor ? null : factors[d]!;
     out = resample(out, 2 + d, sizes[d]!, factor, mode, options.alignCorners ?? false);
   }
