@@ -1,6 +1,6 @@
 /**
  * Modules against what PyTorch recorded (test/fixtures/recordNn.py): printed form, state_dict keys in order, parameters from a seed bit for bit, initialisers,
- * errors of loadStateDict.
+ * whole programs that draw random numbers, errors of loadStateDict.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -16,6 +16,7 @@ interface Digest {
 interface Fixture {
   readonly modules: { ours: string; prints: string; state: Record<string, Digest> }[];
   readonly init: { ours: string; shape: number[]; values: string }[];
+  readonly runs: { name: string; ours: string; shape: number[]; values: number[] }[];
   readonly loads: { ours: string; shapes: Record<string, number[]>; message: string | null }[];
 }
 // this file runs from dist/test/nn
@@ -80,5 +81,17 @@ for (const { ours, shapes, message } of fixture.loads) {
       before,
       "nothing is changed",
     );
+  });
+}
+
+for (const { name, ours, shape, values } of fixture.runs) {
+  test(`${name}: the same seed gives PyTorch's numbers`, () => {
+    torch.manualSeed(21);
+    const out = new Function("nn", "torch", ours)(nn, torch) as torch.Tensor;
+    assert.deepEqual([...out.shape], shape);
+    const got = floats(out);
+    values.forEach((expected, i) => {
+      assert.ok(Math.abs(got[i]! - expected) <= 1e-5 + 1e-5 * Math.abs(expected), `${got[i]} and ${expected} at ${i}`);
+    });
   });
 }
