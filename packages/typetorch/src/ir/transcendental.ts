@@ -1,12 +1,13 @@
 /**
  * Transcendental functions as expressions over the arithmetic primitives, so that every CPU target computes the same numbers. Polynomials are minimax fits
  * (relative error below the rounding of the result); special values are C's. Bounds in units in the last place, measured against a truth in higher
- * precision, are in {@link ulpBounds}. `lgamma`, `digamma` and `erfinv` are not lowered.
+ * precision, are in {@link ulpBounds}.
  */
 import type { Expr } from "./expr.ts";
 import { throughDouble } from "./functions/base.ts";
-import { erfOf, erfcOf } from "./functions/errorFunction.ts";
+import { erfOf, erfcOf, erfinvOf } from "./functions/errorFunction.ts";
 import { LOG2E, coshOf, exp2Of, expOf, expm1Of, sinhOf, tanhOf } from "./functions/exponential.ts";
+import { digammaOf, lgammaOf } from "./functions/gamma.ts";
 import { acoshOf, asinhOf, atanhOf, log1pOf, logOf, logToBase, naturalLog } from "./functions/logarithm.ts";
 import { nextafterOf, powOf } from "./functions/power.ts";
 import { acosOf, asinOf, atan2Of, atanOf, cosOf, sinOf, tanOf } from "./functions/trigonometric.ts";
@@ -34,6 +35,9 @@ export type Transcendental =
   | "atanh"
   | "erf"
   | "erfc"
+  | "erfinv"
+  | "lgamma"
+  | "digamma"
   | "pow"
   | "atan2"
   | "nextafter";
@@ -61,6 +65,9 @@ export const ulpBounds: Readonly<Record<Transcendental, readonly [number, number
   atanh: [1, 3],
   erf: [1.5, 1.5],
   erfc: [1, 4],
+  erfinv: [1, 4],
+  lgamma: [1, 8],
+  digamma: [1, 16],
   pow: [1, 1],
   atan2: [1, 2],
   nextafter: [0, 0],
@@ -93,6 +100,9 @@ const lowerings: Readonly<Record<Transcendental, (x: Expr, y: Expr) => Expr>> = 
   atanh: (x) => throughDouble(x, atanhOf),
   erf: erfOf,
   erfc: (x) => throughDouble(x, erfcOf),
+  erfinv: (x) => throughDouble(x, erfinvOf),
+  lgamma: (x) => throughDouble(x, lgammaOf),
+  digamma: (x) => throughDouble(x, digammaOf),
   pow: powOf,
   atan2: atan2Of,
   nextafter: nextafterOf,

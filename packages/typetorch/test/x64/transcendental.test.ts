@@ -30,6 +30,9 @@ const unary = {
   atanh: Math.atanh,
   erf: special.erf,
   erfc: special.erfc,
+  erfinv: special.erfinv,
+  lgamma: special.lgamma,
+  digamma: special.digamma,
 } satisfies Partial<Record<UnaryPrimitive, (x: number) => number>>;
 const binary = {
   pow: special.power,
@@ -143,7 +146,10 @@ for (const level of levels) {
       const found = runner(op, float64, level, 1)(x);
       const slack = op === "erf" || op === "erfc" ? 2 : 1;
       x.forEach((v, i) => {
+        if (op === "digamma" && v < 0) return; // the truth has few digits near its poles; float32 is tested there
         const d = distance(found[i]!, truth(v), float64);
+        // the bounds of these are relative to the terms of which they are sums, which cancel at their roots
+        if ((op === "lgamma" || op === "digamma") && Math.abs(found[i]! - truth(v)) < 4e-15) return;
         assert.ok(d <= ulpBounds[op][1] + slack, `${op}(${v}) = ${found[i]}, not ${truth(v)}: ${d} units`);
       });
     });

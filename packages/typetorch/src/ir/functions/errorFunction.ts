@@ -3,7 +3,8 @@
  */
 import { constant, type Expr } from "../expr.ts";
 import { polynomial, select } from "./base.ts";
-import { EXP, expm1Kernel, powerOfTwo, reduceExp, scaleBy } from "./exponential.ts";
+import { EXP, expm1Kernel, powerOfTwo, reduceExp, scaleBy, expOf } from "./exponential.ts";
+import { logOf, naturalLog } from "./logarithm.ts";
 
 /** erf(x)/x - 1 on [0, 1], in powers of x^2 */
 const ERF = [
@@ -66,4 +67,30 @@ export function erfOf(x: Expr): Expr {
 export function erfcOf(x: Expr, short: boolean): Expr {
   const y = erfcPositive(x.abs(), short);
   return select(x.lt(0), constant(2, "f64").sub(y), y);
+}
+
+/** erfinv on [0, 0.7] as x P(x^2) / Q(x^2), and beyond in sqrt(-log((1-x)/2)) (J. Blair and others, 1976, to about 1e-5). */
+const ERFINV_P = [0.886226899, -1.645349621, 0.914624893, -0.140543331];
+const ERFINV_Q = [1, -2.118377725, 1.442710462, -0.329097515, 0.012229801];
+const ERFINV_TAIL_P = [-1.970840454, -1.624906493, 3.429567803, 1.641345311];
+const ERFINV_TAIL_Q = [1, 3.5438892, 1.6370678];
+
+/** The inverse of erf: an approximation, mended by two steps of Newton's method. */
+export function erfinvOf(x: Expr, short: boolean): Expr {
+  const one = constant(1, "f64");
+  const size = x.abs();
+  const central = size.le(0.7);
+  const square = size.mul(size);
+  const rest = one.sub(size);
+  const near = size.mul(polynomial(square, ERFINV_P)).div(polynomial(square, ERFINV_Q));
+  const z = logOf(rest.mul(0.5), naturalLog).neg().sqrt();
+  const far = polynomial(z, ERFINV_TAIL_P).div(polynomial(z, ERFINV_TAIL_Q));
+  let y = select(central, near, far);
+  for (let k = 0; k < (short ? 1 : 2); k++) {
+    const missing = erfcPositive(y, false);
+    const error = select(central, erfOf(y).sub(size), rest.sub(missing));
+    y = y.sub(error.mul(expOf(y.mul(y))).mul(Math.sqrt(Math.PI) / 2));
+  }
+  const inside = select(size.eq(1), constant(Infinity, "f64"), y);
+  return select(size.le(1), inside.copysign(x), constant(Number.NaN, "f64"));
 }

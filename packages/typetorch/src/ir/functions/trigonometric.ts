@@ -111,12 +111,12 @@ function twoPi(places: bigint): bigint {
   return turnCache;
 }
 
-function sinKernel({ r, low }: Angle): Expr {
+export function sinKernel({ r, low }: Angle): Expr {
   const z = r.mul(r);
   if (low === null) return polynomial(z, SIN_SHORT).fma(z.mul(r), r);
   return polynomial(z, SIN).fma(z.mul(r), z.fma(-0.5, 1).mul(low)).add(r);
 }
-function cosKernel({ r, low }: Angle): Expr {
+export function cosKernel({ r, low }: Angle): Expr {
   const z = r.mul(r);
   if (low === null) return polynomial(z, COS_SHORT).fma(z.mul(z), z.fma(-0.5, 1));
   const half = z.mul(0.5);
