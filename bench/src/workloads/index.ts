@@ -8,6 +8,7 @@ import { geluChain } from "./geluChain.ts";
 import { matmul1024, matmul2048 } from "./matmul.ts";
 import { inferResnet18, trainResnet18 } from "./resnet18.ts";
 import { layerNorm, softmax, sumDim0 } from "./rows.ts";
+import { sort1M } from "./sort1M.ts";
 import { trainCnn } from "./trainCnn.ts";
 import { trainGpt } from "./trainGpt.ts";
 import { trainLstm } from "./trainLstm.ts";
@@ -25,6 +26,7 @@ export const workloads: readonly Workload[] = [
   layerNorm,
   sumDim0,
   transposeCopy,
+  sort1M,
   conv3x3,
   conv3x3Backward,
   trainMlp,
