@@ -211,6 +211,8 @@ export function runOp(api: Api, c: OpCase, pools: Pools): void {
   decode.floatScalars = needsFloatScalars(c);
   const run = () => invoke(api, c, decode);
   const noGrad = api.lookup("no_grad")?.value as ((f: () => unknown) => unknown) | undefined;
+  // the seed that PyTorch's own samples of random functions set
+  if (typeof api.torch.manualSeed === "function") api.fn("manual_seed")(42);
   // an op that changes a leaf in place was recorded without gradients
   let result = c.mutates !== undefined && c.grads === undefined && noGrad !== undefined ? noGrad(run) : run();
   if (c.post !== undefined) result = post(api, c.post, result);

@@ -1,6 +1,7 @@
 /**
  * The tables: type-promotion.json, rng.json and repr.json. Each row is one case.
  */
+import { inspect } from "node:util";
 import { type Api, Mismatch, Missing, numberOf, type TensorLike } from "./api.ts";
 import { read } from "./compare.ts";
 import { isObject, type Json, type JsonObject, type Kind } from "./format.ts";
@@ -253,7 +254,8 @@ export function reprCases(rows: readonly { expr: string; repr: string }[]): Tabl
     run(api: Api) {
       const make = EXPRESSIONS[expr];
       if (make === undefined) throw new Error(`the runner does not know the expression ${expr}`);
-      const got = String(make(api.strict("") as Torch));
+      const value = make(api.strict("") as Torch);
+      const got = typeof value === "object" && value !== null ? inspect(value) : String(value);
       if (got !== repr) throw new Mismatch(`${JSON.stringify(got)}, expected ${JSON.stringify(repr)}`);
     },
   }));

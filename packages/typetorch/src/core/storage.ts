@@ -13,6 +13,10 @@ export class Device {
   toString(): string {
     return this.index === null ? this.type : `${this.type}:${this.index}`;
   }
+  /** What the console shows: PyTorch's `repr`. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.index === null ? `device(type='${this.type}')` : `device(type='${this.type}', index=${this.index})`;
+  }
 }
 
 export const cpu = new Device("cpu");

@@ -1,5 +1,7 @@
+import { float32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
+import { scalar } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor } from "../indexTensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -22,7 +24,7 @@ export function pairwiseDistance(
   ...rest: Trailing<[p: number, eps: number, keepdim: boolean], PairwiseDistanceOptions>
 ): Tensor {
   const { p = 2, eps = 1e-6, keepdim = false } = trailing<PairwiseDistanceOptions>(rest, ["p", "eps", "keepdim"]);
-  return x1.sub(x2).add(eps).norm(p, -1, keepdim);
+  return x1.sub(x2).add(scalar(eps, float32)).norm(p, -1, keepdim); // a float in PyTorch, also for integer inputs
 }
 
 export interface CosineSimilarityOptions {

@@ -1,9 +1,10 @@
 /**
  * Losses that compare vectors or ranks, as compositions of pointwise ops.
  */
+import { float32 } from "../../core/dtype.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
-import { minimum } from "../../tensor/index.ts";
+import { minimum, scalar } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pairwiseDistance } from "./distance.ts";
 import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/index.ts";
@@ -25,7 +26,8 @@ export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor
       `margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: ${formatShape(input1.shape)}, input2: ${formatShape(input2.shape)}, target: ${formatShape(target.shape)} `,
     );
   }
-  return reduce(target.neg().mul(input1.sub(input2)).add(margin).clamp({ min: 0 }), reduction);
+  // the margin is a float in PyTorch: integer inputs give a float loss
+  return reduce(target.neg().mul(input1.sub(input2)).add(scalar(margin, float32)).clamp({ min: 0 }), reduction);
 }
 
 /**

@@ -44,7 +44,7 @@ const unfoldOp: Op<Windows> = defineOp<Windows>({
       return runtime.alias(
         out,
         [n, c * kernel[0] * kernel[1], count[0] * count[1]],
-        out.view([n, -1, count[0] * count[1]]).strides,
+        out.view([n, c * kernel[0] * kernel[1], count[0] * count[1]]).strides,
         0,
       );
     }),

@@ -148,6 +148,8 @@ export function poolGeometry(
 /** The input with a batch dimension, and whether it had one. */
 export function batched(name: string, rank: number, x: Tensor): { x: Tensor; single: boolean } {
   if (x.shape.length !== rank + 1 && x.shape.length !== rank + 2) {
+    if (name === "avg_pool3d")
+      throw new ShapeError(`non-empty 4D or 5D (batch mode) tensor expected for input, but got: ${formatShape(x.shape)}`);
     throw new ShapeError(
       `${name}() Expected ${rank + 1}D or ${rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got: ${formatShape(x.shape)}`,
     );
