@@ -12,7 +12,7 @@ import { sumToShape } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import { checkedIndices, integers, wordsOf } from "./integers.ts";
 import { type Layout, onRowMajor, put, take } from "./kernels.ts";
-import { nonzeroColumns } from "./nonzero.ts";
+import { nonzeroColumns, nonzeroPositions } from "./nonzero.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -32,6 +32,17 @@ interface Plan {
   readonly resultShape: readonly number[];
 }
 
+const isMask = (index: Tensor): boolean => index.dtype.key === "bool" || index.dtype.key === "u8";
+
+function checkMaskShape(x: Tensor, mask: Tensor, first: number): void {
+  mask.shape.forEach((n, k) => {
+    if (n !== x.shape[first + k])
+      throw new IndexError(
+        `The shape of the mask ${formatShape(mask.shape)} at index ${k} does not match the shape of the indexed tensor ${formatShape(x.shape)} at index ${first + k}`,
+      );
+  });
+}
+
 /** Masks become positions: one index tensor for each of their dimensions. */
 function withoutMasks(x: Tensor, indices: readonly (Tensor | null)[]): (Tensor | null)[] {
   const out: (Tensor | null)[] = [];
@@ -40,7 +51,7 @@ function withoutMasks(x: Tensor, indices: readonly (Tensor | null)[]): (Tensor |
       out.push(null);
       continue;
     }
-    if (index.dtype.key !== "bool" && index.dtype.key !== "u8") {
+    if (!isMask(index)) {
       if (index.dtype.key !== "i64" && index.dtype.key !== "i32" && index.dtype.key !== "i16" && index.dtype.key !== "i8")
         throw new DTypeError(
           "tensors used as indices must be long, byte or bool tensors",
@@ -49,20 +60,36 @@ function withoutMasks(x: Tensor, indices: readonly (Tensor | null)[]): (Tensor |
       out.push(index);
       continue;
     }
-    index.shape.forEach((n, k) => {
-      if (n !== x.shape[out.length + k])
-        throw new IndexError(
-          `The shape of the mask ${formatShape(index.shape)} at index ${k} does not match the shape of the indexed tensor ${formatShape(x.shape)} at index ${out.length + k}`,
-        );
-    });
+    checkMaskShape(x, index, out.length);
     out.push(...nonzeroColumns(index));
   }
   return out;
 }
 
+/** A mask alone: its dimensions taken as one, at the positions where it holds. */
+function planOfMask(x: Tensor, mask: Tensor, first: number): Plan {
+  checkMaskShape(x, mask, first);
+  const rank = mask.shape.length;
+  const positions = nonzeroPositions(runtime.withoutGrad(() => mask.contiguous()));
+  const before = x.shape.slice(0, first);
+  const after = x.shape.slice(first + rank);
+  return {
+    order: null,
+    layout: { outer: numelOf(before), size: mask.numel(), inner: numelOf(after) },
+    positions,
+    resultShape: [...before, positions.numel(), ...after],
+  };
+}
+
 function planOf(x: Tensor, given: readonly (Tensor | null)[]): Plan {
   if (given.length > x.shape.length)
     throw new IndexError(`too many indices for tensor of dimension ${x.shape.length} (got ${given.length})`);
+  const present = given.filter((index) => index !== null);
+  const only = present.length === 1 ? present[0]! : null;
+  if (only !== null && isMask(only) && only.shape.length > 0) {
+    const first = given.indexOf(only);
+    if (first + only.shape.length <= x.shape.length) return planOfMask(x, only, first);
+  }
   const indices = withoutMasks(x, given);
   if (indices.length > x.shape.length)
     throw new IndexError(`too many indices for tensor of dimension ${x.shape.length} (got ${indices.length})`);

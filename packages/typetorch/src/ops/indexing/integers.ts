@@ -31,16 +31,20 @@ export function integers(shape: readonly number[], write: (k: number) => number)
 export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail: (value: number) => never): Tensor {
   const checked = runtime.withoutGrad(() => toDtype(index, int64).contiguous());
   const words = wordsOf(checked);
-  const small = size <= 2147483648;
+  // Most indices are right: one look at the extremes tells.
+  let high = 0;
+  let largest = 0;
+  for (let k = 0; k < words.length; k += 2) {
+    const low = words[k]! >>> 0;
+    if (low > largest) largest = low;
+    high |= words[k + 1]!;
+  }
+  if (high === 0 && (largest < size || words.length === 0)) return checked;
   let negative = false;
   for (let k = 0; k < words.length; k += 2) {
-    const low = words[k]!;
-    const high = words[k + 1]!;
-    if (high === 0 && low >= 0 && low < size) continue;
-    const v = high * 4294967296 + (low >>> 0);
+    const v = words[k + 1]! * 4294967296 + (words[k]! >>> 0);
     if (v >= size || v < (wrap ? -size : 0)) fail(v);
     if (v < 0) negative = true;
-    else if (small) fail(v);
   }
   if (!negative) return checked;
   return integers(checked.shape, (k) => {

@@ -41,8 +41,7 @@ function checkMaskDtype(name: string, mask: Tensor): void {
 /** Positions, in row-major order, where the mask, broadcast to `shape`, holds. */
 function positionsIn(mask: Tensor, shape: readonly number[]): Tensor {
   const wide = runtime.withoutGrad(() => (sameShape(mask.shape, shape) ? mask : mask.expand(shape)).contiguous());
-  const positions = nonzeroPositions(wide);
-  return integers([positions.length], (k) => positions[k]!);
+  return nonzeroPositions(wide);
 }
 
 interface Places {

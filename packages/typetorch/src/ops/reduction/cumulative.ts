@@ -210,6 +210,7 @@ const logSums = specCache((from): ScanRule => {
       return [high.where(same, low.sub(high).exp().log1p().add(high))];
     },
     outputs: [from],
+    costly: true,
   };
 });
 

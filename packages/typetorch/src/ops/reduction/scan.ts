@@ -17,12 +17,17 @@ export interface ScanRule {
   readonly op: CombineOp;
   step(x: Expr, k: Expr, carried: readonly Expr[]): readonly Expr[];
   readonly outputs: readonly DType[];
+  /** The step costs more than reading elements that do not lie side by side: rows run in the lanes where there is nothing else. */
+  readonly costly?: boolean;
 }
 
-const specs = new Map<ScanRule, { lanes: LoopSpec; single: LoopSpec }>();
+/** What runs in the vector lanes: the elements between neighbours of the scan, whole rows, or nothing. */
+type Lanes = "inner" | "rows" | "none";
+const specs = new Map<ScanRule, Partial<Record<Lanes, LoopSpec>>>();
 
-/** Integers: rows, length, lanes (elements between neighbours of the scan), row stride, step (negative for reverse), start. */
-function scanSpec(rule: ScanRule, from: DType, lanes: boolean): LoopSpec {
+/** Integers: rows, length, lanes, row stride, step (negative for reverse), start, lane stride. */
+function scanSpec(rule: ScanRule, from: DType, style: Lanes): LoopSpec {
+  const lanes = style !== "none";
   const row = new LoopVar("row");
   const lane = new LoopVar("lane");
   const k = new LoopVar("k");
@@ -58,7 +63,7 @@ function scanSpec(rule: ScanRule, from: DType, lanes: boolean): LoopSpec {
     kernel: {
       name: rule.name,
       buffers: [{ dtype: from, access: "read" }, ...rule.outputs.map((dtype) => ({ dtype, access: "write" as const }))],
-      ints: 6,
+      ints: 7,
       params: 0,
       body: [{ kind: "loop", loop: row, extent: { arg: 0 }, vector: false, body: inner }],
     },
@@ -78,22 +83,22 @@ export function runScan(rule: ScanRule, x: Tensor, dim: number, reverse = false)
     if (i < dim) rows *= s;
     else if (i > dim) lanes *= s;
   });
+  const style: Lanes = lanes > 1 ? "inner" : rule.costly && rows > 1 ? "rows" : "none";
   let made = specs.get(rule);
   if (made === undefined) {
-    made = { lanes: scanSpec(rule, x.dtype, true), single: scanSpec(rule, x.dtype, false) };
+    made = {};
     specs.set(rule, made);
   }
+  made[style] ??= scanSpec(rule, x.dtype, style);
   const stride = n * lanes;
-  const ints = [rows, n, lanes, stride, reverse ? -lanes : lanes, reverse ? (n - 1) * lanes : 0];
+  const step = reverse ? -lanes : lanes;
+  const start = reverse ? (n - 1) * lanes : 0;
   const buffers = [source, ...outs];
-  runtime
-    .backendOf(x)
-    .loops(
-      lanes > 1 ? made.lanes : made.single,
-      buffers,
-      ints,
-      [],
-      rows > 1 || lanes === 1 ? { extent: 0, steps: buffers.map(() => stride) } : { extent: 2, steps: buffers.map(() => 1) },
-    );
+  const ints = style === "rows" ? [1, n, rows, 0, step, start, stride] : [rows, n, lanes, stride, step, start, 1];
+  const acrossRows = style !== "rows" && (rows > 1 || lanes === 1);
+  const parallel = acrossRows
+    ? { extent: 0, steps: buffers.map(() => stride) }
+    : { extent: 2, steps: buffers.map(() => (style === "rows" ? stride : 1)) };
+  runtime.backendOf(x).loops(made[style], buffers, ints, [], parallel);
   return outs;
 }

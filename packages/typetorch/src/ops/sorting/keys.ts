@@ -78,6 +78,19 @@ function fillInt64(data: TypedArray, offset: number, n: number, descending: bool
   }
 }
 
+/** Fills 32-bit keys of int64 elements that all fit in 32 bits; false when one does not. */
+export function fillSmallInt64(data: TypedArray, offset: number, n: number, descending: boolean, { low }: Keys): boolean {
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length * 2);
+  const flip = flipOf(descending) ^ 0x80000000;
+  let differ = 0;
+  for (let i = 0; i < n; i++) {
+    const lo = bits[2 * (offset + i)]!;
+    differ |= bits[2 * (offset + i) + 1]! ^ (lo >> 31);
+    low[i] = lo ^ flip;
+  }
+  return differ === 0;
+}
+
 function fillInteger(bits: 8 | 16 | 32, sign: number): KeyFiller {
   const mask = bits === 32 ? -1 : (1 << bits) - 1;
   return (data, offset, n, descending, { low }) => {

@@ -3,7 +3,7 @@
  */
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { type Less, introsort, nthElement, partialSort } from "../reduction/selection.ts";
-import { type KeyFiller, type Keys, allocateKeys, fillerOf } from "./keys.ts";
+import { type KeyFiller, type Keys, allocateKeys, fillSmallInt64, fillerOf } from "./keys.ts";
 
 /** Rows up to this length are sorted by insertion. */
 const shortRow = 48;
@@ -20,12 +20,18 @@ export class RowSorter {
   private readonly spareHigh: Uint32Array;
   private readonly digitBits: 8 | 11;
   private readonly counts: Int32Array;
+  private readonly isInt64: boolean;
+  /** The keys in sorted order, of the last row; `high` is null when 32 bits say all. */
+  sortedLow: Uint32Array;
+  sortedHigh: Uint32Array | null = null;
 
   constructor(dtype: DType, n: number, descending: boolean) {
+    this.isInt64 = dtype.key === "i64";
     this.n = n;
     this.descending = descending;
     this.fill = fillerOf(dtype);
     this.keys = allocateKeys(dtype, n);
+    this.sortedLow = this.keys.low;
     this.first = new Int32Array(n);
     this.second = new Int32Array(n);
     const long = n > shortRow;
@@ -38,14 +44,19 @@ export class RowSorter {
   /** Positions in sorted order; valid until the next call. */
   sort(data: TypedArray, offset: number): Int32Array {
     const { n, keys, first } = this;
-    this.fill(data, offset, n, this.descending, keys);
+    // Integers are mostly small: half the work.
+    const small = this.isInt64 && fillSmallInt64(data, offset, n, this.descending, keys);
+    if (!small) this.fill(data, offset, n, this.descending, keys);
+    const wide = keys.bits === 64 && !small;
     for (let i = 0; i < n; i++) first[i] = i;
     if (n <= shortRow) {
-      if (keys.bits === 64) insertWide(keys.low, keys.high, first, n);
+      if (wide) insertWide(keys.low, keys.high, first, n);
       else insert(keys.low, first, n);
+      this.sortedLow = keys.low;
+      this.sortedHigh = wide ? keys.high : null;
       return first;
     }
-    return keys.bits === 64 ? this.sortWide() : this.sortNarrow();
+    return wide ? this.sortWide() : this.sortNarrow();
   }
 
   private sortNarrow(): Int32Array {
@@ -54,12 +65,14 @@ export class RowSorter {
     let to = this.spareLow;
     let order = this.first;
     let next = this.second;
-    for (let shift = 0; shift < keys.bits; shift += digitBits) {
+    for (let shift = 0; shift < Math.min(keys.bits, 32); shift += digitBits) {
       if (!starts(from, n, shift, counts)) continue;
       scatter(from, order, to, next, n, shift, counts);
       [from, to] = [to, from];
       [order, next] = [next, order];
     }
+    this.sortedLow = from;
+    this.sortedHigh = null;
     return order;
   }
 
@@ -80,6 +93,8 @@ export class RowSorter {
         [order, next] = [next, order];
       }
     }
+    this.sortedLow = low;
+    this.sortedHigh = high;
     return order;
   }
 }

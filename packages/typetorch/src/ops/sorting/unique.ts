@@ -4,7 +4,7 @@
 import { ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { integers, wordsOf } from "../indexing/integers.ts";
+import { integers } from "../indexing/integers.ts";
 import { method } from "../methods.ts";
 import { runtime } from "../runtime.ts";
 import { RowSorter } from "./radix.ts";
@@ -33,11 +33,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** Slices to be told apart: their order in which equal ones are neighbours, and whether two are equal. */
+/** Slices to be told apart: their order in which equal ones are neighbours, and whether the i-th in that order equals the one before. */
 interface Slices {
   readonly n: number;
   readonly order: Int32Array;
-  equal(a: number, b: number): boolean;
+  sameAsBefore(i: number): boolean;
 }
 
 function identity(n: number): Int32Array {
@@ -48,9 +48,22 @@ function identity(n: number): Int32Array {
 function slicesOf(x: Tensor, n: number, width: number, sorted: boolean): Slices {
   const raw = x.data;
   const comparable = x.dtype.isFloatingPoint && x.dtype.itemsize === 2 ? runtime.withoutGrad(() => x.float().data) : raw;
-  let order: Int32Array = identity(n);
-  if (sorted && width === 1) order = new RowSorter(x.dtype, n, false).sort(raw, 0);
-  else if (sorted) {
+  if (sorted && width === 1) {
+    const sorter = new RowSorter(x.dtype, n, false);
+    const order = sorter.sort(raw, 0);
+    const { sortedLow: low, sortedHigh: high } = sorter;
+    const floating = x.dtype.isFloatingPoint;
+    return {
+      n,
+      order,
+      sameAsBefore: (i) =>
+        low[i] === low[i - 1] &&
+        (high === null || high[i] === high[i - 1]) &&
+        !(floating && comparable[order[i]!] !== comparable[order[i]!]),
+    };
+  }
+  const order = identity(n);
+  if (sorted) {
     order.sort((a, b) => {
       for (let i = 0; i < width; i++) {
         const p = comparable[a * width + i]!;
@@ -61,34 +74,33 @@ function slicesOf(x: Tensor, n: number, width: number, sorted: boolean): Slices 
       return a - b;
     });
   }
-  if (x.dtype.key === "i64" && width === 1) {
-    const words = wordsOf(x);
-    return { n, order, equal: (a, b) => words[2 * a] === words[2 * b] && words[2 * a + 1] === words[2 * b + 1] };
-  }
   return {
     n,
     order,
-    equal(a, b) {
-      for (let i = 0; i < width; i++) if (comparable[a * width + i] !== comparable[b * width + i]) return false;
+    sameAsBefore(i) {
+      const a = order[i - 1]! * width;
+      const b = order[i]! * width;
+      for (let k = 0; k < width; k++) if (comparable[a + k] !== comparable[b + k]) return false;
       return true;
     },
   };
 }
 
 /** The first of each run of equal slices, for each slice its run, and the runs' lengths. */
-function runsOf({ n, order, equal }: Slices): { firsts: number[]; inverse: Int32Array; counts: number[] } {
+function runsOf({ n, order, sameAsBefore }: Slices): { firsts: number[]; inverse: Int32Array; counts: number[] } {
   const firsts: number[] = [];
   const counts: number[] = [];
   const inverse = new Int32Array(n);
+  let start = 0;
   for (let i = 0; i < n; i++) {
-    const at = order[i]!;
-    if (i === 0 || !equal(order[i - 1]!, at)) {
-      firsts.push(at);
-      counts.push(0);
+    if (i === 0 || !sameAsBefore(i)) {
+      if (i > 0) counts.push(i - start);
+      firsts.push(order[i]!);
+      start = i;
     }
-    counts[counts.length - 1]!++;
-    inverse[at] = firsts.length - 1;
+    inverse[order[i]!] = firsts.length - 1;
   }
+  if (n > 0) counts.push(n - start);
   return { firsts, inverse, counts };
 }
 
