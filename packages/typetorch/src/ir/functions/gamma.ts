@@ -67,10 +67,12 @@ export function lgammaOf(x: Expr): Expr {
   const size = x.abs();
   const positive = lgammaPositive(size);
   // gamma(x) gamma(-x) = -pi / (x sin pi x)
-  const { sin } = sinCosPi(size.sub(size.round()));
+  const d = size.sub(size.round());
+  const { sin } = sinCosPi(d);
   const mirrored = logOf(number(Math.PI).div(sin.mul(size).abs()), naturalLog).sub(positive);
   const y = rarely(x.lt(-(2 ** -70)), mirrored, positive);
-  return select(size.eq(0).or(size.eq(Infinity)), number(Infinity), y);
+  const pole = x.le(0).and(d.eq(0));
+  return select(pole.or(size.eq(Infinity)), number(Infinity), y);
 }
 
 export function digammaOf(x: Expr): Expr {
