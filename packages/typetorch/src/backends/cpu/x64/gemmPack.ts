@@ -90,50 +90,62 @@ export function emitCopyRows(a: Assembler, target: GemmTarget): void {
   const bytes = vectorBytes(target);
   const w = lanes(target);
   const move = typed(target, "vmovu");
-  const register0 = register(target, 0);
-  const shift = target.double ? 3 : 2;
+  const mask = register(target, 15);
+  const load = (id: number, from: Memory, masked: boolean): void => {
+    if (!masked) a.op(move, register(target, id), from);
+    else if (target.avx512) a.op(move, register(target, id).kz(k1), from);
+    else a.op(typed(target, "vmaskmov"), register(target, id), mask, from);
+  };
+  const store = (to: Memory, id: number, masked: boolean): void => {
+    if (!masked) a.op(move, to, register(target, id));
+    else if (target.avx512) a.op(move, to.k(k1), register(target, id));
+    else a.op(typed(target, "vmaskmov"), to, mask, register(target, id));
+  };
+  // the last vector of a row has 1 to w elements
+  const end = a.label();
+  a.test(r8, r8);
+  a.jcc("z", end);
+  a.lea(r11, ptr(r8, -1));
+  a.and(r11, w - 1);
+  a.inc(r11);
   if (target.avx512) {
-    a.mov(r11, r8);
-    a.and(r11, w - 1);
     a.mov(rax, -1);
     a.op("bzhi", rax.d, rax.d, r11.d);
     a.op("kmovw", k1, rax.d);
-  } else {
-    a.mov(r11, r8);
-    a.and(r11, w - 1);
-    emitLaneMask(a, target, 15, target.double ? r11 : r11.d);
+  } else emitLaneMask(a, target, 15, target.double ? r11 : r11.d);
+  a.add(r8, w - 1);
+  a.shr(r8, Math.log2(w)); // vectors of a row
+  for (const vectors of [1, 2, 3, 4]) {
+    const other = a.label();
+    a.cmp(r8, vectors);
+    a.jcc("ne", other);
+    const row = a.label(true);
+    for (let v = 0; v < vectors; v++) load(v, ptr(rsi, v * bytes), v === vectors - 1);
+    for (let v = 0; v < vectors; v++) store(ptr(rdx, v * bytes), v, v === vectors - 1);
+    a.add(rsi, r9);
+    a.add(rdx, r10);
+    a.dec(rcx);
+    a.jcc("nz", row);
+    a.ret();
+    a.bind(other);
   }
-  a.shl(r8, shift); // bytes
-  a.mov(r11, r8);
-  a.and(r11, -bytes); // of which in whole vectors
+  a.dec(r8);
+  a.imul(r8, r8, bytes); // where the last vector begins
   const row = a.label(true);
-  const loop = a.label();
-  const tail = a.label();
-  const next = a.label();
-  a.mov(rax, 0);
-  a.cmp(rax, r11);
-  a.jcc("ge", tail);
-  a.bind(loop);
-  a.op(move, register0, ptr(rsi, 0, rax));
-  a.op(move, ptr(rdx, 0, rax), register0);
+  a.mov(rax.d, 0);
+  const loop = a.label(true);
+  load(0, ptr(rsi, 0, rax), false);
+  store(ptr(rdx, 0, rax), 0, false);
   a.add(rax, bytes);
-  a.cmp(rax, r11);
-  a.jcc("l", loop);
-  a.bind(tail);
   a.cmp(rax, r8);
-  a.jcc("ge", next);
-  if (target.avx512) {
-    a.op(move, register0.kz(k1), ptr(rsi, 0, rax));
-    a.op(move, ptr(rdx, 0, rax).k(k1), register0);
-  } else {
-    a.op(typed(target, "vmaskmov"), register0, register(target, 15), ptr(rsi, 0, rax));
-    a.op(typed(target, "vmaskmov"), ptr(rdx, 0, rax), register(target, 15), register0);
-  }
-  a.bind(next);
+  a.jcc("l", loop);
+  load(0, ptr(rsi, 0, rax), true);
+  store(ptr(rdx, 0, rax), 0, true);
   a.add(rsi, r9);
   a.add(rdx, r10);
   a.dec(rcx);
   a.jcc("nz", row);
+  a.bind(end);
   a.ret();
 }
 
