@@ -10,22 +10,9 @@ import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
 import { Assembler } from "./assembler.ts";
-import {
-  type CopySlots,
-  emitConvForward,
-  emitConvWeight,
-  emitCopyApart,
-  emitCopyEven,
-  emitSumParts,
-  emitTurn,
-  forwardSlot as slot,
-  forwardSlots,
-  sumSlot,
-  turnBlock,
-  turnSlot,
-  weightSlot as weight,
-  weightSlots,
-} from "./convDriver.ts";
+import { emitCopyApart, emitCopyEven, emitSumParts, emitTurn, sumSlot, turnBlock, turnSlot } from "./convCopy.ts";
+import { emitConvForward, forwardSlot as slot, forwardSlots } from "./convForward.ts";
+import type { CopySlots } from "./convFrame.ts";
 import { type Cut, makePlan, type Plan, pixelsOf, slackBytes } from "./convPlan.ts";
 import {
   addressOf,
@@ -37,6 +24,7 @@ import {
   imagesOf,
   isContiguous,
 } from "./convShape.ts";
+import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
 import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
 import { emitTapTile, emitTile, flag, vectorEntry } from "./gemmTile.ts";
 

@@ -1,5 +1,5 @@
 /**
- * What the loops of `convDriver.ts` read from tables: how the input is copied, where taps lie in the copy, where vectors of pixels are stored. A plan depends on
+ * What the loops of convolutions read from tables: how the input is copied, where taps lie in the copy, where vectors of pixels are stored. A plan depends on
  * the geometry alone and is kept for the next call.
  */
 import type { Storage } from "../../../core/storage.ts";
