@@ -26,7 +26,8 @@ import {
 } from "./convShape.ts";
 import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
 import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
-import { emitTapTile, emitTile, flag, vectorEntry } from "./gemmTile.ts";
+import { emitTapTile } from "./gemmDot.ts";
+import { emitTile, flag, vectorEntry } from "./gemmTile.ts";
 
 /** What {@link Conv} rearranges: addresses, sizes, distances in elements, and the offsets in bytes. */
 interface Turn {

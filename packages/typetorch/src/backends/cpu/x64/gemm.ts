@@ -11,89 +11,21 @@ import { type CpuFeatures, type Native, openNative } from "../../../platform/ind
 import type { Activation, GemmArguments, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
 import { getNumThreads, type Grid, type Phase, run, runPhases } from "../team.ts";
-import { Assembler } from "./assembler.ts";
-import { driverSlot as slot, driverSlots, emitDriver } from "./gemmDriver.ts";
-import { emitCopyRows, emitCopyStrided, emitPackPhase, emitPackRows, emitPackTransposed, packSlot } from "./gemmPack.ts";
-import { type AKind, emitDotTile, emitTile, flag, type GemmTarget, itemBytes, lanes, vectorBytes } from "./gemmTile.ts";
-
-/** Code for one element type and instruction set, compiled when first asked for. */
-export class GemmCode {
-  readonly target: GemmTarget;
-  readonly item: number;
-  readonly lanes: number;
-  readonly vectorBytes: number;
-  /** Rows of a full tile. */
-  readonly maxRows: number;
-  readonly driver: number;
-  readonly #native: Native;
-  readonly #compiled = new Map<number, number>();
-
-  constructor(native: Native, target: GemmTarget) {
-    this.#native = native;
-    this.target = target;
-    this.item = itemBytes(target);
-    this.lanes = lanes(target);
-    this.vectorBytes = vectorBytes(target);
-    this.maxRows = target.avx512 ? 14 : 6;
-    this.driver = this.#compile((a) => emitDriver(a, target));
-  }
-
-  #compile(emit: (a: Assembler) => void): number {
-    const a = new Assembler({ avx512: this.target.avx512 });
-    emit(a);
-    return this.#native.installCode(a.finish());
-  }
-  #cached(key: number, emit: (a: Assembler) => void): number {
-    let address = this.#compiled.get(key);
-    if (address === undefined) {
-      address = this.#compile(emit);
-      this.#compiled.set(key, address);
-    }
-    return address;
-  }
-
-  /** How rows are cut into tiles: the first `fullTiles` have `rows` rows, the others one less; and vectors of a tile. */
-  tileRows(m: number): { tiles: number; rows: number; fullTiles: number; vectors: number } {
-    const tiles = Math.ceil(m / this.maxRows);
-    const rows = Math.ceil(m / tiles);
-    const few = this.target.avx512 ? vectorsOfRows.avx512 : vectorsOfRows.avx2;
-    return { tiles, rows, fullTiles: tiles - (tiles * rows - m), vectors: tiles > 1 ? 2 : (few[rows] ?? 2) };
-  }
-  tile(kind: AKind, rows: number, vectors: number, masked: boolean): number {
-    const key = 1000 + ((rows * 16 + vectors) * 2 + (masked ? 1 : 0)) * 2 + (kind === "row" ? 1 : 0);
-    return this.#cached(key, (a) => emitTile(a, this.target, { kind, rows, vectors, masked }));
-  }
-  dotTile(rows: number, columns: number): number {
-    return this.#cached(100 + rows * 16 + columns, (a) => emitDotTile(a, this.target, { rows, columns }));
-  }
-  packRows(vectors: 1 | 2): number {
-    return this.#cached(vectors, (a) => emitPackRows(a, this.target, vectors));
-  }
-  get packTransposed(): number {
-    return this.#cached(3, (a) => emitPackTransposed(a, this.target));
-  }
-  get copyRows(): number {
-    return this.#cached(4, (a) => emitCopyRows(a, this.target));
-  }
-  get copyStrided(): number {
-    return this.#cached(6, (a) => emitCopyStrided(a, this.target));
-  }
-  get packPhase(): number {
-    return this.#cached(5, (a) => emitPackPhase(a, 2 * this.lanes));
-  }
-}
-
-/** Vectors of a tile of few rows: as many accumulators as registers allow, so that the latency of additions is hidden. */
-const vectorsOfRows = {
-  avx512: [0, 8, 8, 8, 6, 5, 4, 3, 3],
-  avx2: [0, 8, 4, 3],
-} as const;
+import { GemmCode, vectorsOfRows } from "./gemmCode.ts";
+import { driverSlot as slot, driverSlots } from "./gemmDriver.ts";
+import { packSlot } from "./gemmPack.ts";
+import { type AKind, flag } from "./gemmTile.ts";
 
 /** Tiles of rows up to which items pack B themselves; above, a phase of its own packs it once for all. */
 const itemTiles = 12;
 
 /** Nanoseconds of one multiply-add on one thread, for deciding what is worth sharing. */
 const nanosecondsOfStep = 0.01;
+/** And of one byte that is met for the first time. */
+const nanosecondsOfByte = 0.04;
+
+/** Bytes of packed B at most; larger products are cut into groups of columns. */
+const packedBytes = 128 << 20;
 
 export class Gemm {
   readonly #features: CpuFeatures;
@@ -313,7 +245,9 @@ export class Gemm {
     const block = this.#block;
     const sizes = this.#sizes;
     const batch = (sizes[0] ?? 1) * (sizes[1] ?? 1);
-    const work = batch * m * n * (k + 4) * nanosecondsOfStep * (target.avx512 ? 1 : 2) * (target.double ? 2 : 1);
+    const scale = (target.avx512 ? 1 : 2) * (target.double ? 2 : 1);
+    const work =
+      batch * Math.max(m * n * (k + 4) * nanosecondsOfStep * scale, (m * k + k * n + m * n) * item * nanosecondsOfByte);
     const aKind: AKind = p.aStep === 1 ? "row" : "column";
     const bByRows = p.bColumn === 1;
     const dot = aKind === "row" && !bByRows && m <= (target.avx512 ? 8 : 4) && k >= width;
@@ -345,11 +279,25 @@ export class Gemm {
     const kBlocks = dot ? 1 : Math.max(1, Math.round(k / this.#kBlock(code)));
     const kBlock = kBlocks === 1 ? k : Math.ceil(k / kBlocks / 4) * 4;
 
+    const inItem = packB && (batch > 1 || tiles <= itemTiles);
+    const mostPanels = Math.max(1, Math.floor(packedBytes / (k * 2 * bytes)));
+    if (packB && !inItem && panels > mostPanels) {
+      for (let column = 0; column < n; column += mostPanels * panelColumns) {
+        this.#product(code, {
+          ...p,
+          n: Math.min(n - column, mostPanels * panelColumns),
+          b: p.b + column * p.bColumn * item,
+          c: p.c + column * item,
+          bias: p.bias === 0 ? 0 : p.bias + column * p.biasColumn * item,
+        });
+      }
+      return;
+    }
+
     // the cut into items
     const threads = getNumThreads();
     const wanted = threads === 1 ? 1 : Math.min(4 * threads, Math.floor(work / 4000));
     const splits = Math.max(1, Math.ceil(wanted / batch));
-    const inItem = packB && (batch > 1 || tiles <= itemTiles);
     let columnBlocks = 1;
     let rowBlocks = 1;
     if (packB && !inItem) {
