@@ -10,6 +10,10 @@ export class Device {
     this.type = type;
     this.index = index;
   }
+  /** As Python's repr. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.index === null ? `device(type='${this.type}')` : `device(type='${this.type}', index=${this.index})`;
+  }
   toString(): string {
     return this.index === null ? this.type : `${this.type}:${this.index}`;
   }

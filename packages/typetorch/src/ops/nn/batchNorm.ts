@@ -190,6 +190,7 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): Tensor {
   const { training = false, momentum = 0.1, eps = 1e-5, weight = null, bias = null } = options;
+  if (x.shape.length === 1 && x.shape[0] === 0) return x.clone();
   if (x.shape.length < 2)
     throw new ShapeError(`batch_norm: expected an input with at least 2 dimensions, but got ${formatShape(x.shape)}`);
   const channels = x.shape[1]!;

@@ -147,6 +147,9 @@ export function poolGeometry(
 
 /** The input with a batch dimension, and whether it had one. */
 export function batched(name: string, rank: number, x: Tensor): { x: Tensor; single: boolean } {
+  if (name === "avg_pool3d" && x.shape.length !== 4 && x.shape.length !== 5) {
+    throw new ShapeError(`non-empty 4D or 5D (batch mode) tensor expected for input, but got: ${formatShape(x.shape)}`);
+  }
   if (x.shape.length !== rank + 1 && x.shape.length !== rank + 2) {
     if (name === "avg_pool3d")
       throw new ShapeError(`non-empty 4D or 5D (batch mode) tensor expected for input, but got: ${formatShape(x.shape)}`);

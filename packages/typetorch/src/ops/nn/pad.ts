@@ -105,10 +105,13 @@ function positions(mode: PadMode, input: Tensor, d: number, before: number, afte
       `the size of dimension ${d} is ${size}`,
     );
   }
+  // What wraps around is what negative padding leaves.
+  const first = Math.max(-before, 0);
+  const kept = Math.max(size - first - Math.max(-after, 0), 1);
   const at = (i: number): number => {
+    if (mode === "circular") return first + ((((i - first) % kept) + kept) % kept);
     if (i >= 0 && i < size) return i;
     if (mode === "replicate") return i < 0 ? 0 : size - 1;
-    if (mode === "circular") return (i + size) % size;
     return i < 0 ? -i : 2 * (size - 1) - i;
   };
   const index = runtime.empty([Math.max(size + before + after, 0)], int64);
