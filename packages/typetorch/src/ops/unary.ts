@@ -17,6 +17,8 @@ export type Unary = (input: Tensor, options?: OutOption) => Tensor;
 export interface UnaryDefinition {
   /** PyTorch's name. */
   readonly name: string;
+  /** Further names of the method. */
+  readonly aliases?: readonly string[];
   readonly gradName?: string;
   readonly compute: ComputeRule;
   /** The dtype of the result, when it is not the computed one. */
@@ -53,7 +55,9 @@ export function unary(methodName: string, definition: UnaryDefinition): Unary {
   );
   const { op } = pointwise;
   const fn: Unary = (input, options) => (options?.out ? op.call([input], [], options.out) : op.one(input));
-  method(methodName, fn);
-  if (definition.inPlace !== false) method(`${methodName}_`, (input: Tensor) => op.oneInPlace(input));
+  for (const name of [methodName, ...(definition.aliases ?? [])]) {
+    method(name, fn);
+    if (definition.inPlace !== false) method(`${name}_`, (input: Tensor) => op.oneInPlace(input));
+  }
   return fn;
 }

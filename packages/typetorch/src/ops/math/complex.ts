@@ -11,6 +11,7 @@ declare module "../../tensor/tensor.ts" {
     conj(): Tensor;
     /** See {@link conjPhysical}. */
     conjPhysical(): Tensor;
+    conjPhysical_(): this;
     /** See {@link resolveConj}. */
     resolveConj(): Tensor;
     /** See {@link resolveNeg}. */
@@ -49,6 +50,7 @@ export function imag(_input: Tensor): Tensor {
 }
 method("conj", conj);
 method("conjPhysical", conjPhysical);
+method("conjPhysical_", conjPhysical);
 method("resolveConj", resolveConj);
 method("resolveNeg", resolveNeg);
 method("isConj", () => false);

@@ -14,12 +14,18 @@ declare module "../../tensor/tensor.ts" {
     /** See {@link asinh}. */
     asinh(options?: OutOption): Tensor;
     asinh_(): this;
+    arcsinh(options?: OutOption): Tensor;
+    arcsinh_(): this;
     /** See {@link acosh}. */
     acosh(options?: OutOption): Tensor;
     acosh_(): this;
+    arccosh(options?: OutOption): Tensor;
+    arccosh_(): this;
     /** See {@link atanh}. */
     atanh(options?: OutOption): Tensor;
     atanh_(): this;
+    arctanh(options?: OutOption): Tensor;
+    arctanh_(): this;
     /** See {@link sigmoid}. */
     sigmoid(options?: OutOption): Tensor;
     sigmoid_(): this;
@@ -53,6 +59,7 @@ export const tanh = unary("tanh", {
 /** The inverse hyperbolic sine. As `torch.asinh`. */
 export const asinh = unary("asinh", {
   name: "asinh",
+  aliases: ["arcsinh"],
   compute: "float",
   forward: (x) => x.asinh(),
   backward: (g, x) => g.mul(x.square().add(1).rsqrt()),
@@ -61,6 +68,7 @@ export const asinh = unary("asinh", {
 /** The inverse hyperbolic cosine, NaN below 1. As `torch.acosh`. */
 export const acosh = unary("acosh", {
   name: "acosh",
+  aliases: ["arccosh"],
   compute: "float",
   forward: (x) => x.acosh(),
   backward: (g, x) => g.mul(x.square().sub(1).rsqrt()),
@@ -69,6 +77,7 @@ export const acosh = unary("acosh", {
 /** The inverse hyperbolic tangent, NaN outside of [-1, 1]. As `torch.atanh`. */
 export const atanh = unary("atanh", {
   name: "atanh",
+  aliases: ["arctanh"],
   compute: "float",
   forward: (x) => x.atanh(),
   backward: (g, x) => g.div(x.square().neg().add(1)),
@@ -81,3 +90,5 @@ export const sigmoid = unary("sigmoid", {
   forward: (x) => x.sigmoid(),
   backward: (g, _x, out) => g.mul(out.neg().add(1).mul(out)),
 });
+
+export { acosh as arccosh, asinh as arcsinh, atanh as arctanh };

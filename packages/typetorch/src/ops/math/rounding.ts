@@ -46,6 +46,7 @@ export const ceil = unary("ceil", {
 /** The integer part. As `torch.trunc`. */
 export const trunc = unary("trunc", {
   name: "trunc",
+  aliases: ["fix"],
   compute: "promote",
   check: refuseBool("trunc"),
   forward: (x, type) => (isFloat(type) ? x.trunc() : x),
@@ -114,6 +115,3 @@ function isFloat(type: ScalarType): boolean {
 }
 
 export { trunc as fix };
-const fix_ = (input: Tensor): Tensor => input.trunc_();
-method("fix", trunc);
-method("fix_", fix_);

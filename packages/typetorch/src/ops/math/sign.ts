@@ -12,9 +12,13 @@ declare module "../../tensor/tensor.ts" {
     /** See {@link neg}. */
     neg(options?: OutOption): Tensor;
     neg_(): this;
+    negative(options?: OutOption): Tensor;
+    negative_(): this;
     /** See {@link abs}. */
     abs(options?: OutOption): Tensor;
     abs_(): this;
+    absolute(options?: OutOption): Tensor;
+    absolute_(): this;
     /** See {@link sign}. */
     sign(options?: OutOption): Tensor;
     sign_(): this;
@@ -29,6 +33,7 @@ declare module "../../tensor/tensor.ts" {
 /** `-x`. As `torch.neg`. */
 export const neg = unary("neg", {
   name: "neg",
+  aliases: ["negative"],
   compute: "promote",
   check: refuseBool,
   forward: (x) => x.neg(),
@@ -38,6 +43,7 @@ export const neg = unary("neg", {
 /** The absolute value. As `torch.abs`. */
 export const abs = unary("abs", {
   name: "abs",
+  aliases: ["absolute"],
   compute: "promote",
   check(compute) {
     if (compute === bool) throw new DTypeError(`"abs_cpu" not implemented for 'Bool'`, "booleans have no sign");

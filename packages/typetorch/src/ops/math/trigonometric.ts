@@ -14,12 +14,18 @@ declare module "../../tensor/tensor.ts" {
     /** See {@link asin}. */
     asin(options?: OutOption): Tensor;
     asin_(): this;
+    arcsin(options?: OutOption): Tensor;
+    arcsin_(): this;
     /** See {@link acos}. */
     acos(options?: OutOption): Tensor;
     acos_(): this;
+    arccos(options?: OutOption): Tensor;
+    arccos_(): this;
     /** See {@link atan}. */
     atan(options?: OutOption): Tensor;
     atan_(): this;
+    arctan(options?: OutOption): Tensor;
+    arctan_(): this;
   }
 }
 
@@ -45,6 +51,7 @@ export const tan = unary("tan", {
 /** The inverse sine, NaN outside of [-1, 1]. As `torch.asin`. */
 export const asin = unary("asin", {
   name: "asin",
+  aliases: ["arcsin"],
   compute: "float",
   forward: (x) => x.asin(),
   backward: (g, x) => g.mul(x.square().neg().add(1).rsqrt()),
@@ -53,6 +60,7 @@ export const asin = unary("asin", {
 /** The inverse cosine, NaN outside of [-1, 1]. As `torch.acos`. */
 export const acos = unary("acos", {
   name: "acos",
+  aliases: ["arccos"],
   compute: "float",
   forward: (x) => x.acos(),
   backward: (g, x) => g.mul(x.square().neg().add(1).rsqrt().neg()),
@@ -61,7 +69,10 @@ export const acos = unary("acos", {
 /** The inverse tangent. As `torch.atan`. */
 export const atan = unary("atan", {
   name: "atan",
+  aliases: ["arctan"],
   compute: "float",
   forward: (x) => x.atan(),
   backward: (g, x) => g.div(x.square().add(1)),
 });
+
+export { acos as arccos, asin as arcsin, atan as arctan };
