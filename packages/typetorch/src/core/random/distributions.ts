@@ -48,6 +48,10 @@ function fillChoice(array: TypedArray, p: number, chosen: number | bigint, gener
     }
     return;
   }
+  if (chosen === 1 && array instanceof Uint8Array) {
+    fillFlags(array, p, generator);
+    return;
+  }
   const count = array.length;
   // u < p in units of 2^-53, on the two words: nearly always the high ones decide, and without a branch, which would be a coin toss
   const threshold = Math.ceil(p * 2 ** 53);
@@ -62,6 +66,33 @@ function fillChoice(array: TypedArray, p: number, chosen: number | bigint, gener
       array[done + i] = (difference >>> 31) * chosen;
     }
     done += part;
+  }
+}
+
+/** 1 with probability `p`, 0 otherwise, in bytes: the mask of dropout, straight from the generator's blocks. */
+function fillFlags(flags: Uint8Array, p: number, generator: Generator): void {
+  const count = flags.length;
+  const threshold = Math.ceil(p * 2 ** 53);
+  const thresholdHigh = Math.floor(threshold / 2 ** 32);
+  const thresholdLow = threshold % 2 ** 32;
+  const { words } = generator;
+  for (let done = 0; done < count; ) {
+    if (generator.position >= words.length - 1) {
+      // An odd number of outputs was drawn before: the value takes one of this block and one of the next.
+      const high = generator.random() & 0x1fffff;
+      const low = generator.random();
+      flags[done++] = high < thresholdHigh || (high === thresholdHigh && low < thresholdLow) ? 1 : 0;
+      continue;
+    }
+    const start = generator.position;
+    const part = Math.min((words.length - start) >> 1, count - done);
+    for (let i = 0; i < part; i++) {
+      let difference = (words[start + 2 * i]! & 0x1fffff) - thresholdHigh;
+      if (difference === 0 && words[start + 2 * i + 1]! < thresholdLow) difference = -1;
+      flags[done + i] = difference >>> 31;
+    }
+    done += part;
+    generator.position = start + 2 * part;
   }
 }
 

@@ -9,6 +9,8 @@ import { CHUNK, fillWith, raw, requireFloating, roundTo } from "./fill.ts";
 import type { Generator } from "./generator.ts";
 import { transformFloat } from "./normalFloat.ts";
 
+export { normalFloat } from "./normalFloat.ts";
+
 /**
  * Fills with normal values of mean `mean` and standard deviation `std`: the stream of `Tensor.normal_` and, with 0 and 1, of `torch.randn`.
  *
@@ -79,19 +81,30 @@ function eachGroup(
 
 function fillFloat(array: TypedArray, mean: number, std: number, generator: Generator): void {
   const target = array as Float32Array;
-  const count = target.length;
-  const groups = Math.floor(count / 16);
+  const groups = Math.floor(target.length / 16);
   for (let done = 0; done < groups; ) {
     const part = Math.min(CHUNK / 16, groups - done);
     generator.draw(raw, part * 16);
     transformFloat(raw, part, target, done * 16, mean, std);
     done += part;
   }
-  const rest = count % 16;
+  fillTail(target, mean, std, generator);
+}
+
+/** What follows the whole groups of 16: where values are left over, their outputs are passed over and the last 16 values drawn anew. */
+export function fillTail(target: Float32Array, mean: number, std: number, generator: Generator): void {
+  const rest = target.length % 16;
   if (rest === 0) return;
   generator.draw(raw, rest);
   generator.draw(raw, 16);
-  transformFloat(raw, 1, target, count - 16, mean, std);
+  transformFloat(raw, 1, target, target.length - 16, mean, std);
+}
+
+/** Draws the raw outputs of the whole groups of 16 into the memory of the values, for a kernel that transforms them there; returns the number of groups. */
+export function drawGroups(target: Float32Array, generator: Generator): number {
+  const groups = Math.floor(target.length / 16);
+  generator.draw(new Uint32Array(target.buffer, target.byteOffset, groups * 16), groups * 16);
+  return groups;
 }
 
 function fillDouble(array: TypedArray, mean: number, std: number, generator: Generator): void {

@@ -35,6 +35,19 @@ const COS_0 = f(2.443315711809948e-5);
 const COS_1 = f(-1.388731625493765e-3);
 const COS_2 = f(4.166664568298827e-2);
 
+/** The constants of the transform, for a kernel that computes the same. */
+export const normalFloat = {
+  sqrtHalf: SQRT_HALF_TICKS * 2 ** -25,
+  logCoefficients: [LOG_0, LOG_1, LOG_2, LOG_3, LOG_4, LOG_5, LOG_6, LOG_7, LOG_8],
+  ln2Low: LN2_LOW,
+  ln2High: LN2_HIGH,
+  twoPi: TWO_PI,
+  fourOverPi: FOUR_OVER_PI,
+  piOverFour: [PI4_1, PI4_2, PI4_3],
+  sinCoefficients: [SIN_0, SIN_1, SIN_2],
+  cosCoefficients: [COS_0, COS_1, COS_2],
+} as const;
+
 /**
  * Turns `groups` groups of 16 raw outputs into normal values at `target[start]` and on. In each group output j gives u1 and output j + 8 gives u2 of value j
  * (cosine) and value j + 8 (sine).

@@ -3,14 +3,13 @@
  */
 import { getDefaultDtype, int64 } from "../../core/dtype.ts";
 import { checkRandperm, fillRandomFromTo, fillRandperm } from "../../core/random/integers.ts";
-import { fillNormal } from "../../core/random/normal.ts";
 import { fillUniform } from "../../core/random/uniform.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { emptyLike } from "../factory/fill.ts";
 import { type FactoryOptions, checkSizes, finish, sizesAndOptions } from "../factory/options.ts";
 import { runtime } from "../runtime.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
-import { type Fill, fillElementsRandomly } from "./inPlace.ts";
+import { type Fill, fillElementsRandomly, normalFill } from "./inPlace.ts";
 
 export interface RandomOptions extends FactoryOptions, GeneratorOption {}
 
@@ -35,10 +34,7 @@ const uniform =
   (array) =>
     fillUniform(array, x.dtype, 0, 1, generatorOf(options));
 
-const standardNormal =
-  (x: Tensor, options: RandomOptions | undefined): Fill =>
-  (array, own) =>
-    fillNormal(array, x.dtype, 0, 1, generatorOf(options), own);
+const standardNormal = (x: Tensor, options: RandomOptions | undefined): Fill => normalFill(x, 0, 1, generatorOf(options));
 
 export function rand(...args: Sizes): Tensor;
 /**

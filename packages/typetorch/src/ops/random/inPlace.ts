@@ -2,7 +2,7 @@
  * Random fills of a tensor: `uniform_`, `normal_`, `random_`, `exponential_`, `geometric_`, `cauchy_`, `logNormal_`. Elements are drawn in the order in which they
  * lie in memory.
  */
-import type { TypedArray } from "../../core/dtype.ts";
+import { float32, type TypedArray } from "../../core/dtype.ts";
 import type { Generator } from "../../core/random/generator.ts";
 import { fillCauchy, fillExponential, fillGeometric, fillLogNormal } from "../../core/random/distributions.ts";
 import { fillRandom, fillRandomFromTo } from "../../core/random/integers.ts";
@@ -17,6 +17,7 @@ import { type Op, defineOp } from "../op.ts";
 import { checkInternalOverlap } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
+import { fillNormalByKernel, leastForKernel } from "./normalKernel.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -97,6 +98,15 @@ export function fillInPlace(op: Op<Fill>, x: Tensor, fill: Fill): Tensor {
   return runtime.callInPlace(op, [x], fill);
 }
 
+/** Fills a tensor, or the memory that will be copied to it, with normal values. */
+export function normalFill(x: Tensor, mean: number, std: number, generator: Generator): Fill {
+  return (array, own) => {
+    const byKernel = own && array.length >= leastForKernel && x.dtype === float32 && std >= 0;
+    if (byKernel) fillNormalByKernel(x, mean, std, generator);
+    else fillNormal(array, x.dtype, mean, std, generator, own);
+  };
+}
+
 const uniformOp = randomFill("uniform", "UniformBackward0");
 const normalOp = randomFill("normal", "NormalBackward0");
 const randomOp = randomFill("random", "RandomBackward0");
@@ -114,7 +124,7 @@ variadicMethod("uniform_", (x: Tensor, ...rest: unknown[]) => {
 variadicMethod("normal_", (x: Tensor, ...rest: unknown[]) => {
   const options = trailing<NormalOptions>(rest, ["mean", "std"]);
   const { mean = 0, std = 1 } = options;
-  return fillInPlace(normalOp, x, (array, own) => fillNormal(array, x.dtype, mean, std, generatorOf(options), own));
+  return fillInPlace(normalOp, x, normalFill(x, mean, std, generatorOf(options)));
 });
 
 /** Integers of the whole range of the dtype, or between bounds. */

@@ -3,14 +3,13 @@
  */
 import { getDefaultDtype } from "../../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../../core/errors.ts";
-import { fillNormal } from "../../core/random/normal.ts";
 import { broadcastShapes } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkSizes, finish } from "../factory/options.ts";
 import { runtime } from "../runtime.ts";
 import type { RandomOptions } from "./factories.ts";
 import { generatorOf } from "./generator.ts";
-import { fillElementsRandomly } from "./inPlace.ts";
+import { fillElementsRandomly, normalFill } from "./inPlace.ts";
 
 export function normal(mean: Tensor, std?: number | Tensor, options?: RandomOptions): Tensor;
 export function normal(mean: Tensor, options?: RandomOptions & { std?: number }): Tensor;
@@ -40,7 +39,7 @@ export function normal(mean: Tensor | number, ...args: unknown[]): Tensor {
 }
 
 function draw(x: Tensor, mean: number, std: number, options: RandomOptions | undefined): Tensor {
-  fillElementsRandomly(x, (array, own) => fillNormal(array, x.dtype, mean, std, generatorOf(options), own));
+  fillElementsRandomly(x, normalFill(x, mean, std, generatorOf(options)));
   return x;
 }
 
