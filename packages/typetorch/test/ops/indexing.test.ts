@@ -66,3 +66,19 @@ test("gather and scatter leave alone what the index does not reach", () => {
   assert.throws(() => wide.gather(0, torch.tensor([[3n]])), /index 3 is out of bounds for dimension 0 with size 3/);
   assert.throws(() => wide.gather(0, torch.tensor([[-1n]])), /index -1 is out of bounds/);
 });
+
+test("an index that is changed before backward is noticed", () => {
+  const y = torch.arange(4, { dtype: torch.float32 }).requiresGrad_();
+  for (const read of [
+    (index: torch.Tensor) => y.at(index),
+    (index: torch.Tensor) => y.take(index),
+    (index: torch.Tensor) => y.indexSelect(0, index),
+    (index: torch.Tensor) => y.gather(0, index),
+    (index: torch.Tensor) => y.mul(1).indexPut([index], torch.ones(2)),
+  ]) {
+    const index = torch.tensor([1n, 3n]);
+    const out = read(index);
+    index.fill_(100);
+    assert.throws(() => out.sum().backward(), /modified by an inplace operation/);
+  }
+});

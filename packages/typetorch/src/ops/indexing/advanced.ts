@@ -27,9 +27,13 @@ interface Plan {
   /** Order of dimensions in which the indexed ones stand together; null when they do. */
   readonly order: readonly number[] | null;
   readonly layout: Layout;
-  /** Checked positions among the indexed dimensions, taken as one. */
-  readonly positions: Tensor;
   readonly resultShape: readonly number[];
+}
+
+/** A plan, and the checked positions among the indexed dimensions, taken as one: perhaps the caller's own tensor, so ops take them as an input. */
+interface Places {
+  readonly plan: Plan;
+  readonly positions: Tensor;
 }
 
 const isMask = (index: Tensor): boolean => index.dtype.key === "bool" || index.dtype.key === "u8";
@@ -67,21 +71,17 @@ function withoutMasks(x: Tensor, indices: readonly (Tensor | null)[]): (Tensor |
 }
 
 /** A mask alone: its dimensions taken as one, at the positions where it holds. */
-function planOfMask(x: Tensor, mask: Tensor, first: number): Plan {
+function planOfMask(x: Tensor, mask: Tensor, first: number): Places {
   checkMaskShape(x, mask, first);
   const rank = mask.shape.length;
   const positions = nonzeroPositions(runtime.withoutGrad(() => mask.contiguous()));
   const before = x.shape.slice(0, first);
   const after = x.shape.slice(first + rank);
-  return {
-    order: null,
-    layout: { outer: numelOf(before), size: mask.numel(), inner: numelOf(after) },
-    positions,
-    resultShape: [...before, positions.numel(), ...after],
-  };
+  const layout = { outer: numelOf(before), size: mask.numel(), inner: numelOf(after) };
+  return { plan: { order: null, layout, resultShape: [...before, positions.numel(), ...after] }, positions };
 }
 
-function planOf(x: Tensor, given: readonly (Tensor | null)[]): Plan {
+function planOf(x: Tensor, given: readonly (Tensor | null)[]): Places {
   if (given.length > x.shape.length)
     throw new IndexError(`too many indices for tensor of dimension ${x.shape.length} (got ${given.length})`);
   const present = given.filter((index) => index !== null);
@@ -119,12 +119,8 @@ function planOf(x: Tensor, given: readonly (Tensor | null)[]): Plan {
     size: numelOf(dims.map((d) => x.shape[d]!)),
     inner: numelOf(sizes.slice(start + dims.length)),
   };
-  return {
-    order,
-    layout,
-    positions: combinedPositions(x, dims, indices, shape),
-    resultShape: [...sizes.slice(0, start), ...shape, ...sizes.slice(start + dims.length)],
-  };
+  const resultShape = [...sizes.slice(0, start), ...shape, ...sizes.slice(start + dims.length)];
+  return { plan: { order, layout, resultShape }, positions: combinedPositions(x, dims, indices, shape) };
 }
 
 /** Index tensors as one: positions in the row-major order of the indexed dimensions. */
@@ -155,17 +151,19 @@ function combinedPositions(
 
 const ordered = (x: Tensor, plan: Plan): Tensor => (plan.order === null ? x : x.permute(plan.order));
 
+/** Inputs: tensor, positions. */
 const indexOp: Op<Plan> = defineOp<Plan>({
   name: "index",
-  run([x], plan) {
+  saves: { inputs: [1] },
+  run([x, positions], plan) {
     const out = runtime.empty(plan.resultShape, x!.dtype);
     const source = runtime.withoutGrad(() => ordered(x!, plan).contiguous());
-    take(source, plan.layout, plan.positions, "rows", out, plan.positions.numel());
+    take(source, plan.layout, positions!, "rows", out, positions!.numel());
     return out;
   },
   backward([g], saved) {
     const zeros = runtime.full(saved.inputShape(0), 0, g!.dtype);
-    return [runtime.call(putOp, [zeros, g!], { plan: saved.attributes, accumulate: true })];
+    return [runtime.call(putOp, [zeros, g!, saved.input(1)], { plan: saved.attributes, accumulate: true }), null];
   },
 });
 
@@ -174,42 +172,48 @@ interface PutAttributes {
   readonly accumulate: boolean;
 }
 
-function putElements(out: Tensor, values: Tensor, { plan, accumulate }: PutAttributes): void {
+function putElements(out: Tensor, values: Tensor, positions: Tensor, { plan, accumulate }: PutAttributes): void {
   runtime.withoutGrad(() => {
     const source = values.expand(plan.resultShape).contiguous();
     onRowMajor(ordered(out, plan), (x) => {
-      put(x, plan.layout, plan.positions, "rows", source, plan.positions.numel(), accumulate ? "add" : "set");
+      put(x, plan.layout, positions, "rows", source, positions.numel(), accumulate ? "add" : "set");
     });
   });
 }
 
+/** Inputs: tensor, values, positions. */
 const putOp: Op<PutAttributes> = defineOp<PutAttributes>({
   name: "index_put",
-  run([x, values], attributes) {
+  saves: { inputs: [2] },
+  run([x, values, positions], attributes) {
     const out = runtime.withoutGrad(() => x!.clone());
-    putElements(out, values!, attributes);
+    putElements(out, values!, positions!, attributes);
     return out;
   },
-  into(out, [x, values], attributes) {
+  into(out, [x, values, positions], attributes) {
     runtime.withoutGrad(() => {
       if (out !== x) out.copy_(x!);
-      putElements(out, values!.storage === out.storage ? values!.clone() : values!, attributes);
+      const apart = (t: Tensor): Tensor => (t.storage === out.storage ? t.clone() : t);
+      putElements(out, apart(values!), apart(positions!), attributes);
     });
   },
   backward([g], saved) {
     const { plan, accumulate } = saved.attributes;
+    const positions = saved.input(2);
     let gx: Tensor | null = null;
     if (saved.needs(0)) {
-      gx = accumulate ? g! : runtime.call(putOp, [g!, runtime.full([], 0, g!.dtype)], { plan, accumulate: false });
+      const zero = runtime.full([], 0, g!.dtype);
+      gx = accumulate ? g! : runtime.call(putOp, [g!, zero, positions], { plan, accumulate: false });
     }
-    const gv = saved.needs(1) ? sumToShape(runtime.call(indexOp, [g!], plan), saved.inputShape(1)) : null;
-    return [gx, gv];
+    const gv = saved.needs(1) ? sumToShape(runtime.call(indexOp, [g!, positions], plan), saved.inputShape(1)) : null;
+    return [gx, gv, null];
   },
 });
 
 /** `x[indices]`, one index tensor or null (all of it) per dimension. @internal */
 export function indexWith(x: Tensor, indices: readonly (Tensor | null)[]): Tensor {
-  return runtime.call(indexOp, [x], planOf(x, indices));
+  const { plan, positions } = planOf(x, indices);
+  return runtime.call(indexOp, [x, positions], plan);
 }
 
 function putArguments(
@@ -217,13 +221,13 @@ function putArguments(
   indices: readonly (Tensor | null)[],
   values: Tensor,
   options: { accumulate?: boolean } | boolean | undefined,
-): PutAttributes {
+): { inputs: Tensor[]; attributes: PutAttributes } {
   if (values.dtype !== x.dtype)
     throw new DTypeError(
       `Index put requires the source and destination dtypes match, got ${dtypeLabel(x.dtype)} for the destination and ${dtypeLabel(values.dtype)} for the source.`,
       "convert the values: values.to(x.dtype)",
     );
-  const plan = planOf(x, indices);
+  const { plan, positions } = planOf(x, indices);
   const fits =
     values.shape.length <= plan.resultShape.length &&
     values.shape.every((n, k) => n === 1 || n === plan.resultShape[plan.resultShape.length - values.shape.length + k]);
@@ -232,7 +236,7 @@ function putArguments(
       `shape mismatch: value tensor of shape ${formatShape(values.shape)} cannot be broadcast to indexing result of shape ${formatShape(plan.resultShape)}`,
     );
   const accumulate = typeof options === "boolean" ? options : (options?.accumulate ?? false);
-  return { plan, accumulate };
+  return { inputs: [x, values, positions], attributes: { plan, accumulate } };
 }
 
 /**
@@ -245,7 +249,8 @@ export function indexPut(
   values: Tensor,
   options?: { accumulate?: boolean } | boolean,
 ): Tensor {
-  return runtime.call(putOp, [input, values], putArguments(input, indices, values, options));
+  const { inputs, attributes } = putArguments(input, indices, values, options);
+  return runtime.call(putOp, inputs, attributes);
 }
 /** {@link indexPut} in place. @internal */
 export function indexPut_(
@@ -254,7 +259,8 @@ export function indexPut_(
   values: Tensor,
   options?: { accumulate?: boolean } | boolean,
 ): Tensor {
-  return runtime.callInPlace(putOp, [input, values], putArguments(input, indices, values, options));
+  const { inputs, attributes } = putArguments(input, indices, values, options);
+  return runtime.callInPlace(putOp, inputs, attributes);
 }
 
 method("indexPut", indexPut);

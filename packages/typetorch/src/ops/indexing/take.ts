@@ -25,19 +25,18 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-const takeOp = defineOp<{ positions: Tensor }>({
+/** Inputs: tensor, checked positions. */
+const takeOp = defineOp<null>({
   name: "take",
-  run([x], { positions }) {
-    const out = runtime.empty(positions.shape, x!.dtype);
+  saves: { inputs: [1] },
+  run([x, positions]) {
+    const out = runtime.empty(positions!.shape, x!.dtype);
     const source = runtime.withoutGrad(() => x!.contiguous());
-    const n = positions.numel();
-    takeElements(source, { outer: 1, size: source.numel(), inner: 1 }, positions, "rows", out, n);
+    const n = positions!.numel();
+    takeElements(source, { outer: 1, size: source.numel(), inner: 1 }, positions!, "rows", out, n);
     return out;
   },
-  backward([g], saved) {
-    const zeros = runtime.full(saved.inputShape(0), 0, g!.dtype);
-    return [put(zeros, saved.attributes.positions, g!, true)];
-  },
+  backward: ([g], saved) => [put(runtime.full(saved.inputShape(0), 0, g!.dtype), saved.input(1), g!, true), null],
 });
 
 function positionsIn(x: Tensor, index: Tensor): Tensor {
@@ -61,40 +60,42 @@ export function take(input: Tensor, index: Tensor, options?: OutOption): Tensor 
   if (input.numel() === 0 && index.numel() > 0) throw new IndexError("take(): tried to take from an empty tensor");
   if (options?.out) {
     checkNoOverlap([input, index], [options.out]);
-    return runtime.callOut(takeOp, [input], { positions: positionsIn(input, index) }, options.out);
+    return runtime.callOut(takeOp, [input, positionsIn(input, index)], null, options.out);
   }
-  return runtime.call(takeOp, [input], { positions: positionsIn(input, index) });
+  return runtime.call(takeOp, [input, positionsIn(input, index)], null);
 }
 
 interface PutAttributes {
-  readonly positions: Tensor;
   readonly accumulate: boolean;
 }
 
-function writeFlat(out: Tensor, source: Tensor, { positions, accumulate }: PutAttributes): void {
+function writeFlat(out: Tensor, source: Tensor, positions: Tensor, { accumulate }: PutAttributes): void {
   onRowMajor(out, (x) => {
     const layout = { outer: 1, size: x.numel(), inner: 1 };
     putElements(x, layout, positions, "rows", source.contiguous(), positions.numel(), accumulate ? "add" : "set");
   });
 }
 
+/** Inputs: tensor, source, checked positions. */
 const putOp = defineOp<PutAttributes>({
   name: "put",
-  run([x, source], attributes) {
+  saves: { inputs: [2] },
+  run([x, source, positions], attributes) {
     const out = runtime.withoutGrad(() => x!.clone());
-    writeFlat(out, source!, attributes);
+    writeFlat(out, source!, positions!, attributes);
     return out;
   },
-  into(out, [x, source], attributes) {
+  into(out, [x, source, positions], attributes) {
     runtime.withoutGrad(() => {
       if (out !== x) out.copy_(x!);
-      writeFlat(out, source!.storage === out.storage ? source!.clone() : source!, attributes);
+      const apart = (t: Tensor): Tensor => (t.storage === out.storage ? t.clone() : t);
+      writeFlat(out, apart(source!), apart(positions!), attributes);
     });
   },
   backward([g], saved) {
-    const { positions, accumulate } = saved.attributes;
-    const gx = saved.needs(0) ? (accumulate ? g! : put(g!, positions, runtime.full(positions.shape, 0, g!.dtype), false)) : null;
-    return [gx, saved.needs(1) ? take(g!, positions).reshape(saved.inputShape(1)) : null];
+    const positions = saved.input(2);
+    const gx = saved.attributes.accumulate ? g! : put(g!, positions, runtime.full(positions.shape, 0, g!.dtype), false);
+    return [saved.needs(0) ? gx : null, saved.needs(1) ? take(g!, positions).reshape(saved.inputShape(1)) : null, null];
   },
 });
 
@@ -103,7 +104,7 @@ function putArguments(
   index: Tensor,
   source: Tensor,
   options: { accumulate?: boolean } | boolean | undefined,
-): PutAttributes {
+): { inputs: Tensor[]; attributes: PutAttributes } {
   if (index.dtype.key !== "i64")
     throw new DTypeError(`put_(): Expected a long tensor for index, but got ${dtypeLabel(index.dtype)}`);
   if (x.dtype !== source.dtype)
@@ -115,12 +116,13 @@ function putArguments(
       `put_(): Expected source and index to have the same number of elements, but got source.numel() = ${source.numel()}, index.numel() = ${index.numel()}`,
     );
   const accumulate = typeof options === "boolean" ? options : (options?.accumulate ?? false);
-  return { positions: positionsIn(x, index), accumulate };
+  return { inputs: [x, source, positionsIn(x, index)], attributes: { accumulate } };
 }
 
 /** `input` with the elements of `source` at positions of the flattened tensor; with `accumulate` they are added. As `torch.put`. */
 export function put(input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean): Tensor {
-  return runtime.call(putOp, [input, source], putArguments(input, index, source, options));
+  const { inputs, attributes } = putArguments(input, index, source, options);
+  return runtime.call(putOp, inputs, attributes);
 }
 
 /**
@@ -155,7 +157,8 @@ export function takeAlongDim(
 
 method("take", take);
 method("put", put);
-method("put_", (x: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean) =>
-  runtime.callInPlace(putOp, [x, source], putArguments(x, index, source, options)),
-);
+method("put_", (x: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean) => {
+  const { inputs, attributes } = putArguments(x, index, source, options);
+  return runtime.callInPlace(putOp, inputs, attributes);
+});
 method("takeAlongDim", takeAlongDim);
