@@ -193,6 +193,10 @@ class Compiler extends Values {
     this.vectorStep = s;
     // a very long body is there once only: its whole vectors run under a mask of ones
     if (!c.avx512 || found.nodes < longBody) this.vectorRounds(s, outer, counter, n, lanes, copies);
+    // with loops inside, a round reads the memory once for all its copies: what is left over takes as few rounds as possible
+    if (found.loops && found.nodes <= 12) {
+      for (let fewer = copies >> 1; fewer > 1; fewer >>= 1) this.vectorRounds(s, outer, counter, n, lanes, fewer);
+    }
     if (c.avx512) this.maskedRounds(s, outer, counter, n, lanes);
     else if (copies > 1) this.vectorRounds(s, outer, counter, n, lanes, 1);
     this.partials = null;
