@@ -166,7 +166,7 @@ export function einsum(...operandsAndSubscripts: (Tensor | readonly (number | st
 /**
  * Sums of products in Einstein's notation: each operand's dimensions have letters, letters that the output does not have are summed over. As `torch.einsum`.
  * @example
- * torch.einsum("ij,jk->ik", a, b) // a matrix product
+ * torch.einsum("ij,jk->ik", torch.ones(2, 3), torch.ones(3, 4)).shape // [2, 4]
  */
 export function einsum(...args: (string | Tensor | readonly (Tensor | number | string)[])[]): Tensor {
   let equation: string;

@@ -60,7 +60,7 @@ function uneven(x: Tensor, d: number, coordinates: Tensor, edgeOrder: number): T
 /**
  * Estimates of the derivative along each dimension by central differences, one tensor per dimension. As `torch.gradient`.
  * @example
- * torch.gradient(torch.tensor([1, 4, 9])) // [tensor([3., 4., 5.])]
+ * torch.gradient(torch.tensor([1, 4, 9]))[0] // tensor([3., 4., 5.])
  */
 export function gradient(input: Tensor, options: GradientOptions = {}): Tensor[] {
   const { spacing = null, dim = null, edgeOrder = 1 } = options;
