@@ -33,6 +33,9 @@ export interface TrainResult {
 const SPLIT_SEED = 20;
 const HELD_OUT = 1000;
 
+/** How much of a label is spread over all digits while training, which keeps the network from being too sure. */
+const LABEL_SMOOTHING = 0.1;
+
 function split(digits: Digits, samples: number): { train: DigitDataset; test: DigitDataset } {
   const everything = Array.from(digits.labels.keys());
   const [train, test] = randomSplit(everything, [everything.length - HELD_OUT, HELD_OUT], {
@@ -85,11 +88,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     let steps = 0;
     for (const [images, labels] of loader) {
       optimizer.zeroGrad();
-      const loss = F.crossEntropy(model.call(images), labels);
-      loss.backward();
+      const scores = model.call(images);
+      F.crossEntropy(scores, labels, { labelSmoothing: LABEL_SMOOTHING }).backward();
       optimizer.step();
       scheduler.step();
-      const value = loss.item();
+      const value = torch.noGrad(() => F.crossEntropy(scores, labels)).item(); // as it is shown: of the labels themselves
       losses.push(value);
       sum += value;
       steps++;
