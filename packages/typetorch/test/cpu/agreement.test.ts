@@ -55,6 +55,7 @@ const exactBinary: readonly [Primitive, readonly ScalarType[]][] = [
 ];
 const compares: readonly Primitive[] = ["eq", "ne", "lt", "le", "gt", "ge"];
 /** What the vector generator may leave to JavaScript. */
+const cancelling = new Set<string>(["lgamma", "digamma"]);
 const rare = new Set<string>(["lgamma", "digamma", "nextafter", "erfinv", "rem"]);
 
 function values(random: () => number, type: ScalarType): Element[] {
@@ -178,6 +179,8 @@ for (const target of availableTargets()) {
       const note = `${name} at ${data.map((d) => d[k]).join(", ")}: ${a}, js ${b}`;
       if (typeof a === "bigint" || allowed === 0) assert.ok(Object.is(a, b), note);
       else {
+        // Beside a root of lgamma and digamma the result is the small difference of numbers near 1, whose roundings remain.
+        if (cancelling.has(value.op) && Math.abs(a - (b as number)) < 4e-16) return;
         assert.ok(units(a, b as number, out === "f64" ? "f64" : "f32") <= allowed, note);
         if (a === 0 && b === 0 && allowed >= 1) assert.ok(Object.is(a, b), note);
       }
