@@ -146,6 +146,24 @@ for (const avx512 of levels) {
         check(conv, dtype, c, { x: layouts[random(3)]!, w: layouts[random(3)]!, out: layouts[random(3)]! }, true, false);
       }
     });
+    test(`${level} ${dtype.name}: strides that leave inputs without a tap`, () => {
+      for (const [size, kernel, stride, dilation] of [
+        [2, 1, 2, 1],
+        [8, 1, 2, 1],
+        [9, 2, 3, 1],
+        [9, 2, 2, 2],
+      ] as const) {
+        const geometry = { stride: [stride, stride], padding: [0, 0], dilation: [dilation, dilation], groups: 1 };
+        check(
+          conv,
+          dtype,
+          { images: 2, inputs: 32, outputs: 48, size: [size, size], kernel: [kernel, kernel], geometry },
+          plain,
+          true,
+          false,
+        );
+      }
+    });
     test(`${level} ${dtype.name}: larger ones, cut into blocks of rows`, () => {
       const geometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
       const c: Case = { images: 2, inputs: 33, outputs: 31, size: [40, 41], kernel: [3, 3], geometry };

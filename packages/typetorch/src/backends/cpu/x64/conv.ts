@@ -124,11 +124,18 @@ export class Conv {
     const w = this.#contiguous(weight, temporary);
     const to = isContiguous(gx) ? null : allocate(elementsOf(gx) * item);
     const result = to === null ? addressOf(gx) : to.address;
-    for (const { shape, taps } of backwardShapes(f)) {
+    const shapes = backwardShapes(f);
+    // Where the stride is larger than the filter, or shares a factor with the dilation, some remainders meet no tap: their gradient is zero.
+    if (shapes.some(({ taps }) => taps.y.length * taps.x.length === 0)) {
+      const { buffer, byteOffset } = to ?? gx.storage;
+      new Uint8Array(buffer, byteOffset + (to === null ? gx.storageOffset * item : 0), elementsOf(gx) * item).fill(0);
+    }
+    for (const { shape, taps } of shapes) {
       const count = taps.y.length * taps.x.length;
+      if (count === 0) continue;
       const matrix = f.inputs * f.outputs;
       const turned = allocate(Math.max(1, f.groups * matrix * count) * item);
-      if (matrix * count > 0) {
+      if (matrix > 0) {
         // [group][output][input][tap] becomes [group][input][output][chosen tap]
         const kernel = f.tapsY.length * f.tapsX.length;
         const offsets = taps.y.flatMap((i) => taps.x.map((j) => (i * f.tapsX.length + j) * item));
