@@ -4,16 +4,23 @@
 import { type DType, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type NumberLike, categoryOfNumber, isNumberLike, numberOf } from "../../core/promotion.ts";
+import { computeType, param } from "../../ir/expr.ts";
+import { index, LoopVar, type Stmt } from "../../ir/loops.ts";
+import type { LoopSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
 import { type FactoryOptions, finish } from "./options.ts";
 
+/** The type in which numbers of a dtype are made before they are converted. */
+function workType(dtype: DType): DType {
+  const direct = dtype.key === "f32" || dtype.key === "f64" || dtype.key === "i32";
+  return direct ? dtype : dtype.isFloatingPoint ? float64 : int64;
+}
+
 /** Writes f(0), f(1), … into a new float64 or int64 tensor and converts it. */
 function generate(n: number, dtype: DType, f: (i: number) => number): Tensor {
-  const direct = dtype.key === "f32" || dtype.key === "f64" || dtype.key === "i32";
-  const work = direct ? dtype : dtype.isFloatingPoint ? float64 : int64;
-  const x = runtime.empty([n], work);
+  const x = runtime.empty([n], workType(dtype));
   const data = x.data;
   if (data instanceof BigInt64Array) for (let i = 0; i < n; i++) data[i] = BigInt(Math.trunc(f(i)));
   else for (let i = 0; i < n; i++) data[i] = f(i);
@@ -45,10 +52,36 @@ export function arange(...args: unknown[]): Tensor {
   const dtype =
     options?.dtype ?? options?.out?.dtype ?? (values.every((v) => categoryOfNumber(v) < 2) ? int64 : getDefaultDtype());
   const n = Math.ceil((end - start) / step);
-  return finish(
-    generate(n, dtype, (i) => start + i * step),
-    options,
-  );
+  return finish(progression(n, dtype, start, step), options);
+}
+
+/** start, start + step, …: computed in float64 as a kernel. */
+function progression(n: number, dtype: DType, start: number, step: number): Tensor {
+  const x = runtime.empty([n], workType(dtype));
+  if (n > 0) runtime.backendOf(x).loops(progressionSpec(x.dtype), [x], [n], [start, step]);
+  return toDtype(x, dtype);
+}
+const progressions = new Map<DType, LoopSpec>();
+function progressionSpec(dtype: DType): LoopSpec {
+  let spec = progressions.get(dtype);
+  if (spec === undefined) {
+    const i = new LoopVar("i");
+    const value = index(i).cast("f64").mul(param(1, "f64")).add(param(0, "f64")).cast(computeType(dtype));
+    const store: Stmt = { kind: "store", access: { buffer: 0, terms: [{ loop: i, stride: 1 }] }, value };
+    spec = {
+      kind: "loops",
+      kernel: {
+        name: "arange",
+        buffers: [{ dtype, access: "write" }],
+        ints: 1,
+        params: 2,
+        body: [{ kind: "loop", loop: i, extent: { arg: 0 }, vector: true, body: [store] }],
+      },
+      compiled: null,
+    };
+    progressions.set(dtype, spec);
+  }
+  return spec;
 }
 
 function python(x: number): string {
