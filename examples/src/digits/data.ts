@@ -65,12 +65,16 @@ export class DigitDataset extends Dataset<[Tensor, number]> {
     const [images] = this.getBatch([index]);
     return [images.select(0, 0), this.label(index)];
   }
+  /** Pixels down and right for n pictures, (n, 2): sums of two even draws of half the size, so that small moves come more often. */
+  private moves(n: number): Tensor {
+    const draw = (size: number) => torch.randint(-size, size + 1, [n, 2]);
+    return draw(Math.ceil(this.shift / 2)).add(draw(Math.floor(this.shift / 2)));
+  }
   /** A whole batch at once: pictures (n, 1, 28, 28) and labels (n). */
   override getBatch(indices: readonly number[]): [Tensor, Tensor] {
     const n = indices.length;
     const out = new Float32Array(n * AREA).fill(-MEAN / DEVIATION);
-    const { shift } = this;
-    const moves = shift > 0 ? (torch.randint(-shift, shift + 1, [n, 2]).toArray() as number[][]) : null;
+    const moves = this.shift > 0 ? (this.moves(n).toArray() as number[][]) : null;
     indices.forEach((index, i) => {
       const [down, right] = moves?.[i] ?? [0, 0];
       moved(this.picture(index), out.subarray(i * AREA, (i + 1) * AREA), down!, right!);
