@@ -124,6 +124,14 @@ function invoke(api: Api, c: OpCase, decode: Decoder): unknown {
     const options = Object.fromEntries(Object.entries(kwargs).map(([k, v]) => [camel(k), decode.value(v)]));
     return api.fn(op)(a.matmul(b.mT), options);
   }
+  if (op === "linalg.pinv" && c.variant === "singular") {
+    // recorded as pinv(a @ b.mT)
+    const [a, b] = args.map((v) => decode.value(v)) as [
+      TensorLike & { matmul(o: unknown): TensorLike },
+      TensorLike & { mT: unknown },
+    ];
+    return api.fn(op)(a.matmul(b.mT), decode.value(kwargs));
+  }
   if (op.endsWith("_") && c.grads !== undefined) {
     // recorded on a copy, so that the gradient of the input could be taken
     requireMethod(api, camel(op));
@@ -158,7 +166,8 @@ function post(api: Api, kind: string, result: unknown): unknown {
     const [values, vectors] = parts() as [T, T];
     return [values, vectors.abs()];
   }
-  const [u, s, v] = parts() as [T, T, T];
+  const [u, s, third] = parts() as [T, T, T];
+  const v = "V" in (result as object) ? third.mH : third; // `svd` gives V, `linalg.svd` its transpose
   if (kind === "svd_S") return s;
   if (kind === "svd_U") return u.at("...", `:${k(s)}`).abs();
   return kind === "svd_S_absVh"

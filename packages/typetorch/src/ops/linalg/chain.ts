@@ -1,13 +1,14 @@
 /**
  * Products of several matrices: `multiDot`, `chainMatmul`, `matrixPower`.
  */
-import { NotSupportedError, ShapeError, ValueError } from "../../core/errors.ts";
+import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { eye } from "../factory/range.ts";
 import { method } from "../methods.ts";
 import { runtime } from "../runtime.ts";
 import type { OutOption } from "../unary.ts";
+import { inv } from "./inverse.ts";
 import { matmul, mm } from "./matmul.ts";
 
 declare module "../../tensor/tensor.ts" {
@@ -84,7 +85,7 @@ export function chainMatmul(...matrices: Tensor[]): Tensor {
 }
 
 /**
- * A square matrix (or each of a batch) multiplied by itself n times. As `torch.matrix_power`, for n >= 0.
+ * A square matrix (or each of a batch) multiplied by itself n times. With a negative n, its inverse. As `torch.matrix_power`.
  * @example
  * torch.matrixPower(torch.eye(2).mul(2), 3) // tensor([[8., 0.], [0., 8.]])
  */
@@ -96,8 +97,10 @@ export function matrixPower(input: Tensor, n: number, options?: OutOption): Tens
     throw new ShapeError(
       `linalg.matrix_power: A must be batches of square matrices, but they are ${rows} by ${columns} matrices`,
     );
-  if (n < 0)
-    throw new NotSupportedError("matrix_power: negative powers need the inverse", "invert the matrix first: torch.linalg.inv(x)");
+  if (n < 0) {
+    const result = matrixPower(inv(input), -n);
+    return options?.out ? options.out.resize_(result.shape).copy_(result) : result;
+  }
   let result: Tensor | null = null;
   let square = input;
   for (let rest = n; rest > 0; rest = Math.floor(rest / 2)) {

@@ -2,12 +2,13 @@
  * Norms: `norm`, `dist`, `renorm`.
  */
 import type { DType } from "../../core/dtype.ts";
-import { DTypeError, NotSupportedError, ShapeError, ValueError } from "../../core/errors.ts";
+import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
 import { type Expr, param } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { matrixNorm } from "../linalg/norms.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
@@ -98,6 +99,7 @@ const op = defineOp<Attributes>({
   },
   backward([grad], saved) {
     const { p, dims, keepdim } = saved.attributes;
+    if (p === 0) return [null];
     const x = saved.input(0);
     const g = expandReduced(grad!, x.shape, dims, keepdim);
     const norm = expandReduced(saved.output(0), x.shape, dims, keepdim);
@@ -141,7 +143,7 @@ export function vectorNorm(x: Tensor, p: number, dims: readonly number[], keepdi
 }
 
 /**
- * The p-norm `(Σ |x|^p)^(1/p)` of all elements or over dimensions: p a number, ±Infinity (largest or smallest magnitude), 0 (how many are not 0), or 'fro' (2).
+ * The p-norm `(Σ |x|^p)^(1/p)` of all elements or over dimensions: p a number, ±Infinity (largest or smallest magnitude), 0 (how many are not 0), 'fro' (2), or 'nuc' (of matrices).
  * As `torch.norm`.
  * @example
  * torch.norm(torch.tensor([3, 4])) // tensor(5.)
@@ -159,9 +161,13 @@ export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | No
       "convert the tensor (x.to(torch.float32)) or give { dtype: torch.float32 }",
     );
   if (order === "nuc") {
-    const n = typeof given === "object" && given !== null ? given.length : input.shape.length;
-    if (n !== 2) throw new ShapeError(`Expected a tensor with 2 dimensions, but got a tensor with ${n} dimension instead.`);
-    throw new NotSupportedError("norm(): the nuclear norm needs singular values", "use torch.linalg.svdvals(x).sum()");
+    const pair = typeof given === "number" ? [given] : (given ?? input.shape.map((_, i) => i));
+    if (pair.length !== 2)
+      throw new ShapeError(
+        `Expected a tensor with 2 dimensions, but got a tensor with ${pair.length} dimension${pair.length === 1 ? "" : "s"} instead.`,
+        "the nuclear norm is that of matrices; give { dim: [rows, columns] }",
+      );
+    return matrixNorm(input, "nuc", { dim: pair, keepdim: keepdim ?? o.keepdim, dtype: o.dtype, out: o.out });
   }
   const { dims } = reductionArguments(input, given, undefined);
   const number = typeof order === "string" ? 2 : numberOf(order);
