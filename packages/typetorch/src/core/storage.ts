@@ -45,6 +45,8 @@ export class Storage {
   sizeClass = -1;
   /** True once `release` gave the memory back: it must not be used any more. */
   released = false;
+  /** How the allocator finds out that this storage was dropped, see backends/cpu/memory.ts; null for memory that V8 frees. */
+  tracked: object | null = null;
   /** A typed array over the whole storage for each element kind that was asked for, made on demand by `backends/cpu/memory.ts`. */
   views: unknown[] | null = null;
 

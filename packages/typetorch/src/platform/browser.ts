@@ -60,6 +60,11 @@ export function openNative(): Native | null {
   return null;
 }
 
+/** A page cannot ask for a collection. */
+export function collectGarbage(): boolean {
+  return false;
+}
+
 export function allocateUninitialized(nbytes: number): ArrayBuffer {
   return new ArrayBuffer(nbytes);
 }

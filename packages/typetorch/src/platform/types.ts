@@ -93,6 +93,8 @@ export interface Platform {
   threadAlive(threadNumber: number): boolean;
   /** The native layer of this thread, or null: not x86-64, an unknown system, or koffi does not load. */
   openNative(): Native | null;
+  /** Runs a full garbage collection, also of what WeakRefs used in the current job keep alive. False where it cannot be done. */
+  collectGarbage(): boolean;
   /** Fresh memory with undefined contents. */
   allocateUninitialized(nbytes: number): ArrayBuffer;
   writeStdout(text: string): void;

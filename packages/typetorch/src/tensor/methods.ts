@@ -1,6 +1,7 @@
 /**
  * Methods of Tensor that are about the tensor itself rather than its elements: `backward`, `detach`, hooks, `to`, `resize_`, printing.
  */
+import { untrack } from "../backends/cpu/memory.ts";
 import { DType } from "../core/dtype.ts";
 import { AutogradError, ShapeError } from "../core/errors.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
@@ -187,6 +188,8 @@ function resize_(this: Tensor, ...args: unknown[]): Tensor {
 
 /** The storage object takes over the memory of a larger one, so that all its views follow. */
 function adoptStorage(storage: Tensor["storage"], larger: Tensor["storage"]): void {
+  untrack(storage);
+  untrack(larger);
   storage.buffer = larger.buffer;
   storage.byteOffset = larger.byteOffset;
   storage.nbytes = larger.nbytes;

@@ -7,7 +7,7 @@ import { runGemm } from "./contract.ts";
 import { convBackwardInput, convBackwardWeight, convForward } from "./convolution.ts";
 import { block, Compiled, runCost } from "./launch.ts";
 import { runMap, runMapFlat } from "./map.ts";
-import { allocate, release } from "./memory.ts";
+import { allocateTensor, release } from "./memory.ts";
 import { runRow } from "./row.ts";
 
 export { availableTargets, target, type TargetName } from "./target.ts";
@@ -34,7 +34,7 @@ function runLoops(
 export function createCpuBackend(): Backend {
   return {
     name: "cpu",
-    allocate,
+    allocate: allocateTensor,
     release,
     map: runMap,
     mapFlat: runMapFlat,

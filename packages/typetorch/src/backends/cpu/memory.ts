@@ -8,7 +8,7 @@
  */
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { Storage, cpu } from "../../core/storage.ts";
-import { allocateUninitialized, memoryLimit, openNative } from "../../platform/index.ts";
+import { allocateUninitialized, collectGarbage, memoryLimit, now, openNative } from "../../platform/index.ts";
 
 const alignment = 64;
 /** Above this a storage owns its buffer. */
@@ -58,6 +58,77 @@ const classes: readonly SizeClass[] = Array.from({ length: slabClassBytes.length
 let cachedBytes = 0;
 let cacheLimit = Math.max(256 * 2 ** 20, Math.min(memoryLimit() / 8, 4 * 2 ** 30));
 let epoch = 0;
+
+/** A large buffer in use, and the storage that uses it, for as long as anybody holds that. */
+interface Tracked {
+  readonly owner: WeakRef<Storage>;
+  readonly entry: SizeClass;
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
+  readonly address: number;
+}
+
+const trackedFrom = 1 << 20;
+/** How much may be allocated before the first look, at least. */
+const leastBudget = 512 * 2 ** 20;
+/** Bytes to allocate between two collections for each millisecond that one takes, so that they stay a small part of the time also with a large JavaScript heap. */
+const bytesPerMillisecond = 48 * 2 ** 20;
+const tracked = new Set<Tracked>();
+let tracking = native !== null;
+let trackedBytes = 0;
+let budget = Math.min(leastBudget, memoryLimit() / 8);
+
+/**
+ * Memory of a new tensor, as `allocate`; may first find out which large tensors are gone. Not for use while the addresses of tensors are being packed: the
+ * collection could free one that only its address stands for.
+ */
+export function allocateTensor(nbytes: number): Storage {
+  if (nbytes < trackedFrom || !tracking) return allocate(nbytes);
+  if (trackedBytes + nbytes > budget) reclaim();
+  if (!tracking) return allocate(nbytes);
+  const storage = allocate(nbytes);
+  const entry = classes[storage.sizeClass]!;
+  const record: Tracked = {
+    owner: new WeakRef(storage),
+    entry,
+    buffer: storage.buffer,
+    byteOffset: storage.byteOffset,
+    address: storage.address,
+  };
+  tracked.add(record);
+  trackedBytes += entry.nbytes;
+  storage.tracked = record;
+  return storage;
+}
+
+/** Leaves the memory of a storage to the garbage collector: something else than the storage may refer to it. */
+export function untrack(storage: Storage): void {
+  const record = storage.tracked as Tracked | null;
+  if (record === null) return;
+  storage.tracked = null;
+  if (tracked.delete(record)) trackedBytes -= record.entry.nbytes;
+}
+
+/** Collects garbage and takes back the buffers of the large storages that are gone. The next time comes when as much as is live now was allocated again. */
+function reclaim(): void {
+  const start = now();
+  if (!collectGarbage()) {
+    tracking = false; // V8 frees what is dropped
+    tracked.clear();
+    trackedBytes = 0;
+    return;
+  }
+  const pause = Math.min((now() - start) * bytesPerMillisecond, memoryLimit() / 8);
+  for (const record of tracked) {
+    if (record.owner.deref() !== undefined) continue;
+    tracked.delete(record);
+    trackedBytes -= record.entry.nbytes;
+    const storage = new Storage(cpu, "buffer", record.buffer, record.byteOffset, record.entry.nbytes, record.address);
+    storage.sizeClass = record.entry.index;
+    release(storage);
+  }
+  budget = Math.max(Math.min(leastBudget, memoryLimit() / 8), trackedBytes + pause, 2 * trackedBytes);
+}
 
 /** Fresh memory for a storage of `nbytes`, contents undefined, aligned to 64 bytes from 64 bytes on. */
 export function allocate(nbytes: number): Storage {
@@ -113,6 +184,7 @@ function reuse(entry: SizeClass, nbytes: number): Storage {
 export function release(storage: Storage): void {
   if (storage.released) throw new Error("release: the storage was released before");
   storage.released = true;
+  untrack(storage);
   if (storage.sizeClass < 0) return;
   if (storage.buffer.byteLength === 0) return; // the user transferred the buffer: the memory is not ours any more
   const entry = classes[storage.sizeClass]!;
@@ -154,6 +226,7 @@ export function emptyCache(): void {
 
 /** A typed array over the whole storage, made once for each dtype. */
 export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
+  if (storage.tracked !== null) untrack(storage);
   storage.views ??= [null, null, null, null, null, null, null, null, null, null];
   let view = storage.views[dtype.index] as TypedArray | null;
   if (view === null) {
