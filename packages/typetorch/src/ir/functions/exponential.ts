@@ -69,8 +69,11 @@ export function expm1Kernel(r: Expr, coefficients: readonly number[] = EXP[float
 /** exp(x + low) * 2^extra. */
 export function expOf(x: Expr, low?: Expr, extra = 0, coefficients?: readonly number[]): Expr {
   const [least, most] = x.type === "f32" ? [-104, 90] : [-746, 712];
-  const { n, r } = reduceExp(x.maximum(least).minimum(most), low);
-  return scaleBy(expm1Kernel(r, coefficients).add(1), extra === 0 ? n : n.add(extra));
+  // Underflow costs processors more than all the rest: what is 0 anyway, as beside a mask of -inf, is not computed.
+  const vanishes = x.lt(least);
+  const zero = constant(0, x.type);
+  const { n, r } = reduceExp(select(vanishes, zero, x).minimum(most), low);
+  return select(vanishes, zero, scaleBy(expm1Kernel(r, coefficients).add(1), extra === 0 ? n : n.add(extra)));
 }
 export function exp2Of(x: Expr): Expr {
   const type = floatOf(x);
