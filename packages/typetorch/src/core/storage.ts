@@ -25,6 +25,12 @@ export class Device {
 
 export const cpu = new Device("cpu");
 
+/** The side of a `handle` storage that lies in the memory of a device. */
+export interface RemoteMemory {
+  /** Makes `storage.buffer` hold the current bytes, which may mean waiting for the device; after `write` they are what counts. */
+  bringToHost(storage: Storage, write: boolean): void;
+}
+
 /**
  * A run of bytes. The kinds: `buffer` (JavaScript memory, the only one on the CPU now), `external` (an address that something else owns: shared memory, a
  * mapped file, a guard page), `wasm` (an offset in a wasm memory) and `handle` (device memory).
@@ -49,6 +55,8 @@ export class Storage {
   tracked: object | null = null;
   /** A typed array over the whole storage for each element kind that was asked for, made on demand by `backends/cpu/memory.ts`. */
   views: unknown[] | null = null;
+  /** The device's side of a `handle` storage; null for memory that the host addresses. */
+  remote: RemoteMemory | null = null;
 
   constructor(device: Device, kind: Storage["kind"], buffer: ArrayBuffer, byteOffset: number, nbytes: number, address: number) {
     this.device = device;
