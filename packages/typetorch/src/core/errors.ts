@@ -30,3 +30,7 @@ export class AutogradError extends TorchError {}
 export class StateDictError extends TorchError {}
 /** The operation is not there for these arguments yet (PyTorch: NotImplementedError). */
 export class NotSupportedError extends TorchError {}
+/** A file is not what it should be, or cannot be read or written: damaged, cut off, hostile, or of another format. */
+export class SerializationError extends TorchError {}
+/** A pickle is damaged or asks for something that loading does not do (PyTorch: `pickle.UnpicklingError`). */
+export class UnpicklingError extends SerializationError {}

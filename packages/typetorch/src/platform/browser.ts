@@ -1,8 +1,10 @@
 /**
  * The platform layer in pages and web workers.
  */
-import { NotSupportedError } from "../core/errors.ts";
-import type { Native, WorkerHandle } from "./types.ts";
+import { NotSupportedError, SerializationError } from "../core/errors.ts";
+import type { Native, OpenFile, OpenFileAsync, Replacement, WorkerHandle } from "./types.ts";
+
+export { crc32 } from "./crc32.ts";
 
 /** The browser globals used here; the compiler's DOM library is not part of this project. */
 interface WebWorker {
@@ -10,10 +12,16 @@ interface WebWorker {
   addEventListener(type: string, listener: (event: { data?: unknown; message?: string }) => void): void;
   terminate(): void;
 }
+/** A stream that is written on one side and read on the other. */
+interface ByteTransform {
+  readonly readable: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<void> } };
+  readonly writable: { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } };
+}
 interface WebGlobals {
   navigator?: { hardwareConcurrency?: number };
   document?: unknown;
   name?: string;
+  DecompressionStream?: new (format: "deflate-raw") => ByteTransform;
   Worker?: new (url: URL, options: { type: "module"; name?: string }) => WebWorker;
 }
 const web = globalThis as unknown as WebGlobals;
@@ -84,7 +92,7 @@ export function warn(message: string): void {
 function noFiles(operation: string, path: string): never {
   throw new NotSupportedError(
     `${operation}: a browser has no file ${path}`,
-    "load the bytes with fetch (readFileAsync takes a URL) and pass them on",
+    "load the bytes with fetch and pass them on, or pass a URL or a Blob to the asynchronous function",
   );
 }
 
@@ -104,4 +112,54 @@ export function writeFile(path: string, _parts: readonly Uint8Array[]): void {
 
 export function fileExists(_path: string): boolean {
   return false;
+}
+
+export function openFile(path: string): OpenFile {
+  return noFiles("openFile", path);
+}
+
+export async function openFileAsync(path: string): Promise<OpenFileAsync> {
+  return noFiles("openFile", path);
+}
+
+export function replaceFile(path: string): Replacement {
+  return noFiles("replaceFile", path);
+}
+
+export function inflateRaw(): Uint8Array {
+  throw new NotSupportedError(
+    "compressed entries cannot be read at once in a browser",
+    "use the asynchronous function, such as torch.loadAsync",
+  );
+}
+
+export async function inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array> {
+  if (web.DecompressionStream === undefined) throw new NotSupportedError("this browser has no DecompressionStream");
+  const stream = new web.DecompressionStream("deflate-raw");
+  const writer = stream.writable.getWriter();
+  const writing = writer.write(deflated).then(() => writer.close());
+  writing.catch(() => {}); // the reader below meets the same error
+  const reader = stream.readable.getReader();
+  const pieces: Uint8Array[] = [];
+  let total = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || value === undefined) break;
+      total += value.length;
+      if (total > length) throw new SerializationError(`compressed data is longer than the ${length} bytes it declares`);
+      pieces.push(value);
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    if (error instanceof SerializationError) throw error;
+    throw new SerializationError(`compressed data is damaged: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const out = new Uint8Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    out.set(piece, at);
+    at += piece.length;
+  }
+  return out;
 }

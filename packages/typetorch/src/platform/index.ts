@@ -2,4 +2,13 @@
  * The platform: the only place for `node:*`, `navigator` and `Worker`. The condition `node` or `browser` of package.json's `imports` chooses the file.
  */
 export * from "#platform";
-export type { CpuFeatures, GuardedBuffer, Native, Platform, WorkerHandle } from "./types.ts";
+export type {
+  CpuFeatures,
+  GuardedBuffer,
+  Native,
+  OpenFile,
+  OpenFileAsync,
+  Platform,
+  Replacement,
+  WorkerHandle,
+} from "./types.ts";

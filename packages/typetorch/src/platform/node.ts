@@ -10,7 +10,10 @@ import { availableParallelism, totalmem } from "node:os";
 import { emitWarning, env, stdout } from "node:process";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { openNative as openNativeLayer } from "./native.ts";
+import { inflateRaw } from "./nodeFiles.ts";
 import type { Native, WorkerHandle } from "./types.ts";
+
+export { crc32, inflateRaw, openFile, openFileAsync, replaceFile } from "./nodeFiles.ts";
 
 export const platformName = "node";
 export { isMainThread, workerData };
@@ -153,4 +156,8 @@ export function writeFile(path: string, parts: readonly Uint8Array[]): void {
 
 export function fileExists(path: string): boolean {
   return existsSync(path);
+}
+
+export async function inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array> {
+  return inflateRaw(deflated, length);
 }

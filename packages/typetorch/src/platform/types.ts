@@ -72,6 +72,30 @@ export interface WorkerHandle {
   terminate(): void;
 }
 
+/** A file open for reading. */
+export interface OpenFile {
+  readonly size: number;
+  /** Fills `into` from this position of the file; returns how many bytes there were. */
+  read(into: Uint8Array, position: number): number;
+  close(): void;
+}
+
+/** A file open for reading while other work goes on. */
+export interface OpenFileAsync {
+  readonly size: number;
+  read(into: Uint8Array, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A file being written that takes the place of another when it is complete. */
+export interface Replacement {
+  write(bytes: Uint8Array): void;
+  /** Brings the bytes to the disk and puts the file in its place: whoever opens the path finds the old file or the whole new one. */
+  commit(): void;
+  /** Removes what was written; the old file stays. */
+  abort(): void;
+}
+
 /** The names that `node.ts` and `browser.ts` both export. */
 export interface Platform {
   readonly platformName: "node" | "browser";
@@ -104,4 +128,14 @@ export interface Platform {
   readFileAsync(path: string | URL): Promise<Uint8Array>;
   writeFile(path: string, parts: readonly Uint8Array[]): void;
   fileExists(path: string): boolean;
+  /** Opens a file for reading. Throws `SerializationError` where it cannot. */
+  openFile(path: string): OpenFile;
+  openFileAsync(path: string): Promise<OpenFileAsync>;
+  /** Begins to write the file that shall take the place of `path`. */
+  replaceFile(path: string): Replacement;
+  /** CRC-32 (of zip and gzip) of bytes that follow others whose CRC is `crc`. */
+  crc32(bytes: Uint8Array, crc: number): number;
+  /** Inflates raw deflated bytes. Throws `SerializationError` if they are damaged or longer than `length`. */
+  inflateRaw(deflated: Uint8Array, length: number): Uint8Array;
+  inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array>;
 }

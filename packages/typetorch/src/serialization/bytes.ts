@@ -1,7 +1,8 @@
 /**
  * Where files come from: readers of formats ask for ranges of bytes and do not know whether a file, memory, a `Blob` or a server answers, nor whether at once
- * or later. A reader is a generator that yields ranges and is sent their bytes; `readSync` and `readAsync` run it.
+ * or later. A reader is a generator that yields what it asks for and is sent the bytes; `readSync` and `readAsync` run it.
  */
+import { inflateRaw, inflateRawAsync } from "../platform/index.ts";
 
 /** A range of bytes that a reader asks for. */
 export interface ByteRange {
@@ -9,10 +10,18 @@ export interface ByteRange {
   readonly length: number;
   /** Where the bytes shall go; without it the answer is a view that is valid at least until the next request. */
   readonly into?: Uint8Array;
+  /** Sees the bytes, in order, in pieces small enough to be in the caches still: for checksums. */
+  readonly each?: (piece: Uint8Array) => void;
+}
+
+/** Bytes in the raw deflate format that a reader wants inflated; longer than `length` they are refused. */
+export interface Inflation {
+  readonly deflated: Uint8Array;
+  readonly length: number;
 }
 
 /** A reader of a format. */
-export type Reader<T> = Generator<ByteRange, T, Uint8Array>;
+export type Reader<T> = Generator<ByteRange | Inflation, T, Uint8Array>;
 
 /** Bytes that can be read by range, at once. */
 export interface ByteSource {
@@ -24,11 +33,11 @@ export interface ByteSource {
   close(): void;
 }
 
-/** Bytes that can be read by range, later. */
+/** Bytes that can be read by range, later or at once. */
 export interface AsyncByteSource {
   readonly name: string;
   readonly size: number;
-  read(range: ByteRange): Promise<Uint8Array>;
+  read(range: ByteRange): Promise<Uint8Array> | Uint8Array;
   close(): Promise<void> | void;
 }
 
@@ -36,9 +45,10 @@ export interface AsyncByteSource {
 export function readSync<T>(source: ByteSource, reader: Reader<T>): T {
   let step = reader.next();
   while (!step.done) {
+    const request = step.value;
     let bytes: Uint8Array;
     try {
-      bytes = source.read(step.value);
+      bytes = "deflated" in request ? inflateRaw(request.deflated, request.length) : source.read(request);
     } catch (error) {
       step = reader.throw(error);
       continue;
@@ -52,9 +62,10 @@ export function readSync<T>(source: ByteSource, reader: Reader<T>): T {
 export async function readAsync<T>(source: AsyncByteSource, reader: Reader<T>): Promise<T> {
   let step = reader.next();
   while (!step.done) {
+    const request = step.value;
     let bytes: Uint8Array;
     try {
-      bytes = await source.read(step.value);
+      bytes = await ("deflated" in request ? inflateRawAsync(request.deflated, request.length) : source.read(request));
     } catch (error) {
       step = reader.throw(error);
       continue;

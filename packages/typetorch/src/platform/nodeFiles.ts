@@ -1,0 +1,190 @@
+/**
+ * Files on Node: read by range, and replaced so that a crash at any moment leaves the old file or the new one.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { pid } from "node:process";
+import * as zlib from "node:zlib";
+import { SerializationError } from "../core/errors.ts";
+import { crc32 as crc32OfTable } from "./crc32.ts";
+import type { OpenFile, OpenFileAsync, Replacement } from "./types.ts";
+
+/** The most that one system call moves. */
+const callBytes = 1 << 30;
+
+function failed(doing: string, path: string, error: unknown): SerializationError {
+  const code = (error as { code?: string }).code;
+  const reasons: Record<string, string> = {
+    ENOENT: "No such file or directory",
+    EACCES: "Permission denied",
+    EISDIR: "Is a directory",
+    ENOSPC: "No space left on device",
+    ENOTDIR: "Not a directory",
+  };
+  return new SerializationError(`cannot ${doing} '${path}': ${reasons[code ?? ""] ?? (error as Error).message}`);
+}
+
+function checkRegular(path: string, isFile: boolean): void {
+  if (!isFile)
+    throw new SerializationError(`cannot read '${path}': not a regular file`, "read it into memory and pass the bytes");
+}
+
+export function openFile(path: string): OpenFile {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe without writer would block
+  } catch (error) {
+    throw failed("open", path, error);
+  }
+  try {
+    const status = fstatSync(fd);
+    checkRegular(path, status.isFile());
+    return {
+      size: status.size,
+      read(into, position) {
+        let done = 0;
+        while (done < into.length) {
+          const read = readSync(fd, into, done, Math.min(into.length - done, callBytes), position + done);
+          if (read === 0) break;
+          done += read;
+        }
+        return done;
+      },
+      close: () => closeSync(fd),
+    };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+export async function openFileAsync(path: string): Promise<OpenFileAsync> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    throw failed("open", path, error);
+  }
+  try {
+    const status = await handle.stat();
+    checkRegular(path, status.isFile());
+    return {
+      size: status.size,
+      async read(into, position) {
+        let done = 0;
+        while (done < into.length) {
+          const { bytesRead } = await handle.read(into, done, Math.min(into.length - done, callBytes), position + done);
+          if (bytesRead === 0) break;
+          done += bytesRead;
+        }
+        return done;
+      },
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+let replacements = 0;
+
+export function replaceFile(path: string): Replacement {
+  try {
+    // Through a link, so that it stays one; a pipe or a device is written to as it is.
+    const target = existsSync(path) ? realpathSync(path) : path;
+    const old = existsSync(target) ? statSync(target) : null;
+    if (old?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+    const inPlace = old !== null && !old.isFile();
+    const written = inPlace ? target : join(dirname(target), `.${basename(target)}.${pid}-${replacements++}.tmp`);
+    const fd = openSync(written, inPlace ? "w" : "wx");
+    if (old !== null && !inPlace) fchmodSync(fd, old.mode & 0o777);
+    return { write: writerOf(fd, path), ...ending(fd, path, written, inPlace ? null : target) };
+  } catch (error) {
+    throw failed("write", path, error);
+  }
+}
+
+function writerOf(fd: number, path: string): (bytes: Uint8Array) => void {
+  return (bytes) => {
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, callBytes));
+    } catch (error) {
+      throw failed("write", path, error);
+    }
+  };
+}
+
+function ending(fd: number, path: string, written: string, target: string | null): Pick<Replacement, "commit" | "abort"> {
+  let open = true;
+  const close = () => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  return {
+    commit() {
+      try {
+        if (target !== null) fsyncSync(fd);
+        close();
+        if (target === null) return;
+        renameSync(written, target);
+        syncFolder(dirname(target));
+      } catch (error) {
+        throw failed("write", path, error);
+      }
+    },
+    abort() {
+      close();
+      if (target !== null && existsSync(written)) unlinkSync(written);
+    },
+  };
+}
+
+/** Brings a folder's entries to the disk; not every system can. */
+function syncFolder(folder: string): void {
+  let fd: number;
+  try {
+    fd = openSync(folder, "r");
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(fd);
+  } catch {
+    // the file itself is on the disk
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function inflateRaw(deflated: Uint8Array, length: number): Uint8Array {
+  try {
+    return zlib.inflateRawSync(deflated, { maxOutputLength: Math.max(length, 1) });
+  } catch (error) {
+    const tooLong = (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE";
+    throw new SerializationError(
+      tooLong
+        ? `compressed data is longer than the ${length} bytes it declares`
+        : `compressed data is damaged: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** zlib's CRC, which uses the processor's instructions, where Node has it (from 20.15 and 22.2 on). */
+export const crc32: (bytes: Uint8Array, crc: number) => number =
+  (zlib as { crc32?: (bytes: Uint8Array, crc: number) => number }).crc32 ?? crc32OfTable;
