@@ -115,8 +115,8 @@ async function part(blob: BlobLike, offset: number, length: number): Promise<Uin
   return bytes;
 }
 
-/** Small ranges are fetched as windows of this size, so that a header and what follows it are one request. */
-const windowBytes = 256 << 10;
+/** Small ranges are fetched as blocks of this size, so that a header and what follows it are one request. */
+const blockBytes = 256 << 10;
 
 /**
  * A file on a server. Where the server answers range requests (and lets the page see `Content-Range`) only what is read is fetched, otherwise the whole file
@@ -124,7 +124,7 @@ const windowBytes = 256 << 10;
  */
 export async function urlSource(url: string | URL, progress?: Progress): Promise<AsyncByteSource> {
   const name = String(url);
-  const first = await request(name, 0, windowBytes);
+  const first = await request(name, 0, blockBytes);
   const size = first.status === 206 ? totalOf(first) : first.status === 416 ? (totalOf(first) ?? 0) : null;
   if (size === null) {
     const whole = first.status === 200 ? first : await request(name, 0, null);
@@ -132,8 +132,8 @@ export async function urlSource(url: string | URL, progress?: Progress): Promise
   }
   if (first.status === 416) return memorySource(new Uint8Array(0), name);
   const tag = first.headers.get("etag");
-  let window = await readBody(name, first, Math.min(windowBytes, size));
-  let windowAt = 0;
+  let block = await readBody(name, first, Math.min(blockBytes, size));
+  let blockAt = 0;
 
   async function fetchRange(offset: number, length: number, into?: Uint8Array, each?: ByteRange["each"]): Promise<Uint8Array> {
     const response = await request(name, offset, length);
@@ -148,13 +148,13 @@ export async function urlSource(url: string | URL, progress?: Progress): Promise
     size,
     async read(range) {
       const { offset, length } = range;
-      if (length >= windowBytes) return fetchRange(offset, length, range.into, range.each);
+      if (length >= blockBytes) return fetchRange(offset, length, range.into, range.each);
       if (length === 0) return range.into ?? new Uint8Array(0);
-      if (offset < windowAt || offset + length > windowAt + window.length) {
-        window = await fetchRange(offset, Math.min(windowBytes, size - offset));
-        windowAt = offset;
+      if (offset < blockAt || offset + length > blockAt + block.length) {
+        block = await fetchRange(offset, Math.min(blockBytes, size - offset));
+        blockAt = offset;
       }
-      const bytes = window.subarray(offset - windowAt, offset - windowAt + length);
+      const bytes = block.subarray(offset - blockAt, offset - blockAt + length);
       range.into?.set(bytes);
       return observe(range, range.into ?? bytes);
     },
