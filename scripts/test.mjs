@@ -90,6 +90,24 @@ function python() {
   return null;
 }
 
+/** Left out on a machine that lacks something, which continuous integration may not. */
+function without(what, howToInstall) {
+  if (process.env.CI === "true") return { passed: 0, failed: 1, output: `there is no ${what} here: ${howToInstall}` };
+  return { notRun: `no ${what} here: ${howToInstall}` };
+}
+
+/** The unit tests and the recorded conformance cases in a worker of a page. */
+async function chromium(environment) {
+  const { findChromium, howToInstall } = await import("../browser/dist/src/chromium.js");
+  if (findChromium() === null) return without("Chromium", howToInstall);
+  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const { status, output } = await run(process.execPath, [join(root, "browser/dist/src/main.js"), ...assignments]);
+  const last = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output);
+  if (last === null) return { passed: 0, failed: 1, output };
+  const [passed, failed, skipped] = last.slice(1).map(Number);
+  return { passed, failed: status !== 0 ? Math.max(failed, 1) : failed, skipped, output };
+}
+
 const lanes = {
   async "format and lint"() {
     const { status, output } = await run(process.execPath, [
@@ -116,13 +134,10 @@ const lanes = {
   conformance: () => conformance([]),
   "conformance, target js": () => conformance(["--target", "js"]),
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
+  "chromium (js)": () => chromium({ TYPETORCH_TARGET: "js" }),
   async "PyTorch live"() {
     const command = python();
-    if (command === null) {
-      if (process.env.CI === "true")
-        return { passed: 0, failed: 1, output: "python3-torch is not installed (apt-get install python3-torch)" };
-      return { notRun: "no python3-torch here" };
-    }
+    if (command === null) return without("python3-torch", "apt-get install python3-torch");
     const folder = mkdtempSync(join(tmpdir(), "typetorch-live-"));
     const seed = process.env.SEED ?? String(Date.now() % 1_000_000);
     try {

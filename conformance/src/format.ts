@@ -56,15 +56,16 @@ const ARRAYS = {
 
 /** The pools of one .safetensors file. */
 export class Pools {
-  readonly #bytes: Buffer;
+  readonly #bytes: Uint8Array;
   readonly #header: Record<string, { data_offsets: [number, number] }>;
   readonly #base: number;
   readonly #arrays = new Map<Kind, PoolArray>();
 
   constructor(file: string) {
     this.#bytes = fs.readFileSync(file);
-    const length = Number(this.#bytes.readBigUInt64LE(0));
-    this.#header = JSON.parse(this.#bytes.toString("utf8", 8, 8 + length));
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    const length = Number(new DataView(buffer, byteOffset, byteLength).getBigUint64(0, true));
+    this.#header = JSON.parse(new TextDecoder().decode(this.#bytes.subarray(8, 8 + length)));
     this.#base = 8 + length;
   }
 

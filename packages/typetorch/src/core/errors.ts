@@ -1,13 +1,14 @@
 /**
  * Errors that name the operation, PyTorch's own phrase (so that a web search works), the values seen and, on a `help:` line, the cure.
  */
+import { classNameOf, keepClassNames } from "./className.ts";
 
 /** What every error of TypeTorch is. `help` is the advice printed after the message. */
 export class TorchError extends Error {
   readonly help: string | undefined;
   constructor(message: string, help?: string) {
     super(help === undefined ? message : `${message}\n  help: ${help}`);
-    this.name = new.target.name;
+    this.name = classNameOf(this);
     this.help = help;
   }
 }
@@ -34,3 +35,18 @@ export class NotSupportedError extends TorchError {}
 export class SerializationError extends TorchError {}
 /** A pickle is damaged or asks for something that loading does not do (PyTorch: `pickle.UnpicklingError`). */
 export class UnpicklingError extends SerializationError {}
+
+keepClassNames({
+  TorchError,
+  ShapeError,
+  DTypeError,
+  DeviceError,
+  IndexError,
+  ValueError,
+  ArgumentTypeError,
+  AutogradError,
+  StateDictError,
+  NotSupportedError,
+  SerializationError,
+  UnpicklingError,
+});

@@ -1,6 +1,7 @@
 /**
  * How samples become a batch.
  */
+import { classNameOf } from "../core/className.ts";
 import { bool, float64, int64 } from "../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
 import { stack, Tensor, tensor } from "../tensor/index.ts";
@@ -100,5 +101,5 @@ function isPlainObject(x: unknown): x is Record<string, unknown> {
 
 function typeName(x: unknown): string {
   if (x === null || x === undefined) return String(x);
-  return typeof x === "object" ? x.constructor.name : typeof x;
+  return typeof x === "object" ? classNameOf(x) : typeof x;
 }

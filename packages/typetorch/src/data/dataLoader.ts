@@ -1,3 +1,4 @@
+import { classNameOf } from "../core/className.ts";
 import { ArgumentTypeError, NotSupportedError, ValueError } from "../core/errors.ts";
 import { defaultGenerator, type Generator } from "../core/random.ts";
 import { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
@@ -76,8 +77,8 @@ export class DataLoader<T, B = Collated<Awaited<T>>> implements Iterable<B>, Asy
         throw new ValueError(`DataLoader with IterableDataset: expected unspecified ${name} option, but got ${name}=${value}`);
       };
       if (shuffle) refuse("shuffle", "True");
-      if (sampler !== null) refuse("sampler", sampler.constructor.name);
-      if (batchSampler !== null) refuse("batch_sampler", batchSampler.constructor.name);
+      if (sampler !== null) refuse("sampler", classNameOf(sampler));
+      if (batchSampler !== null) refuse("batch_sampler", classNameOf(batchSampler));
     }
     if (sampler !== null && shuffle) throw new ValueError("sampler option is mutually exclusive with shuffle");
     if (batchSampler !== null) {
@@ -159,7 +160,7 @@ export class DataLoader<T, B = Collated<Awaited<T>>> implements Iterable<B>, Asy
 
   private *streamed(dataset: IterableDataset<T>): Generator_<B> {
     if (dataset[Symbol.iterator] === undefined) {
-      throw new ArgumentTypeError(`${dataset.constructor.name} is not iterable`, "read it with `for await`");
+      throw new ArgumentTypeError(`${classNameOf(dataset)} is not iterable`, "read it with `for await`");
     }
     let yielded = 0;
     const samples = dataset as Iterable<T>;
@@ -205,7 +206,7 @@ export class DataLoader<T, B = Collated<Awaited<T>>> implements Iterable<B>, Asy
   private checkAnnounced(yielded: number): void {
     if (this.announced !== null && yielded === this.announced + 1) {
       console.warn(
-        `UserWarning: Length of IterableDataset ${this.dataset.constructor.name} was reported to be ${this.announced} (when accessing loader.length), but ${yielded} samples have been fetched.`,
+        `UserWarning: Length of IterableDataset ${classNameOf(this.dataset)} was reported to be ${this.announced} (when accessing loader.length), but ${yielded} samples have been fetched.`,
       );
     }
   }

@@ -1,6 +1,7 @@
 /**
  * Datasets: what a DataLoader reads from.
  */
+import { classNameOf } from "../core/className.ts";
 import { ValueError } from "../core/errors.ts";
 import { indexSelect, tensor, type Tensor } from "../tensor/index.ts";
 import { int64 } from "../core/dtype.ts";
@@ -59,10 +60,7 @@ export abstract class IterableDataset<T> {
   [Symbol.iterator]?(): Iterator<T>;
   [Symbol.asyncIterator]?(): AsyncIterator<T>;
   get length(): number {
-    throw new ValueError(
-      `object of type '${this.constructor.name}' has no len()`,
-      "define `get length()` in your IterableDataset",
-    );
+    throw new ValueError(`object of type '${classNameOf(this)}' has no len()`, "define `get length()` in your IterableDataset");
   }
   /** The samples of this one, then those of the other: `a + b`. */
   add(other: IterableDataset<T>): ChainDataset<T> {

@@ -1,4 +1,7 @@
 /** Data loading, `torch.utils.data`. */
+import { keepClassNames } from "../core/className.ts";
+import * as here from "./index.ts";
+
 export { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
 export { DataLoader, type DataLoaderOptions } from "./dataLoader.ts";
 export { ChainDataset, ConcatDataset, Dataset, type DatasetLike, IterableDataset, Subset, TensorDataset } from "./dataset.ts";
@@ -13,3 +16,5 @@ export {
   SubsetRandomSampler,
   WeightedRandomSampler,
 } from "./sampler.ts";
+
+keepClassNames(here);

@@ -1,6 +1,7 @@
 /**
  * Samplers: the order in which a DataLoader reads. From the same seed it is PyTorch's.
  */
+import { classNameOf } from "../core/className.ts";
 import { float64, int64 } from "../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
 import { defaultGenerator, fillMultinomial, fillRandom, fillRandomFromTo, fillRandperm, Generator } from "../core/random.ts";
@@ -29,7 +30,7 @@ export function randomSeed(generator: Generator): bigint {
 export abstract class Sampler<I = number> implements Iterable<I> {
   abstract [Symbol.iterator](): Iterator<I>;
   get length(): number {
-    throw new ValueError(`object of type '${this.constructor.name}' has no len()`, "define `get length()` in your sampler");
+    throw new ValueError(`object of type '${classNameOf(this)}' has no len()`, "define `get length()` in your sampler");
   }
 }
 

@@ -1,6 +1,9 @@
 /**
  * `torch.nn`: modules, their parameters, initialisers, functions and utilities.
  */
+import { keepClassNames } from "../core/className.ts";
+import * as here from "./index.ts";
+
 export * as functional from "./functional.ts";
 export {
   type BackwardHook,
@@ -61,3 +64,5 @@ export { Upsample, type UpsampleOptions, UpsamplingBilinear2d, UpsamplingNearest
 export { Parameter } from "./parameter.ts";
 export { IncompatibleKeys, type LoadStateDictOptions, type StateDictLike } from "./stateDict.ts";
 export * as utils from "./utils/index.ts";
+
+keepClassNames(here);

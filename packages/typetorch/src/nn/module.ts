@@ -5,6 +5,7 @@
  * no list to keep in step, an attribute may be assigned anew or deleted at any time, and the order is that of assignment. Attribute names are camelCased, the
  * keys of a state_dict are PyTorch's (`runningMean` is saved as `running_mean`, see naming.ts); a class may give other keys in `static keys`.
  */
+import { classNameOf } from "../core/className.ts";
 import type { DType } from "../core/dtype.ts";
 import { bfloat16, DType as DTypeClass, float16, float32, float64 } from "../core/dtype.ts";
 import { ArgumentTypeError, AutogradError, NotSupportedError, type TorchError, ValueError } from "../core/errors.ts";
@@ -390,7 +391,7 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Out = Ten
 
   /** The name under which the module prints: that of its class. */
   getName(): string {
-    return this.constructor.name;
+    return classNameOf(this);
   }
   /** What a module prints between its parentheses. */
   extraRepr(): string {

@@ -1,6 +1,7 @@
 /**
  * The base of all optimizers: parameter groups, state, and their dictionaries in PyTorch's form.
  */
+import { classNameOf } from "../core/className.ts";
 import { ArgumentTypeError, NotSupportedError, StateDictError, ValueError } from "../core/errors.ts";
 import { enableGrad, Tensor } from "../tensor/index.ts";
 import { camelCase, pythonNumber, pythonRepr, snakeCase } from "./naming.ts";
@@ -145,7 +146,7 @@ export class Optimizer<O extends object = object> {
 
   /** Changes the parameters of one group: what an optimizer is. */
   protected updateGroup(_group: ParamGroup<O>): void {
-    throw new NotSupportedError(`${this.constructor.name} has neither updateGroup nor step`, "override one of them");
+    throw new NotSupportedError(`${classNameOf(this)} has neither updateGroup nor step`, "override one of them");
   }
 
   /** Called before each step. */
@@ -228,7 +229,7 @@ export class Optimizer<O extends object = object> {
 
   /** As PyTorch prints it. */
   toString(): string {
-    let text = `${this.constructor.name} (`;
+    let text = `${classNameOf(this)} (`;
     this.paramGroups.forEach((group, i) => {
       text += `\nParameter Group ${i}\n`;
       const options = Object.entries(group).map(([name, value]) => [snakeCase(name), name, value] as const);

@@ -22,6 +22,7 @@ interface WebGlobals {
   document?: unknown;
   name?: string;
   DecompressionStream?: new (format: "deflate-raw") => ByteTransform;
+  TYPETORCH_ENVIRONMENT?: Readonly<Record<string, string | undefined>>;
   Worker?: new (url: URL, options: { type: "module"; name?: string }) => WebWorker;
 }
 const web = globalThis as unknown as WebGlobals;
@@ -30,8 +31,9 @@ export const platformName = "browser";
 export const isMainThread: boolean = web.document !== undefined;
 export const workerData: unknown = undefined;
 
-export function environment(_name: string): string | undefined {
-  return undefined;
+/** What stands in for the environment: the global object `TYPETORCH_ENVIRONMENT`, set before the library is loaded. */
+export function environment(name: string): string | undefined {
+  return web.TYPETORCH_ENVIRONMENT?.[name];
 }
 
 export function hardwareThreads(): number {

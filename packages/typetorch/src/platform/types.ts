@@ -99,7 +99,7 @@ export interface Replacement {
 /** The names that `node.ts` and `browser.ts` both export. */
 export interface Platform {
   readonly platformName: "node" | "browser";
-  /** The value of an environment variable; undefined in browsers. */
+  /** The value of an environment variable; in browsers a field of the global object `TYPETORCH_ENVIRONMENT`. */
   environment(name: string): string | undefined;
   /** Threads that can run at the same time: the processors this process may use, cut to its share of processor time (cgroup `cpu.max`). */
   hardwareThreads(): number;

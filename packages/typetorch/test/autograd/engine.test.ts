@@ -241,8 +241,11 @@ test("a volatile variable keeps everything it takes part in from recording", () 
 
 test("anomaly mode names the forward call of the node that made NaN", () => {
   const x = t([0]);
+  function zeroByZero(): torch.Tensor {
+    return x.mul(0).div(x.mul(0));
+  }
   assert.throws(
-    () => torch.autograd.detectAnomaly(() => x.mul(0).div(x.mul(0)).sum().backward()),
-    /'DivBackward0' returned nan values[\s\S]*engine\.test/,
+    () => torch.autograd.detectAnomaly(() => zeroByZero().sum().backward()),
+    /'DivBackward0' returned nan values[\s\S]*zeroByZero/,
   );
 });

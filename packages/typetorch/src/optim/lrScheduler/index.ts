@@ -1,4 +1,7 @@
 /** Learning rate schedulers, `torch.optim.lr_scheduler`. */
+import { keepClassNames } from "../../core/className.ts";
+import * as here from "./index.ts";
+
 export { ChainedScheduler, SequentialLR, type SequentialLROptions } from "./composite.ts";
 export {
   CosineAnnealingLR,
@@ -20,3 +23,5 @@ export {
   PolynomialLR,
   type PolynomialLROptions,
 } from "./warmup.ts";
+
+keepClassNames(here);

@@ -1,0 +1,63 @@
+/**
+ * Bundles for pages.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+
+/** The repository. */
+export const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+const shims = fileURLToPath(new URL("./shims/", import.meta.url));
+
+const nodeModules: Record<string, string> = {
+  "node:test": "test.js",
+  "node:fs": "fs.js",
+  "node:path": "path.js",
+  "node:util": "util.js",
+  "node:assert/strict": "assert.js",
+};
+
+/** What tests use of Node, and the addresses that their files have on the server. */
+const testPlugin: Plugin = {
+  name: "tests",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, importer }) => {
+      const shim = nodeModules[path];
+      if (shim !== undefined) return { path: join(shims, shim) };
+      return { errors: [{ text: `a page has no ${path}, which ${relative(root, importer)} imports` }] };
+    });
+    onLoad({ filter: /[\\/]dist[\\/](test|src)[\\/].*\.js$/ }, async ({ path }) => {
+      const place = relative(root, path).split(sep).join("/");
+      if (place.startsWith("packages/typetorch/dist/src/")) return undefined; // the library is bundled as a user's bundler would
+      const text = await readFile(path, "utf8");
+      return {
+        contents: text.replaceAll("import.meta.url", `new URL("/${place}", location.origin).href`),
+        resolveDir: dirname(path),
+        loader: "js",
+      };
+    });
+  },
+};
+
+/** The text of one module that holds these files, in their order, with what they import. */
+export async function bundleTests(files: readonly string[]): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: files.map((file) => `import ${JSON.stringify(file)};`).join("\n"), resolveDir: root },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    define: {
+      global: "globalThis",
+      "process.env.NODE_DEBUG": "undefined",
+      "process.emitWarning": "undefined",
+      "process.stderr": "undefined",
+    },
+    logLevel: "error",
+    plugins: [testPlugin],
+  });
+  return outputFiles[0]!.text;
+}

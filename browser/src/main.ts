@@ -1,0 +1,95 @@
+/**
+ * npm run browser -- [unit] [conformance] [NAME=VALUE ...]
+ *
+ * Runs the unit tests of the ops and everything above them, and the recorded conformance cases, each in a dedicated worker of a page in headless Chromium.
+ * NAME=VALUE goes to the workers' environment: TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { bundleTests, root } from "./bundle.ts";
+import { launchChromium } from "./chromium.ts";
+import { type ServedFile, serve } from "./server.ts";
+import type { Counts } from "./shims/test.ts";
+import { withoutPage } from "./withoutPage.ts";
+
+/** Milliseconds after which a suite has failed. */
+const LIMIT = 180_000;
+
+const tests = join(root, "packages/typetorch/dist/test");
+const page = join(root, "browser/dist/src/page");
+
+/** The compiled test files that a page can run and whose source still exists. */
+function unitFiles(): string[] {
+  return ["ops", "tensor", "autograd", "nn", "optim", "training"]
+    .filter((folder) => existsSync(join(tests, folder)))
+    .flatMap((folder) => readdirSync(join(tests, folder)).map((name) => `${folder}/${name}`))
+    .filter((name) => name.endsWith(".test.js"))
+    .filter((name) => {
+      const source = name.replace(/\.js$/, ".ts");
+      return withoutPage[source] === undefined && existsSync(join(root, "packages/typetorch/test", source));
+    })
+    .map((name) => join(tests, name));
+}
+
+const suites: Record<string, () => string[]> = {
+  unit: () => [join(page, "environment.js"), ...unitFiles(), join(page, "unit.js")],
+  conformance: () => [join(page, "conformance.js")],
+};
+
+function runSuite(tab: Page, name: string, query: string): Promise<Counts> {
+  return tab.evaluate<Counts, { url: string; limit: number }>(
+    ({ url, limit }) =>
+      new Promise((resolve, reject) => {
+        const worker = new Worker(url, { type: "module" });
+        worker.onmessage = (event) => resolve(event.data as Counts);
+        worker.onerror = (event) => reject(new Error(event.message || "the worker could not be loaded"));
+        setTimeout(() => reject(new Error(`not finished after ${limit / 1000} s`)), limit);
+      }),
+    { url: `${name}.js?${query}`, limit: LIMIT },
+  );
+}
+
+const args = process.argv.slice(2);
+const query = args.filter((arg) => arg.includes("=")).join("&");
+const asked = args.filter((arg) => !arg.includes("="));
+const names = asked.length > 0 ? asked : Object.keys(suites);
+const files = new Map<string, ServedFile>();
+files.set("/", { type: "text/html", body: "<!doctype html><meta charset=utf-8><title>TypeTorch tests</title>" });
+for (const name of names) {
+  const suite = suites[name];
+  if (suite === undefined) {
+    console.error(`there is no suite ${name}: ${Object.keys(suites).join(", ")}`);
+    process.exit(2);
+  }
+  files.set(`/${name}.js`, { type: "text/javascript", body: await bundleTests(suite()) });
+}
+
+const server = await serve({ folders: [root], files });
+const browser = await launchChromium();
+try {
+  const tab = await browser.newPage();
+  tab.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) console.error(message.text());
+  });
+  await tab.goto(server.address);
+  const results = await Promise.all(names.map((name) => runSuite(tab, name, query)));
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+  results.forEach((counts, k) => {
+    passed += counts.passed;
+    failed += counts.failures.length;
+    skipped += counts.skipped;
+    for (const { name, reason } of counts.failures) console.log(`not ok ${name}\n    ${reason.replaceAll("\n", "\n    ")}`);
+    if (counts.passed + counts.failures.length === 0) {
+      failed++;
+      console.log(`not ok ${names[k]}: no test ran`);
+    }
+  });
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+  process.exitCode = failed > 0 ? 1 : 0;
+} finally {
+  await browser.close();
+  await server.close();
+}

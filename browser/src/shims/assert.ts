@@ -1,0 +1,6 @@
+/**
+ * `node:assert/strict` in a page.
+ */
+import assert from "assert";
+
+export default assert.strict;

@@ -1,0 +1,4 @@
+/**
+ * `node:util` in a page.
+ */
+export { inspect } from "node-inspect-extracted";

@@ -1,0 +1,4 @@
+/**
+ * Test files that a page cannot run, each with the reason.
+ */
+export const withoutPage: Readonly<Record<string, string>> = {};
