@@ -50,6 +50,7 @@ export async function bundleTests(files: readonly string[]): Promise<string> {
     format: "esm",
     platform: "browser",
     target: "es2022",
+    inject: [join(shims, "buffer.js")],
     define: {
       global: "globalThis",
       "process.env.NODE_DEBUG": "undefined",

@@ -1,7 +1,7 @@
 /**
  * npm run browser -- [unit] [conformance] [NAME=VALUE ...]
  *
- * Runs the unit tests of the ops and everything above them, and the recorded conformance cases, each in a dedicated worker of a page in headless Chromium.
+ * Runs the unit tests, and the recorded conformance cases, each in a dedicated worker of a page in headless Chromium.
  * NAME=VALUE goes to the workers' environment: TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -11,23 +11,25 @@ import { bundleTests, root } from "./bundle.ts";
 import { launchChromium } from "./chromium.ts";
 import { type ServedFile, serve } from "./server.ts";
 import type { Counts } from "./shims/test.ts";
-import { withoutPage } from "./withoutPage.ts";
+import { reasonWithoutPage } from "./withoutPage.ts";
 
 /** Milliseconds after which a suite has failed. */
 const LIMIT = 180_000;
 
 const tests = join(root, "packages/typetorch/dist/test");
+const sources = join(root, "packages/typetorch/test");
 const page = join(root, "browser/dist/src/page");
 
 /** The compiled test files that a page can run and whose source still exists. */
 function unitFiles(): string[] {
-  return ["ops", "tensor", "autograd", "nn", "optim", "training"]
-    .filter((folder) => existsSync(join(tests, folder)))
-    .flatMap((folder) => readdirSync(join(tests, folder)).map((name) => `${folder}/${name}`))
-    .filter((name) => name.endsWith(".test.js"))
+  return readdirSync(tests, { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".test.js") && existsSync(join(sources, name.replace(/\.js$/, ".ts"))))
+    .sort()
     .filter((name) => {
-      const source = name.replace(/\.js$/, ".ts");
-      return withoutPage[source] === undefined && existsSync(join(root, "packages/typetorch/test", source));
+      const reason = reasonWithoutPage(name, join(tests, name));
+      if (reason !== null) console.log(`left out: ${name}: ${reason}`);
+      return reason === null;
     })
     .map((name) => join(tests, name));
 }

@@ -1,4 +1,28 @@
 /**
- * Test files that a page cannot run, each with the reason.
+ * Tests that a page cannot run, each with the reason.
  */
-export const withoutPage: Readonly<Record<string, string>> = {};
+import { readFileSync } from "node:fs";
+
+/** Modules of Node that have no stand-in in `shims/`: a test file that imports one is about Node. */
+const modules: Readonly<Record<string, string>> = {
+  "node:child_process": "a page starts no processes",
+  "node:http": "a page is no server",
+  "node:net": "a page is no server",
+  "node:os": "a page has no files to write",
+  "node:worker_threads": "a page has workers of another kind",
+};
+
+/** Files and folders below the tests of the library. */
+const places: Readonly<Record<string, string>> = {
+  "backends/reclaim.test.js": "a page does not tell how much memory it uses",
+  "x64/": "a page has no machine code",
+};
+
+/** Why a page cannot run a compiled test file, or null when it can. */
+export function reasonWithoutPage(name: string, path: string): string | null {
+  for (const [place, reason] of Object.entries(places))
+    if (name === place || (place.endsWith("/") && name.startsWith(place))) return reason;
+  const text = readFileSync(path, "utf8");
+  for (const [module, reason] of Object.entries(modules)) if (text.includes(`from "${module}"`)) return `${reason} (${module})`;
+  return null;
+}

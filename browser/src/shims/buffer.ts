@@ -1,0 +1,4 @@
+/**
+ * The global `Buffer` in a page.
+ */
+export { Buffer } from "buffer";
