@@ -86,10 +86,31 @@ export function fileSink(path: string): Sink {
   };
 }
 
-/** Lets `write` fill a sink, and finishes it; if that throws, nothing of the file remains. */
-export function writeTo<S extends Sink>(sink: S, write: (sink: S) => void): S {
+/** Writes a file's pieces to a sink and finishes it; if that throws, nothing of the file remains. */
+export function writeTo<S extends Sink>(sink: S, pieces: Iterable<Uint8Array>): S {
   try {
-    write(sink);
+    for (const piece of pieces) sink.write(piece);
+    sink.finish();
+  } catch (error) {
+    sink.abort();
+    throw error;
+  }
+  return sink;
+}
+
+/** After so many bytes other work gets its turn. */
+const turnBytes = 16 << 20;
+
+/** {@link writeTo} that lets other work go on in between. */
+export async function writeToAsync<S extends Sink>(sink: S, pieces: Iterable<Uint8Array>): Promise<S> {
+  try {
+    let turn = turnBytes;
+    for (const piece of pieces) {
+      sink.write(piece);
+      if (sink.offset < turn) continue;
+      turn = sink.offset + turnBytes;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
     sink.finish();
   } catch (error) {
     sink.abort();

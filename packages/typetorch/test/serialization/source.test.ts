@@ -132,9 +132,10 @@ test("progress counts the bytes up to the file's size", () => {
 
 test("a sink in memory holds what was written", () => {
   const sink = memorySink(4);
-  writeTo(sink, () => {
-    for (let i = 0; i < 1000; i++) sink.write(content.subarray(i, i + 3));
-  });
+  writeTo(
+    sink,
+    [...Array(1000).keys()].map((i) => content.subarray(i, i + 3)),
+  );
   assert.equal(sink.offset, 3000);
   assert.deepEqual(
     [...sink.bytes.subarray(2990)],
@@ -147,25 +148,23 @@ test("a file is replaced when it is complete, and otherwise stays as it was", ()
   const link = join(folder, "link.bin");
   writeFileSync(target, "old");
   symlinkSync("target.bin", link);
-  assert.throws(
-    () =>
-      writeTo(fileSink(target), (sink) => {
-        sink.write(content);
-        throw new Error("interrupted");
-      }),
-    /interrupted/,
-  );
+  function* interrupted(): Generator<Uint8Array> {
+    yield content;
+    throw new Error("interrupted");
+  }
+  assert.throws(() => writeTo(fileSink(target), interrupted()), /interrupted/);
   assert.equal(readFileSync(target, "utf8"), "old");
   assert.deepEqual(
     readdirSync(folder).filter((name) => name.endsWith(".tmp")),
     [],
   );
-  const sink = writeTo(fileSink(link), (to) => {
-    to.write(content.subarray(0, 5));
-    to.write(content.subarray(5, 400_000));
-    to.write(content.subarray(400_000));
+  function* pieces(): Generator<Uint8Array> {
+    yield content.subarray(0, 5);
+    yield content.subarray(5, 400_000);
+    yield content.subarray(400_000);
     assert.equal(readFileSync(target, "utf8"), "old");
-  });
+  }
+  const sink = writeTo(fileSink(link), pieces());
   assert.equal(sink.offset, content.length);
   assert.ok(readFileSync(target).equals(content));
   assert.ok(lstatSync(link).isSymbolicLink());

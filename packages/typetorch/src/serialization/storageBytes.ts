@@ -1,0 +1,11 @@
+/**
+ * The bytes of a storage, in pieces: a typed array cannot hold more than 4 GiB.
+ */
+import type { Storage } from "../core/storage.ts";
+
+/** Views of a storage's bytes, in order, of at most `size` bytes each. They must not outlive the storage. */
+export function* storageWindows(storage: Storage, size = 1 << 30, start = 0, end = storage.nbytes): Generator<Uint8Array> {
+  for (let at = start; at < end; at += size) {
+    yield new Uint8Array(storage.buffer, storage.byteOffset + at, Math.min(size, end - at));
+  }
+}
