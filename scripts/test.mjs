@@ -134,6 +134,7 @@ const lanes = {
   conformance: () => conformance([]),
   "conformance, target js": () => conformance(["--target", "js"]),
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
+  "browser build": () => nodeTest([join(root, "browser/dist/test/library.test.js")]),
   "chromium (js)": () => chromium({ TYPETORCH_TARGET: "js" }),
   async "PyTorch live"() {
     const command = python();

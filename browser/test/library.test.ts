@@ -1,0 +1,141 @@
+/**
+ * The library in pages: as one file in a script tag, and bundled with a program; under a strict content security policy; how large it is.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { build } from "esbuild";
+import type { Browser } from "playwright-core";
+import { root } from "../src/bundle.ts";
+import { findChromium, launchChromium } from "../src/chromium.ts";
+import { bundleCore, bundleWhole, compressedSize } from "../src/library.ts";
+import { serve } from "../src/server.ts";
+
+/** Largest compressed sizes, in bytes. */
+const CAP_WHOLE = 290_000;
+const CAP_CORE = 200_000;
+
+/** Trains a few steps and tells the loss before and after. */
+const program = `
+torch.manualSeed(0);
+const model = new torch.nn.Sequential(new torch.nn.Linear(4, 16), new torch.nn.Tanh(), new torch.nn.Linear(16, 2));
+const optimizer = new torch.optim.Adam(model.parameters(), { lr: 0.01 });
+const x = torch.randn(64, 4);
+const y = x.sum(1).gt(0).to(torch.int64);
+const losses = [];
+for (let step = 0; step < 50; step++) {
+  optimizer.zeroGrad();
+  const loss = torch.nn.functional.crossEntropy(model.call(x), y);
+  loss.backward();
+  optimizer.step();
+  losses.push(loss.item());
+}
+const result = { first: losses[0], last: losses[49], printed: String(model) };
+`;
+
+interface Result {
+  readonly first: number;
+  readonly last: number;
+  readonly printed: string;
+}
+
+const PRINTED = `Sequential(
+  (0): Linear(in_features=4, out_features=16, bias=True)
+  (1): Tanh()
+  (2): Linear(in_features=16, out_features=2, bias=True)
+)`;
+
+let whole = "";
+let browser: Browser | null = null;
+
+before(async () => {
+  whole = await bundleWhole();
+  if (findChromium() !== null) browser = await launchChromium();
+});
+after(() => browser?.close());
+
+/** Opens a page with this script and gives what the script puts into the global `result`. */
+async function resultOf(script: string, options: { isolated?: boolean; contentSecurityPolicy?: string } = {}): Promise<Result> {
+  const server = await serve({
+    ...options,
+    files: new Map([
+      ["/", { type: "text/html", body: '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>' }],
+      ["/page.js", { type: "text/javascript", body: script }],
+      ["/typetorch.js", { type: "text/javascript", body: whole }],
+    ]),
+  });
+  const page = await browser!.newPage();
+  try {
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    await page.goto(server.address);
+    await page.waitForFunction("globalThis.result !== undefined", undefined, { timeout: 20_000 }).catch((error: Error) => {
+      throw new Error(errors.length > 0 ? errors.join("\n") : error.message);
+    });
+    return (await page.evaluate("globalThis.result")) as Result;
+  } finally {
+    await page.close();
+    await server.close();
+  }
+}
+
+function check({ first, last, printed }: Result): void {
+  assert.ok(first > 0.5 && first < 1, `loss ${first} at the start`);
+  assert.ok(last < first - 0.2, `loss ${first} at the start, ${last} after 50 steps`);
+  assert.equal(printed, PRINTED);
+}
+
+const asOneFile = `import torch from "./typetorch.js";\n${program}\nglobalThis.result = result;`;
+const skip = findChromium() === null && process.env.CI !== "true" ? "no Chromium here" : false;
+
+test("one file in a script tag trains, with and without cross-origin isolation", { skip }, async () => {
+  check(await resultOf(asOneFile));
+  check(await resultOf(asOneFile, { isolated: false }));
+});
+
+test("a content security policy that forbids code from text is no hindrance", { skip }, async () => {
+  const contentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:";
+  check(await resultOf(asOneFile, { contentSecurityPolicy }));
+  check(await resultOf(asOneFile, { contentSecurityPolicy: "default-src 'self'" })); // not even WebAssembly
+});
+
+test("a program that a bundler made, without configuration, trains", { skip }, async () => {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import * as torch from "typetorch";\n${program}\nglobalThis.result = result;`,
+      resolveDir: join(root, "browser"),
+    },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    write: false,
+  });
+  check(await resultOf(outputFiles[0]!.text));
+});
+
+test("the whole and the core stay small", async (t) => {
+  const sizes = { whole: compressedSize(whole), core: compressedSize(await bundleCore()) };
+  t.diagnostic(
+    `compressed: ${Math.round(sizes.whole / 1000)} KB, tensors and autograd alone ${Math.round(sizes.core / 1000)} KB`,
+  );
+  assert.ok(sizes.whole > 50_000 && sizes.whole < CAP_WHOLE, `${sizes.whole} bytes compressed, at most ${CAP_WHOLE}`);
+  assert.ok(sizes.core > 50_000 && sizes.core < CAP_CORE, `${sizes.core} bytes compressed, at most ${CAP_CORE}`);
+});
+
+test("the package holds the modules, their types and the one file", () => {
+  execFileSync(process.execPath, [join(root, "browser/dist/src/build.js")]);
+  const [packed] = JSON.parse(
+    execFileSync("npm", ["pack", "--dry-run", "--json"], {
+      cwd: join(root, "packages/typetorch"),
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }),
+  ) as [{ files: { path: string }[] }];
+  const files = new Set(packed.files.map(({ path }) => path));
+  for (const file of ["dist/browser/typetorch.js", "dist/src/index.js", "dist/src/index.d.ts", "dist/src/platform/browser.js"]) {
+    assert.ok(files.has(file) && existsSync(join(root, "packages/typetorch", file)), file);
+  }
+  assert.ok(![...files].some((path) => path.includes("test/")));
+});
