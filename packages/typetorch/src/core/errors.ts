@@ -31,6 +31,8 @@ export class AutogradError extends TorchError {}
 export class StateDictError extends TorchError {}
 /** The operation is not there for these arguments yet (PyTorch: NotImplementedError). */
 export class NotSupportedError extends TorchError {}
+/** There is no memory left for a tensor (PyTorch: `torch.cuda.OutOfMemoryError`, RuntimeError on the CPU). */
+export class OutOfMemoryError extends TorchError {}
 /** A file is not what it should be, or cannot be read or written: damaged, cut off, hostile, or of another format. */
 export class SerializationError extends TorchError {}
 /** A pickle is damaged or asks for something that loading does not do (PyTorch: `pickle.UnpicklingError`). */

@@ -32,7 +32,7 @@ export interface RemoteMemory {
 }
 
 /**
- * A run of bytes. The kinds: `buffer` (JavaScript memory, the only one on the CPU now), `external` (an address that something else owns: shared memory, a
+ * A run of bytes. The kinds: `buffer` (JavaScript memory), `external` (an address that something else owns: shared memory, a
  * mapped file, a guard page), `wasm` (an offset in a wasm memory) and `handle` (device memory).
  */
 export class Storage {

@@ -20,6 +20,7 @@ interface ByteTransform {
 interface WebGlobals {
   navigator?: { hardwareConcurrency?: number };
   document?: unknown;
+  crossOriginIsolated?: boolean;
   name?: string;
   DecompressionStream?: new (format: "deflate-raw") => ByteTransform;
   TYPETORCH_ENVIRONMENT?: Readonly<Record<string, string | undefined>>;
@@ -64,6 +65,10 @@ export function createWorker(url: URL, options: { data?: unknown; name?: string 
 
 export function threadAlive(_threadNumber: number): boolean {
   return true;
+}
+
+export function canShareMemory(): boolean {
+  return web.crossOriginIsolated === true;
 }
 
 export function openNative(): Native | null {

@@ -73,6 +73,7 @@ function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
   const gettid = platform === "linux" ? optionalFunction<() => number>(lib, "int gettid(void)") : null;
   let features: CpuFeatures | null = null;
   return {
+    kind: "native",
     get features() {
       features ??= readFeatures(installCode, addressOf, call); // not in every worker: a virtual machine traps each CPUID
       return features;

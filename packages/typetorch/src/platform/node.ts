@@ -83,12 +83,16 @@ export function threadAlive(threadNumber: number): boolean {
   return threadNumber === 0 || !existsSync("/proc/self/task") || existsSync(`/proc/self/task/${threadNumber}`);
 }
 
+export function canShareMemory(): boolean {
+  return typeof SharedArrayBuffer === "function";
+}
+
 let native: Native | null | undefined;
 
 export function openNative(): Native | null {
   if (native === undefined) {
     native = openNativeLayer({
-      failed: (reason) => warn(`there is no native layer, so kernels run as JavaScript, slowly: ${reason}`),
+      failed: (reason) => warn(`there is no native layer, so kernels run as WebAssembly or JavaScript, more slowly: ${reason}`),
     });
   }
   return native;

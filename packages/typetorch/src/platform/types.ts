@@ -46,6 +46,7 @@ export interface GuardedBuffer {
  * `vzeroupper; ret`. Its stack is small: larger temporaries belong in scratch memory named in the block.
  */
 export interface Native {
+  readonly kind: "native";
   readonly features: CpuFeatures;
   /** Machine address of the first byte of a buffer. It holds for the life of the buffer, which V8 does not move. */
   addressOf(buffer: ArrayBufferLike): number;
@@ -115,6 +116,8 @@ export interface Platform {
   createWorker(url: URL, options?: { data?: unknown; name?: string }): WorkerHandle;
   /** Whether the thread with this number (see {@link Native.threadNumber}) still runs; true where that cannot be known. */
   threadAlive(threadNumber: number): boolean;
+  /** Whether threads can share memory: in Node, and in pages that are cross-origin isolated. */
+  canShareMemory(): boolean;
   /** The native layer of this thread, or null: not x86-64, an unknown system, or koffi does not load. */
   openNative(): Native | null;
   /** Runs a full garbage collection, also of what WeakRefs used in the current job keep alive. False where it cannot be done. */

@@ -102,11 +102,11 @@ export function iinfo(dtype: DType): {
 /** What runs the kernels: `torch.backends`. */
 export const backends = {
   cpu: {
-    /** The target in use: `x64-avx512`, `x64-avx2` or `js`; forced by TYPETORCH_TARGET. */
+    /** The target in use: `x64-avx512`, `x64-avx2`, `wasm` or `js`; forced by TYPETORCH_TARGET. */
     target,
     /** The targets that this machine can run. */
     availableTargets: (): TargetName[] => availableTargets(),
     /** As `torch.backends.cpu.get_cpu_capability`. */
-    getCpuCapability: (): string => ({ "x64-avx512": "AVX512", "x64-avx2": "AVX2", js: "DEFAULT" })[target],
+    getCpuCapability: (): string => ({ "x64-avx512": "AVX512", "x64-avx2": "AVX2", wasm: "DEFAULT", js: "DEFAULT" })[target],
   },
 } as const;

@@ -1,7 +1,7 @@
 /**
  * Methods of Tensor that are about the tensor itself rather than its elements: `backward`, `detach`, hooks, `to`, `resize_`, printing.
  */
-import { untrack } from "../backends/cpu/memory.ts";
+import { adopt } from "../backends/cpu/memory.ts";
 import { DType } from "../core/dtype.ts";
 import { AutogradError, ShapeError } from "../core/errors.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
@@ -179,23 +179,11 @@ function resize_(this: Tensor, ...args: unknown[]): Tensor {
     const grown = runtime.empty([this.storageOffset + n], this.dtype);
     const before = new Tensor(this.storage, [old], [1], 0, this.dtype);
     if (old > 0) copyElements(new Tensor(grown.storage, [old], [1], 0, this.dtype), before);
-    adoptStorage(this.storage, grown.storage);
+    adopt(this.storage, grown.storage);
   }
   this.shape = [...shape];
   this.strides = contiguousStrides(shape);
   return this;
-}
-
-/** The storage object takes over the memory of a larger one, so that all its views follow. */
-function adoptStorage(storage: Tensor["storage"], larger: Tensor["storage"]): void {
-  untrack(storage);
-  untrack(larger);
-  storage.buffer = larger.buffer;
-  storage.byteOffset = larger.byteOffset;
-  storage.nbytes = larger.nbytes;
-  storage.address = larger.address;
-  storage.sizeClass = larger.sizeClass;
-  storage.views = null;
 }
 
 viewRecorder.record = (view) => {

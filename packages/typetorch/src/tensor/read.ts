@@ -1,7 +1,7 @@
 /**
  * Reading elements of a CPU tensor one by one or as arrays.
  */
-import { typedArrayOf } from "../backends/cpu/memory.ts";
+import { exposedArrayOf, typedArrayOf } from "../backends/cpu/memory.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { bfloatToNumber, halfToNumber } from "../core/float16.ts";
 import { isContiguous, numelOf } from "../core/shape.ts";
@@ -69,9 +69,9 @@ export function forEachPosition(
 }
 
 export function typedArrayOfTensor(x: Tensor): TypedArray {
-  const array = typedArrayOf(x.storage, x.dtype);
   const n = numelOf(x.shape);
-  if (isContiguous(x.shape, x.strides)) return array.subarray(x.storageOffset, x.storageOffset + n) as TypedArray;
+  if (isContiguous(x.shape, x.strides)) return exposedArrayOf(x.storage, x.dtype, x.storageOffset, x.storageOffset + n);
+  const array = typedArrayOf(x.storage, x.dtype);
   const out = new x.dtype.Array(n);
   forEachPosition(x, (position, k) => {
     out[k] = array[position]!;

@@ -10,7 +10,7 @@ import type { Access, Int, LoopKernel, Stmt } from "../../ir/loops.ts";
 import { normalize } from "../../ir/simplify.ts";
 import { compileJs, type JsKernel } from "./js/kernel.ts";
 import { allocate, typedArrayOf } from "./memory.ts";
-import { installKernel, native } from "./target.ts";
+import { installKernel, machine, native } from "./target.ts";
 import { type Grid, run } from "./team.ts";
 
 const blockStorage = allocate(4096 * 8);
@@ -18,7 +18,7 @@ const blockAddress = blockStorage.address;
 /** Slot 0, buffers, integers, parameters: see ir/loops.ts. */
 export const block = typedArrayOf(blockStorage, float64) as Float64Array;
 const views: TypedArray[] = [];
-const call = native === null ? null : native.call;
+const call = machine === null ? null : machine.call;
 
 /** Cost of an item of work for one thread, in cheap operations: 20 to 50 microseconds. */
 const itemCost = 4 * 32768;
@@ -83,7 +83,7 @@ export class Compiled {
    */
   runCut(extent: number, total: number, unitCost: number, multiple: number, step: (k: number) => number): void {
     const units = Math.max(1, Math.round(itemCost / unitCost / multiple)) * multiple;
-    if (this.address === 0 || total * unitCost < 2 * itemCost || units >= total) {
+    if (this.address === 0 || native === null || total * unitCost < 2 * itemCost || units >= total) {
       this.run();
       return;
     }

@@ -2,13 +2,19 @@
  * Memory of CPU tensors.
  *
  * Small storages are cut from slabs, one kind of slab for each size class: a slab lives as long as any storage in it, so that a scalar kept from each step must
- * not share a slab with large neighbours. Larger storages own a buffer. All memory is JavaScript's and nothing here refers to a live storage or slab but the
- * one being cut, so the garbage collector frees what nobody released. Memory that was released early waits in a free list of its class, where `allocate` looks
- * first: used memory is in the caches, fresh memory costs page faults.
+ * not share a slab with large neighbours. Larger storages have a region of their own. Memory that was released early waits in a free list of its class, where
+ * `allocate` looks first: used memory is in the caches, fresh memory costs page faults.
+ *
+ * Where the memory comes from: for machine code and JavaScript it is buffers of JavaScript, nothing here refers to a live storage or slab but the one being cut,
+ * and the garbage collector frees what nobody released (but see `Tracked` for large ones). For the wasm target it is regions of the linear memory, which the
+ * collector does not see: every storage refers to the owner of its region, and so does every typed array over it (see wasm/linear.ts).
  */
 import type { DType, TypedArray } from "../../core/dtype.ts";
+import { OutOfMemoryError } from "../../core/errors.ts";
 import { Storage, cpu } from "../../core/storage.ts";
 import { allocateUninitialized, collectGarbage, memoryLimit, now, openNative } from "../../platform/index.ts";
+import { wasm } from "./target.ts";
+import { type LinearMemory, Owner } from "./wasm/linear.ts";
 
 const alignment = 64;
 /** Above this a storage owns its buffer. */
@@ -34,11 +40,13 @@ interface SizeClass {
   readonly index: number;
   readonly nbytes: number;
   slab: ArrayBuffer;
+  /** The owner of a slab in the linear memory. */
+  owner: Owner | null;
   /** Where the next storage is cut. */
   next: number;
   /** Last offset at which a whole storage fits. */
   last: number;
-  /** Machine address of byte 0 of the slab; 0 where there are no addresses. */
+  /** Machine address of byte 0 of the slab's buffer; 0 where there are no addresses, and in the linear memory. */
   base: number;
   free: Storage[];
   /** Value of `epoch` when the free list last served a request. */
@@ -46,13 +54,15 @@ interface SizeClass {
 }
 
 const empty = new ArrayBuffer(0);
-const native = openNative();
+const linear: LinearMemory | null = wasm === null ? null : wasm.linear;
+const kind = linear === null ? "buffer" : "wasm";
+const native = linear === null ? openNative() : null;
 
 /** Above `largeBytes` there are eight classes to an octave, so that at most an eighth of a buffer is unused. */
 const classes: readonly SizeClass[] = Array.from({ length: slabClassBytes.length + 32 * 8 }, (_, index) => {
   const large = index - slabClassBytes.length;
   const nbytes = large < 0 ? slabClassBytes[index]! : 2 ** (large >> 3) * (largeBytes / 8) * (9 + (large & 7));
-  return { index, nbytes, slab: empty, next: 1, last: 0, base: 0, free: [], used: 0 };
+  return { index, nbytes, slab: empty, owner: null, next: 1, last: 0, base: 0, free: [], used: 0 };
 });
 
 let cachedBytes = 0;
@@ -70,19 +80,23 @@ interface Tracked {
 
 const trackedFrom = 1 << 20;
 /** How much may be allocated before the first look, at least. */
-const leastBudget = 512 * 2 ** 20;
+const leastBudget = Math.min(512 * 2 ** 20, memoryLimit() / 8, linear === null ? Infinity : linear.limit / 8);
 /** Bytes to allocate between two collections for each millisecond that one takes, so that they stay a small part of the time also with a large JavaScript heap. */
 const bytesPerMillisecond = 48 * 2 ** 20;
 const tracked = new Set<Tracked>();
 let tracking = native !== null;
 let trackedBytes = 0;
-let budget = Math.min(leastBudget, memoryLimit() / 8);
+let budget = leastBudget;
 
 /**
- * Memory of a new tensor, as `allocate`; may first find out which large tensors are gone. Not for use while the addresses of tensors are being packed: the
+ * Memory of a new tensor, as `allocate`; may first find out which tensors are gone. Not for use while the addresses of tensors are being packed: the
  * collection could free one that only its address stands for.
  */
 export function allocateTensor(nbytes: number): Storage {
+  if (linear !== null) {
+    if (linear.takenBytes >= nextLook || linear.freeBytes < nbytes + linear.limit / 16) reclaimLinear(linear, nbytes);
+    return allocate(nbytes);
+  }
   if (nbytes < trackedFrom || !tracking) return allocate(nbytes);
   if (trackedBytes + nbytes > budget) reclaim();
   if (!tracking) return allocate(nbytes);
@@ -102,11 +116,25 @@ export function allocateTensor(nbytes: number): Storage {
 }
 
 /** Leaves the memory of a storage to the garbage collector: something else than the storage may refer to it. */
-export function untrack(storage: Storage): void {
+function untrack(storage: Storage): void {
+  if (linear !== null) return; // there whatever refers to the memory refers to its owner
   const record = storage.tracked as Tracked | null;
   if (record === null) return;
   storage.tracked = null;
   if (tracked.delete(record)) trackedBytes -= record.entry.nbytes;
+}
+
+/** The storage object takes over the memory of a larger one, so that all its views follow. */
+export function adopt(storage: Storage, larger: Storage): void {
+  untrack(storage);
+  untrack(larger);
+  storage.tracked = larger.tracked;
+  storage.buffer = larger.buffer;
+  storage.byteOffset = larger.byteOffset;
+  storage.nbytes = larger.nbytes;
+  storage.address = larger.address;
+  storage.sizeClass = larger.sizeClass;
+  storage.views = null;
 }
 
 /** Collects garbage and takes back the buffers of the large storages that are gone. The next time comes when as much as is live now was allocated again. */
@@ -127,25 +155,91 @@ function reclaim(): void {
     storage.sizeClass = record.entry.index;
     release(storage);
   }
-  budget = Math.max(Math.min(leastBudget, memoryLimit() / 8), trackedBytes + pause, 2 * trackedBytes);
+  budget = Math.max(leastBudget, trackedBytes + pause, 2 * trackedBytes);
 }
+
+// ---- linear memory
+
+/** Value of `linear.takenBytes` at which to look next which storages are gone. */
+let nextLook = leastBudget;
+/** What was taken at the last look. */
+let lastLook = 0;
+/** A look costs a collection: not again before this much was handed out, however little is left. */
+const leastBetweenLooks = leastBudget / 16;
+
+/**
+ * Finds out which storages are gone. Where a collection can be asked for, that is done here and now; elsewhere the engine is made to collect, and what it finds
+ * comes back in a later turn of the event loop.
+ */
+function reclaimLinear(memory: LinearMemory, nbytes: number): void {
+  if (memory.takenBytes < nextLook && memory.takenBytes - lastLook < Math.max(leastBetweenLooks, nbytes)) return;
+  const start = now();
+  const collected = collectGarbage();
+  if (!collected) provokeCollection();
+  memory.sweep();
+  const pause = collected ? Math.min((now() - start) * bytesPerMillisecond, memory.limit / 8) : 0;
+  lastLook = memory.takenBytes;
+  // as much again as is live, but leaving some of the memory for scratch
+  const room = Math.max(leastBetweenLooks, memory.freeBytes - memory.limit / 8);
+  nextLook = lastLook + Math.min(Math.max(leastBudget, pause, memory.usedBytes - cachedBytes), room);
+}
+
+/** The engine counts the bytes of buffers, also of those that are never touched, and collects when they have become many. */
+function provokeCollection(): void {
+  try {
+    for (let k = 0; k < 4; k++) new ArrayBuffer(32 << 20);
+  } catch {
+    // it counted, and has no more
+  }
+}
+
+/** A region of the linear memory. */
+function takeRegion(memory: LinearMemory, nbytes: number): Owner {
+  let owner = memory.take(nbytes);
+  if (owner === null) {
+    for (const entry of classes) dropFree(entry);
+    owner = memory.take(nbytes);
+  }
+  if (owner !== null) return owner;
+  const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  throw new OutOfMemoryError(
+    `out of memory: tried to allocate ${megabytes(nbytes)}, ${megabytes(memory.usedBytes)} of ${megabytes(memory.limit)} are in use`,
+    "hold fewer tensors at a time (a smaller batch, noGrad() where no gradient is wanted); in a page, memory of dropped tensors comes back only when the event loop gets a turn: await something (`await new Promise((r) => setTimeout(r))`) every few steps",
+  );
+}
+
+// ---- allocation
 
 /** Fresh memory for a storage of `nbytes`, contents undefined, aligned to 64 bytes from 64 bytes on. */
 export function allocate(nbytes: number): Storage {
   if (nbytes > largeBytes) return allocateLarge(nbytes);
-  if (nbytes === 0) return new Storage(cpu, "buffer", empty, 0, 0, 0);
+  if (nbytes === 0) return new Storage(cpu, kind, empty, 0, 0, 0);
   const entry = classes[classOfUnits[(nbytes + 15) >>> 4]!]!;
   if (entry.free.length !== 0) return reuse(entry, nbytes);
   if (entry.next > entry.last) cutNewSlab(entry);
   const offset = entry.next;
   entry.next = offset + entry.nbytes;
-  const storage = new Storage(cpu, "buffer", entry.slab, offset, nbytes, entry.base === 0 ? 0 : entry.base + offset);
+  const storage = new Storage(cpu, kind, entry.slab, offset, nbytes, addressOf(entry.base, offset));
   storage.sizeClass = entry.index;
+  storage.tracked = entry.owner;
   return storage;
+}
+
+/** Machine address of a byte of a buffer; offsets in the linear memory are addresses. */
+function addressOf(base: number, offset: number): number {
+  return base !== 0 || linear !== null ? base + offset : 0;
 }
 
 function cutNewSlab(entry: SizeClass): void {
   const size = slabBytes(entry.nbytes);
+  if (linear !== null) {
+    const owner = takeRegion(linear, size);
+    entry.owner = owner;
+    entry.slab = linear.buffer;
+    entry.next = owner.region.address;
+    entry.last = owner.region.address + size - entry.nbytes;
+    return;
+  }
   const slab = allocateUninitialized(size);
   entry.base = native === null ? 0 : native.addressOf(slab);
   entry.slab = slab;
@@ -159,10 +253,18 @@ function allocateLarge(nbytes: number): Storage {
   const units = Math.ceil(nbytes / unit); // 9 to 16
   const entry = classes[slabClassBytes.length + octave * 8 + units - 9]!;
   if (entry.free.length !== 0) return reuse(entry, nbytes);
-  const buffer = allocateUninitialized(entry.nbytes + alignment);
-  const base = native === null ? 0 : native.addressOf(buffer);
-  const offset = -base & (alignment - 1);
-  const storage = new Storage(cpu, "buffer", buffer, offset, nbytes, base === 0 ? 0 : base + offset);
+  let storage: Storage;
+  if (linear !== null) {
+    const owner = takeRegion(linear, entry.nbytes);
+    const { address } = owner.region;
+    storage = new Storage(cpu, kind, linear.buffer, address, nbytes, address);
+    storage.tracked = owner;
+  } else {
+    const buffer = allocateUninitialized(entry.nbytes + alignment);
+    const base = native === null ? 0 : native.addressOf(buffer);
+    const offset = -base & (alignment - 1);
+    storage = new Storage(cpu, kind, buffer, offset, nbytes, base === 0 ? 0 : base + offset);
+  }
   storage.sizeClass = entry.index;
   return storage;
 }
@@ -171,10 +273,12 @@ function reuse(entry: SizeClass, nbytes: number): Storage {
   const old = entry.free.pop()!;
   cachedBytes -= entry.nbytes;
   entry.used = epoch;
-  const storage = new Storage(cpu, "buffer", old.buffer, old.byteOffset, nbytes, old.address);
+  const storage = new Storage(cpu, kind, old.buffer, old.byteOffset, nbytes, old.address);
   storage.sizeClass = entry.index;
+  storage.tracked = old.tracked;
   if (old.nbytes === nbytes) storage.views = old.views;
   old.views = null;
+  old.tracked = null;
   old.buffer = empty; // a use after release now finds nothing
   old.address = 0;
   return storage;
@@ -189,9 +293,9 @@ export function release(storage: Storage): void {
   if (storage.buffer.byteLength === 0) return; // the user transferred the buffer: the memory is not ours any more
   const entry = classes[storage.sizeClass]!;
   if (cachedBytes + entry.nbytes > cacheLimit) dropStale();
-  if (cachedBytes + entry.nbytes > cacheLimit) return;
   cachedBytes += entry.nbytes;
   entry.free.push(storage);
+  if (cachedBytes > cacheLimit) dropLast(entry);
 }
 
 /** Forgets released memory of the classes that served nothing since the last time the cache was full. */
@@ -201,8 +305,16 @@ function dropStale(): void {
 }
 
 function dropFree(entry: SizeClass): void {
-  cachedBytes -= entry.free.length * entry.nbytes;
-  entry.free.length = 0;
+  while (entry.free.length > 0) dropLast(entry);
+}
+
+function dropLast(entry: SizeClass): void {
+  const storage = entry.free.pop()!;
+  cachedBytes -= entry.nbytes;
+  if (storage.tracked instanceof Owner && entry.nbytes > largeBytes) linear!.give(storage.tracked.region);
+  storage.tracked = null;
+  storage.views = null;
+  storage.buffer = empty;
 }
 
 /** Bytes of released memory that wait to be used again. */
@@ -224,6 +336,11 @@ export function emptyCache(): void {
   native?.trimMemory();
 }
 
+// ---- typed arrays
+
+/** What a typed array over the linear memory keeps from being used again. */
+const ownerOfArray = new WeakMap<TypedArray, object>();
+
 /** A typed array over the whole storage, made once for each dtype. */
 export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
   if (storage.tracked !== null) untrack(storage);
@@ -231,7 +348,23 @@ export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
   let view = storage.views[dtype.index] as TypedArray | null;
   if (view === null) {
     view = new dtype.Array(storage.buffer, storage.byteOffset, Math.floor(storage.nbytes / dtype.itemsize));
+    if (storage.tracked !== null) ownerOfArray.set(view, storage.tracked);
     storage.views[dtype.index] = view;
   }
   return view;
+}
+
+/** Elements `from` to `to` of a storage for whoever asks: they stay what they are for as long as somebody holds the array, or a `subarray` of it. */
+export function exposedArrayOf(storage: Storage, dtype: DType, from: number, to: number): TypedArray {
+  return expose(typedArrayOf(storage, dtype), storage.tracked, from, to);
+}
+
+const plainSubarray = Uint8Array.prototype.subarray as (this: TypedArray, from?: number, to?: number) => TypedArray;
+
+function expose(array: TypedArray, owner: object | null, from?: number, to?: number): TypedArray {
+  const part = plainSubarray.call(array, from, to);
+  if (linear === null || owner === null) return part;
+  ownerOfArray.set(part, owner);
+  Object.defineProperty(part, "subarray", { value: (begin?: number, end?: number) => expose(part, owner, begin, end) });
+  return part;
 }
