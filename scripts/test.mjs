@@ -44,7 +44,10 @@ function testFiles(folders, except = []) {
   walk(tests);
   return out.filter((path) => {
     const name = relative(tests, path).replaceAll("\\", "/");
-    return !except.includes(name) && (folders === null || folders.some((f) => name === f || name.startsWith(`${f}/`)));
+    return (
+      !except.some((f) => name === f || name.startsWith(`${f}/`)) &&
+      (folders === null || folders.some((f) => name === f || name.startsWith(`${f}/`)))
+    );
   });
 }
 
@@ -82,6 +85,8 @@ async function conformance(args, env) {
 // what every target must give alike; the suites of cpu/ choose the targets themselves
 const KERNELS = ["ops", "tensor", "autograd", "nn", "optim", "training"];
 const ALONE = ["architecture.test.js", "docs.test.js"];
+/** What needs a WebGPU device. */
+const WEBGPU = ["webgpu"];
 
 function python() {
   for (const command of [process.env.PYTHON, "/usr/bin/python3", "python3"].filter(Boolean)) {
@@ -108,6 +113,13 @@ async function chromium(environment) {
   return { passed, failed: status !== 0 ? Math.max(failed, 1) : failed, skipped, output };
 }
 
+/** With a WebGPU adapter: on Linux Mesa's software Vulkan, so that it is the same everywhere; elsewhere the machine's own. */
+async function onWebgpu(lane) {
+  const { softwareAdapter } = await import("./webgpu/software.mjs");
+  const { env, missing } = softwareAdapter();
+  return missing === undefined ? lane(env) : without("software Vulkan", missing);
+}
+
 const lanes = {
   async "format and lint"() {
     const { status, output } = await run(process.execPath, [
@@ -126,9 +138,10 @@ const lanes = {
   },
   "conformance runner": () => nodeTest([join(root, "conformance/dist/test/runner.test.js")]),
   architecture: () => nodeTest(testFiles(["architecture.test.js"])),
-  "unit tests": () => nodeTest(testFiles(null, ALONE)),
+  "unit tests": () => nodeTest(testFiles(null, [...ALONE, ...WEBGPU])),
   "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
   ...(avx2 && { "unit tests, target x64-avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "x64-avx2" }) }),
+  "webgpu (software Vulkan)": () => onWebgpu((env) => nodeTest(testFiles(WEBGPU), env)),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
   examples: () => nodeTest([join(root, "examples/dist/test/examples.test.js")]),
   conformance: () => conformance([]),

@@ -1,7 +1,8 @@
 /**
  * The platform layer in pages and web workers.
  */
-import { NotSupportedError, SerializationError } from "../core/errors.ts";
+import { DeviceError, NotSupportedError, SerializationError } from "../core/errors.ts";
+import type { Gpu } from "./gpuTypes.ts";
 import type { Native, OpenFile, OpenFileAsync, Replacement, WorkerHandle } from "./types.ts";
 
 export { crc32 } from "./crc32.ts";
@@ -18,12 +19,13 @@ interface ByteTransform {
   readonly writable: { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } };
 }
 interface WebGlobals {
-  navigator?: { hardwareConcurrency?: number };
+  navigator?: { hardwareConcurrency?: number; gpu?: Gpu };
   document?: unknown;
   crossOriginIsolated?: boolean;
   name?: string;
   DecompressionStream?: new (format: "deflate-raw") => ByteTransform;
   TYPETORCH_ENVIRONMENT?: Readonly<Record<string, string | undefined>>;
+  addEventListener?(type: "message", listener: (event: { data?: unknown }) => void, options: { once: boolean }): void;
   Worker?: new (url: URL, options: { type: "module"; name?: string }) => WebWorker;
 }
 const web = globalThis as unknown as WebGlobals;
@@ -47,6 +49,10 @@ export function memoryLimit(): number {
 
 export function now(): number {
   return performance.now();
+}
+
+export function onStart(listener: (data: unknown) => void): void {
+  web.addEventListener?.("message", (event) => listener(event.data), { once: true });
 }
 
 export function createWorker(url: URL, options: { data?: unknown; name?: string } = {}): WorkerHandle {
@@ -78,6 +84,23 @@ export function openNative(): Native | null {
 /** A page cannot ask for a collection. */
 export function collectGarbage(): boolean {
   return false;
+}
+
+export const mayWait: boolean = web.document === undefined;
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+export async function openGpu(): Promise<Gpu> {
+  const gpu = web.navigator?.gpu;
+  if (gpu === undefined) {
+    throw new DeviceError(
+      "webgpu: this browser has no navigator.gpu here",
+      "WebGPU needs a recent browser and a secure page (https or localhost)",
+    );
+  }
+  return gpu;
 }
 
 export function allocateUninitialized(nbytes: number): ArrayBuffer {

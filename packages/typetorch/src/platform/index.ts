@@ -12,3 +12,4 @@ export type {
   Replacement,
   WorkerHandle,
 } from "./types.ts";
+export type * from "./gpuTypes.ts";

@@ -11,6 +11,8 @@ import { emitWarning, env, stdout } from "node:process";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { openNative as openNativeLayer } from "./native.ts";
 import { inflateRaw } from "./nodeFiles.ts";
+import { DeviceError } from "../core/errors.ts";
+import type { Gpu } from "./gpuTypes.ts";
 import type { Native, WorkerHandle } from "./types.ts";
 
 export { crc32, inflateRaw, openFile, openFileAsync, replaceFile } from "./nodeFiles.ts";
@@ -67,6 +69,10 @@ export function now(): number {
   return performance.now();
 }
 
+export function onStart(listener: (data: unknown) => void): void {
+  listener(workerData);
+}
+
 export function createWorker(url: URL, options: { data?: unknown; name?: string } = {}): WorkerHandle {
   const worker = new Worker(url, { workerData: options.data, name: options.name, execArgv: [] });
   return {
@@ -121,6 +127,48 @@ export function collectGarbage(): boolean {
     }
   } else collector?.();
   return collector !== null;
+}
+
+export const mayWait = true;
+
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * The package `webgpu` (Dawn), an optional peer dependency. `TYPETORCH_WEBGPU_BACKEND` names one of Dawn's backends (vulkan, metal, d3d12, opengles, null) in
+ * place of the system's own.
+ */
+export async function openGpu(): Promise<Gpu> {
+  gpu ??= await loadGpu();
+  return gpu;
+}
+
+/** Held for good: Dawn goes on using it for whatever came from it, and does not keep it alive. */
+let gpu: Gpu | null = null;
+
+async function loadGpu(): Promise<Gpu> {
+  const own = (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
+  if (own !== undefined) return own; // Deno has it
+  let dawn: { create(options: readonly string[]): Gpu };
+  try {
+    dawn = (await import(/* webpackIgnore: true */ "webgpu" as string)) as typeof dawn;
+  } catch (error) {
+    const missing = (error as { code?: string }).code === "ERR_MODULE_NOT_FOUND";
+    throw new DeviceError(
+      missing
+        ? "webgpu: the package 'webgpu' is not installed"
+        : `webgpu: the package 'webgpu' does not load: ${error instanceof Error ? error.message : String(error)}`,
+      missing
+        ? "npm install webgpu (132 MB; it brings WebGPU to Node on Vulkan, Metal and D3D12)"
+        : "it needs glibc 2.34 or newer",
+    );
+  }
+  const backend = environment("TYPETORCH_WEBGPU_BACKEND");
+  return dawn.create([
+    "enable-dawn-features=allow_unsafe_apis",
+    ...(backend === undefined || backend === "" ? [] : [`backend=${backend}`]),
+  ]);
 }
 
 export function allocateUninitialized(nbytes: number): ArrayBuffer {

@@ -2,6 +2,8 @@
  * What the platform layer gives to everything above it. `node.ts` and `browser.ts` export the same names with these types; `index.ts` picks one of them.
  */
 
+import type { Gpu } from "./gpuTypes.ts";
+
 /** What the processor can do, found by executing CPUID and XGETBV. */
 export interface CpuFeatures {
   /** "GenuineIntel", "AuthenticAMD", … */
@@ -112,6 +114,8 @@ export interface Platform {
   readonly isMainThread: boolean;
   /** What the starter of this worker passed as `data`; undefined in the main thread. */
   readonly workerData: unknown;
+  /** In a worker: calls `listener` with what the starter passed as `data`. */
+  onStart(listener: (data: unknown) => void): void;
   /** Starts a worker on a module. */
   createWorker(url: URL, options?: { data?: unknown; name?: string }): WorkerHandle;
   /** Whether the thread with this number (see {@link Native.threadNumber}) still runs; true where that cannot be known. */
@@ -122,6 +126,12 @@ export interface Platform {
   openNative(): Native | null;
   /** Runs a full garbage collection, also of what WeakRefs used in the current job keep alive. False where it cannot be done. */
   collectGarbage(): boolean;
+  /** WebGPU: `navigator.gpu`, or in Node the package `webgpu`. Rejects, saying what to install or to switch on, where there is none. */
+  openGpu(): Promise<Gpu>;
+  /** Whether this thread may sleep in `Atomics.wait`: every one but a page's main thread. */
+  readonly mayWait: boolean;
+  /** Lets the event loop take one turn. */
+  nextTurn(): Promise<void>;
   /** Fresh memory with undefined contents. */
   allocateUninitialized(nbytes: number): ArrayBuffer;
   writeStdout(text: string): void;
