@@ -21,8 +21,6 @@ export class DTypeError extends TorchError {}
 export class DeviceError extends TorchError {}
 /** The device was lost: the driver was reset, the GPU was taken away, or it was destroyed. What lay in its memory is gone. */
 export class DeviceLostError extends DeviceError {}
-/** A device has no memory left (PyTorch: torch.cuda.OutOfMemoryError). */
-export class OutOfMemoryError extends TorchError {}
 /** An index or a dimension is out of range (PyTorch: IndexError). */
 export class IndexError extends TorchError {}
 /** An argument has a value that the operation cannot take (PyTorch: ValueError or RuntimeError). */
