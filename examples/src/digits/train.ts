@@ -1,12 +1,12 @@
 /**
  * Trains the network on 9,000 digits, tests it on 1,000 others, draws two pictures and saves the weights.
  */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import torch, { nn, optim } from "typetorch";
 import { DataLoader, randomSplit } from "typetorch/utils/data";
 import { savePng } from "../plot/png.ts";
 import { Progress } from "../progress.ts";
-import { saveSafetensors } from "../safetensors.ts";
 import { DigitDataset, type Digits, readDigits } from "./data.ts";
 import { DigitNet } from "./model.ts";
 import { digitGrid, type ShownDigit, trainingCurve } from "./pictures.ts";
@@ -112,10 +112,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const summary = `${test.length} digits it never trained on: ${test.length - mistakes.length} right, ${mistakes.length} wrong (${(testAccuracy * 100).toFixed(2)} %)`;
   console.log(`Test accuracy ${(testAccuracy * 100).toFixed(2)} %: ${mistakes.length} mistakes in ${test.length} digits.`);
   const files = { curve: join(out, "training.png"), digits: join(out, "digits.png"), weights: join(out, "digits.safetensors") };
+  await mkdir(out, { recursive: true });
+  torch.saveSafetensors(model.stateDict(), files.weights, { metadata: { format: "pt" } });
   await Promise.all([
     savePng(trainingCurve({ losses, accuracies }), files.curve),
     digitGrid(shown.slice(0, 70), mistakes.slice(0, 42), summary).then((svg) => savePng(svg, files.digits)),
-    saveSafetensors(model.stateDict(), files.weights),
   ]);
   console.log(`Wrote ${Object.values(files).join(", ")}.`);
   return { testAccuracy, seconds: Number(elapsed().toFixed(2)) };

@@ -33,5 +33,6 @@ export { Device } from "./core/storage.ts";
 export * as linalg from "./linalg.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
+export * from "./serialization/index.ts";
 export * from "./tensor/index.ts";
 export * as utils from "./utils.ts";
