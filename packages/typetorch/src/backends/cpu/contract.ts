@@ -8,10 +8,11 @@ import type { MapSpec, RowSpec } from "../../ir/spec.ts";
 import type { Activation, GemmArguments, Operand } from "../backend.ts";
 import { gemm as referenceGemm } from "./js/contract.ts";
 import { runMap } from "./map.ts";
+import { needsActivation } from "./product.ts";
 import { runRow } from "./row.ts";
 import { Scratch } from "./scratch.ts";
 import { level, native } from "./target.ts";
-import { Gemm, needsActivation } from "./x64/gemm.ts";
+import { Gemm } from "./x64/gemm.ts";
 
 const products = native === null ? null : new Gemm(native, { avx512: level === "avx512" });
 

@@ -11,10 +11,10 @@ import type { Activation, ConvGeometry, Operand } from "../backend.ts";
 import { activate, convert, runGemm, widened } from "./contract.ts";
 import * as reference from "./js/contract.ts";
 import { runMap } from "./map.ts";
+import { needsActivation } from "./product.ts";
 import { Scratch } from "./scratch.ts";
 import { level, native } from "./target.ts";
 import { Conv } from "./x64/conv.ts";
-import { needsActivation } from "./x64/gemm.ts";
 
 const direct = native === null ? null : new Conv(native, { avx512: level === "avx512" });
 

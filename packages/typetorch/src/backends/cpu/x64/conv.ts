@@ -8,6 +8,7 @@ import type { Storage } from "../../../core/storage.ts";
 import { type Native, openNative } from "../../../platform/index.ts";
 import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
+import { type Copy, itemGrid } from "../product.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
 import { Assembler } from "./assembler.ts";
 import { emitCopyApart, emitCopyEven, emitSumParts, emitTurn, sumSlot, turnBlock, turnSlot } from "./convCopy.ts";
@@ -25,7 +26,7 @@ import {
   isContiguous,
 } from "./convShape.ts";
 import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
-import { type CopyArguments, Gemm, itemGrid } from "./gemm.ts";
+import { Gemm } from "./gemm.ts";
 import { emitTapTile } from "./gemmDot.ts";
 import { emitTile, flag, vectorEntry } from "./gemmTile.ts";
 
@@ -350,8 +351,8 @@ export class Conv {
     return this.#code(double, "copy apart", (a) => emitCopyApart(a, this.#gemm.codeOf(double).target));
   }
 
-  #copy(double: boolean, ...rest: CopyArguments): void {
-    this.#gemm.copy(this.#gemm.codeOf(double), ...rest);
+  #copy(double: boolean, ...rest: Parameters<Copy>): void {
+    this.#gemm.copyOf(this.#gemm.codeOf(double))(...rest);
   }
 
   /** Address of the elements in contiguous order, through a copy where they are not. */

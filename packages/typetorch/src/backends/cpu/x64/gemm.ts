@@ -8,8 +8,9 @@
  * Blocks of k depend on the shape and the processor only, so results do not depend on the number of threads.
  */
 import { type CpuFeatures, type Native, openNative } from "../../../platform/index.ts";
-import type { Activation, GemmArguments, Operand } from "../../backend.ts";
+import type { GemmArguments } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
+import { type Copy, itemGrid, noBatch, overOuterBatch, type Product, readProduct, throughCopies } from "../product.ts";
 import { getNumThreads, type Grid, type Phase, run, runPhases } from "../team.ts";
 import { GemmCode, vectorsOfRows } from "./gemmCode.ts";
 import { driverSlot as slot, driverSlots } from "./gemmDriver.ts";
@@ -38,11 +39,8 @@ export class Gemm {
   readonly #grid: Grid = itemGrid(slot.begin, slot.end, slot.scratch);
   readonly #packGrid: Grid = itemGrid(packSlot.begin, packSlot.end, -1);
   readonly #phases: Phase[];
-  // batch dimensions of the product at hand, collapsed: sizes and distances in elements, the innermost first
-  readonly #sizes: number[] = [];
-  #aSteps: number[] = [];
-  #bSteps: number[] = [];
-  readonly #cSteps: number[] = [];
+  /** Batch dimensions of the product at hand. */
+  readonly #batch = noBatch();
 
   constructor(native: Native, options: { readonly avx512?: boolean } = {}) {
     this.#native = native;
@@ -67,110 +65,13 @@ export class Gemm {
    * Runs the product when it is float32 or float64; false when it is not, with nothing done. Activations other than relu are not applied: the caller follows up
    * with a map (`needsActivation`).
    */
-  run({ a, b, out, alpha, beta, bias, activation }: GemmArguments): boolean {
-    const key = out.dtype.key;
+  run(args: GemmArguments): boolean {
+    const { key } = args.out.dtype;
     if (key !== "f32" && key !== "f64") return false;
     const code = this.codeOf(key === "f64");
-    const item = code.item;
-    const rank = out.shape.length;
-    const m = out.shape[rank - 2]!;
-    const n = out.shape[rank - 1]!;
-    const k = a.shape[a.shape.length - 1]!;
-    if (m === 0 || n === 0) return true;
-    const aRank = a.shape.length;
-    const bRank = b.shape.length;
-    const biasRank = bias === null ? 0 : bias.shape.length;
-    const product: Product = {
-      m,
-      n,
-      k,
-      a: addressOf(a),
-      aRow: m === 1 ? 0 : a.strides[aRank - 2]!,
-      aStep: k === 1 ? 1 : a.strides[aRank - 1]!,
-      b: addressOf(b),
-      bStep: k === 1 ? 1 : b.strides[bRank - 2]!,
-      bColumn: n === 1 ? 1 : b.strides[bRank - 1]!,
-      c: addressOf(out),
-      cRow: m === 1 ? n : out.strides[rank - 2]!,
-      cColumn: n === 1 ? 1 : out.strides[rank - 1]!,
-      bias: bias === null ? 0 : addressOf(bias),
-      biasRow: bias === null || m === 1 || biasRank < 2 || bias.shape[biasRank - 2] === 1 ? 0 : bias.strides[biasRank - 2]!,
-      biasColumn: bias === null ? 0 : n === 1 ? 1 : bias.shape[biasRank - 1] === 1 ? 0 : bias.strides[biasRank - 1]!,
-      alpha,
-      beta,
-      flags:
-        (beta === 0 ? 0 : beta === 1 ? flag.beta : flag.beta | flag.betaFactor) |
-        (alpha === 1 ? 0 : flag.alpha) |
-        (activation === "relu" ? flag.relu : 0),
-    };
-    if (this.#collapse(out, a, b, product) === 0) return true;
-    // vectors run along the contiguous dimension of the output; a product with a vector on the right is one with a vector on the left
-    if (product.cRow === 1 && product.m > 1 && (product.n > 1 ? product.cColumn !== 1 : true)) {
-      transposeProduct(product);
-      [this.#aSteps, this.#bSteps] = [this.#bSteps, this.#aSteps];
-    }
-    this.#outer(code, product, this.#sizes.length - 1, item);
+    const product = readProduct(args, this.#batch);
+    if (product !== null) overOuterBatch(product, this.#batch, code.item, () => this.#oriented(code, product));
     return true;
-  }
-
-  /** Merges batch dimensions, and rows with them where B is the same for all. Returns the number of batches. */
-  #collapse(out: Operand, a: Operand, b: Operand, product: Product): number {
-    const sizes = this.#sizes;
-    const aSteps = this.#aSteps;
-    const bSteps = this.#bSteps;
-    const cSteps = this.#cSteps;
-    sizes.length = aSteps.length = bSteps.length = cSteps.length = 0;
-    const rank = out.shape.length;
-    let total = 1;
-    for (let d = rank - 3; d >= 0; d--) {
-      const size = out.shape[d]!;
-      total *= size;
-      if (size === 1) continue;
-      const aDim = d + a.shape.length - rank;
-      const bDim = d + b.shape.length - rank;
-      const aStep = aDim < 0 || a.shape[aDim] === 1 ? 0 : a.strides[aDim]!;
-      const bStep = bDim < 0 || b.shape[bDim] === 1 ? 0 : b.strides[bDim]!;
-      const cStep = out.strides[d]!;
-      const last = sizes.length - 1;
-      if (last < 0) {
-        const { m } = product;
-        const rowOfA = m === 1 ? aStep : product.aRow;
-        const rowOfC = m === 1 ? cStep : product.cRow;
-        if (bStep === 0 && product.biasRow === 0 && aStep === m * rowOfA && cStep === m * rowOfC) {
-          product.m = m * size;
-          product.aRow = rowOfA;
-          product.cRow = rowOfC;
-          continue;
-        }
-      } else if (
-        aStep === aSteps[last]! * sizes[last]! &&
-        bStep === bSteps[last]! * sizes[last]! &&
-        cStep === cSteps[last]! * sizes[last]!
-      ) {
-        sizes[last] = sizes[last]! * size;
-        continue;
-      }
-      sizes.push(size);
-      aSteps.push(aStep);
-      bSteps.push(bStep);
-      cSteps.push(cStep);
-    }
-    return total;
-  }
-
-  /** Loops over the batch dimensions beyond the two that the driver knows. */
-  #outer(code: GemmCode, p: Product, dim: number, item: number): void {
-    if (dim < 2) {
-      this.#oriented(code, p);
-      return;
-    }
-    const { a, b, c } = p;
-    for (let i = 0; i < this.#sizes[dim]!; i++) {
-      p.a = a + i * this.#aSteps[dim]! * item;
-      p.b = b + i * this.#bSteps[dim]! * item;
-      p.c = c + i * this.#cSteps[dim]! * item;
-      this.#outer(code, p, dim - 1, item);
-    }
   }
 
   /** Copies what has no contiguous dimension. */
@@ -179,63 +80,22 @@ export class Gemm {
     const bFits = p.bColumn === 1 || p.bStep === 1;
     const cFits = p.cColumn === 1;
     const biasFits = p.bias === 0 || p.biasColumn === 1 || p.biasColumn === 0 || p.n === 1;
-    if (!aFits || !bFits || !cFits || !biasFits) this.#throughCopies(code, p);
-    else this.#product(code, p);
-  }
-
-  /** Runs the product on contiguous copies of those matrices that have no contiguous dimension, one batch at a time. */
-  #throughCopies(code: GemmCode, p: Product): void {
-    const { item } = code;
-    const sizes = [...this.#sizes];
-    const steps = [this.#aSteps, this.#bSteps, this.#cSteps].map((s) => [...s]);
-    const needA = p.aStep !== 1 && p.aRow !== 1 && p.m > 1;
-    const needB = p.bColumn !== 1 && p.bStep !== 1;
-    const needC = p.cColumn !== 1;
-    const needBias = p.bias !== 0 && p.biasColumn !== 0 && p.biasColumn !== 1 && p.n > 1;
-    const copies = [
-      needA ? allocate(p.m * p.k * item) : null,
-      needB ? allocate(p.k * p.n * item) : null,
-      needC ? allocate(p.m * p.n * item) : null,
-      needBias ? allocate((p.biasRow === 0 ? 1 : p.m) * p.n * item) : null,
-    ];
-    const [copyA, copyB, copyC, copyBias] = copies;
-    if (copyBias) this.copy(code, p.biasRow === 0 ? 1 : p.m, p.n, p.bias, p.biasRow, p.biasColumn, copyBias.address, p.n, 1);
-    this.#sizes.length = 0;
-    const batches = sizes.slice(0, 2).reduce((x, y) => x * y, 1);
-    for (let i = 0; i < batches; i++) {
-      const inner = i % (sizes[0] ?? 1);
-      const outer = Math.floor(i / (sizes[0] ?? 1));
-      const [aAt, bAt, cAt] = [p.a, p.b, p.c].map(
-        (address, which) => address + (inner * (steps[which]![0] ?? 0) + outer * (steps[which]![1] ?? 0)) * item,
-      ) as [number, number, number];
-      const q = { ...p, a: aAt, b: bAt, c: cAt };
-      if (copyA) {
-        this.copy(code, p.m, p.k, aAt, p.aRow, p.aStep, copyA.address, p.k, 1);
-        Object.assign(q, { a: copyA.address, aRow: p.k, aStep: 1 });
-      }
-      if (copyB) {
-        this.copy(code, p.k, p.n, bAt, p.bStep, p.bColumn, copyB.address, p.n, 1);
-        Object.assign(q, { b: copyB.address, bStep: p.n, bColumn: 1 });
-      }
-      if (copyBias) Object.assign(q, { bias: copyBias.address, biasRow: p.biasRow === 0 ? 0 : p.n, biasColumn: 1 });
-      if (copyC) {
-        if (p.beta !== 0) this.copy(code, p.m, p.n, cAt, p.cRow, p.cColumn, copyC.address, p.n, 1);
-        Object.assign(q, { c: copyC.address, cRow: p.n, cColumn: 1 });
-      }
-      this.#oriented(code, q);
-      if (copyC) this.copy(code, p.m, p.n, copyC.address, p.n, 1, cAt, p.cRow, p.cColumn);
+    if (aFits && bFits && cFits && biasFits) {
+      this.#product(code, p);
+      return;
     }
-    for (const storage of copies) if (storage) release(storage);
-    this.#sizes.push(...sizes);
+    const needs = { a: !aFits, b: !bFits, c: !cFits, bias: !biasFits };
+    throughCopies(p, this.#batch, code.item, needs, this.copyOf(code), (q) => this.#oriented(code, q));
   }
 
-  /** to[i, j] = from[i, j], any distances (in elements). */
-  copy(code: GemmCode, ...[rows, columns, from, fromRow, fromColumn, to, toRow, toColumn]: CopyArguments): void {
+  copyOf(code: GemmCode): Copy {
     const { item } = code;
-    const block = Float64Array.of(
-      ...[code.copyStrided, rows, columns, from, fromRow * item, fromColumn * item, to, toRow * item, toColumn * item],
-    );
-    this.#native.call(this.#native.addressOf(block.buffer));
+    return (rows, columns, from, fromRow, fromColumn, to, toRow, toColumn) => {
+      const block = Float64Array.of(
+        ...[code.copyStrided, rows, columns, from, fromRow * item, fromColumn * item, to, toRow * item, toColumn * item],
+      );
+      this.#native.call(this.#native.addressOf(block.buffer));
+    };
   }
 
   /** The product proper: A contiguous along k or m, B along n or k, C along n. */
@@ -243,7 +103,7 @@ export class Gemm {
     const { item, lanes: width, vectorBytes: bytes, maxRows, target } = code;
     const { m, n, k } = p;
     const block = this.#block;
-    const sizes = this.#sizes;
+    const { sizes, a: aSteps, b: bSteps, c: cSteps } = this.#batch;
     const batch = (sizes[0] ?? 1) * (sizes[1] ?? 1);
     const scale = (target.avx512 ? 1 : 2) * (target.double ? 2 : 1);
     const work =
@@ -321,12 +181,12 @@ export class Gemm {
     block[slot.c] = p.c;
     block[slot.bias] = p.bias;
     block[slot.batch2] = sizes.length > 0 ? sizes[0]! : 1;
-    block[slot.aBatch1] = sizes.length > 1 ? this.#aSteps[1]! * item : 0;
-    block[slot.aBatch2] = sizes.length > 0 ? this.#aSteps[0]! * item : 0;
-    block[slot.bBatch1] = sizes.length > 1 ? this.#bSteps[1]! * item : 0;
-    block[slot.bBatch2] = sizes.length > 0 ? this.#bSteps[0]! * item : 0;
-    block[slot.cBatch1] = sizes.length > 1 ? this.#cSteps[1]! * item : 0;
-    block[slot.cBatch2] = sizes.length > 0 ? this.#cSteps[0]! * item : 0;
+    block[slot.aBatch1] = sizes.length > 1 ? aSteps[1]! * item : 0;
+    block[slot.aBatch2] = sizes.length > 0 ? aSteps[0]! * item : 0;
+    block[slot.bBatch1] = sizes.length > 1 ? bSteps[1]! * item : 0;
+    block[slot.bBatch2] = sizes.length > 0 ? bSteps[0]! * item : 0;
+    block[slot.cBatch1] = sizes.length > 1 ? cSteps[1]! * item : 0;
+    block[slot.cBatch2] = sizes.length > 0 ? cSteps[0]! * item : 0;
     block[slot.rowBlocks] = rowBlocks;
     block[slot.columnBlocks] = columnBlocks;
     block[slot.tiles] = tiles;
@@ -341,7 +201,7 @@ export class Gemm {
     block[slot.cPanel] = panelColumns * item;
     block[slot.biasRow] = p.biasRow * item;
     block[slot.biasPanel] = p.biasColumn * panelColumns * item;
-    block[slot.flags] = p.flags | (p.bias === 0 ? 0 : p.biasColumn === 0 ? flag.biasElement : flag.biasVector);
+    block[slot.flags] = flagsOf(p) | (p.bias === 0 ? 0 : p.biasColumn === 0 ? flag.biasElement : flag.biasVector);
     block[slot.columns] = n;
     block[slot.panelColumns] = panelColumns;
     block[slot.alpha] = p.alpha;
@@ -461,74 +321,9 @@ export class Gemm {
   }
 }
 
-export type CopyArguments = [
-  rows: number,
-  columns: number,
-  from: number,
-  fromRow: number,
-  fromColumn: number,
-  to: number,
-  toRow: number,
-  toColumn: number,
-];
-
-/** One product, or one of a batch. Addresses in bytes, distances in elements. */
-interface Product {
-  m: number;
-  n: number;
-  k: number;
-  a: number;
-  aRow: number;
-  aStep: number;
-  b: number;
-  bStep: number;
-  bColumn: number;
-  c: number;
-  cRow: number;
-  cColumn: number;
-  bias: number;
-  biasRow: number;
-  biasColumn: number;
-  alpha: number;
-  beta: number;
-  flags: number;
-}
-
-/** The same product with its sides swapped: out^T = B^T A^T. */
-function transposeProduct(p: Product): void {
-  [p.m, p.n] = [p.n, p.m];
-  [p.a, p.b] = [p.b, p.a];
-  [p.aRow, p.aStep, p.bStep, p.bColumn] = [p.bColumn, p.bStep, p.aStep, p.aRow];
-  [p.cRow, p.cColumn] = [p.cColumn, p.cRow];
-  [p.biasRow, p.biasColumn] = [p.biasColumn, p.biasRow];
-}
-
-function addressOf(operand: Operand): number {
-  return operand.storage.address + operand.storageOffset * operand.dtype.itemsize;
-}
-
-/** Whether an activation is left to the caller after {@link Gemm.run}. */
-export function needsActivation(activation: Activation): boolean {
-  return activation !== "none" && activation !== "relu";
-}
-
-/** A grid whose items are numbered in slot `begin`; `end` is one more. */
-export function itemGrid(begin: number, end: number, scratchSlot: number): Grid {
-  return {
-    countI: 1,
-    countJ: 1,
-    slots: [begin, end],
-    stepI: [1, 1],
-    stepJ: [0, 0],
-    sizeSlotI: -1,
-    totalI: 1,
-    blockI: 1,
-    sizeSlotJ: -1,
-    totalJ: 1,
-    blockJ: 1,
-    scratchSlot,
-    scratchBytes: 0,
-  };
+function flagsOf({ alpha, beta, relu }: Product): number {
+  const scaled = beta === 0 ? 0 : beta === 1 ? flag.beta : flag.beta | flag.betaFactor;
+  return scaled | (alpha === 1 ? 0 : flag.alpha) | (relu ? flag.relu : 0);
 }
 
 let best: Gemm | null | undefined;
