@@ -17,9 +17,6 @@ import {
 } from "./machine.ts";
 import { type Label, type Memory, ptr, rdi } from "./registers.ts";
 
-/** What a kernel asks for and the compiler has not got. */
-export class Unsupported extends Error {}
-
 /** A constant of an expression; it becomes a memory operand where the instruction takes one. */
 export class Constant {
   readonly type: ScalarType;

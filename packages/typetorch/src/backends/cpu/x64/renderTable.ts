@@ -4,7 +4,8 @@
 import type { Primitive, ScalarType } from "../../../ir/expr.ts";
 import type { InstructionName } from "./assembler.ts";
 import { compareInt, compare as predicates } from "./assembler.ts";
-import { type Code, Constant, sizeOf, Unsupported, type Value, vectorBytes } from "./code.ts";
+import { Unsupported } from "../kernel/graph.ts";
+import { type Code, Constant, sizeOf, type Value, vectorBytes } from "./code.ts";
 import { type Chosen, Instruction, View, Virtual } from "./machine.ts";
 import { ptr, rax, rcx, rdx, rsp } from "./registers.ts";
 

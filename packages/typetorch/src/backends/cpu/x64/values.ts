@@ -6,10 +6,10 @@ import type { Access, Int, LoopKernel, LoopVar } from "../../../ir/loops.ts";
 import { rare } from "../../../ir/transcendental.ts";
 import { gather, loadUniform, loadVector, scatter, spread, storeVector } from "./access.ts";
 import { copyTo, fresh } from "./accumulate.ts";
-import { type Code, Constant, isNumber, type Known, sizeOf, Unsupported, type Value, vectorBytes } from "./code.ts";
-import type { Graph, LoopStep, Node, Step } from "./graph.ts";
+import { type Code, Constant, isNumber, type Known, sizeOf, type Value, vectorBytes } from "./code.ts";
+import { type Graph, type LoopStep, type Node, reaches, type Step, Unsupported } from "../kernel/graph.ts";
 import { Block, Instruction, Place, View, type Virtual } from "./machine.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "../kernel/plan.ts";
 import { choose, multiply, render, scale } from "./renderTable.ts";
 import { Label, type Memory, ptr, rax, rdi } from "./registers.ts";
 
@@ -443,7 +443,7 @@ export class Values {
     const { c } = this;
     const lanes = c.lanes;
     const size = this.kernel.buffers[access.buffer]!.dtype.itemsize;
-    const parts = lanes > this.plan.wideLanes ? 2 : 1;
+    const parts = lanes > this.plan.shape.wideLanes ? 2 : 1;
     const each = lanes / parts;
     const bytes = vectorBytes(each * 8);
     let base = this.address(access, dynamic?.varying ? null : dynamic, level, false);
@@ -523,16 +523,4 @@ function numberOf(v: Virtual): number {
     virtualIds.set(v, id);
   }
   return id;
-}
-
-/** Whether computing `from` needs `to`. */
-function reaches(from: Node, to: Node): boolean {
-  const seen = new Set<Node>();
-  const visit = (n: Node): boolean => {
-    if (n === to) return true;
-    if (n.id < to.id || seen.has(n)) return false; // what a node needs was made before it
-    seen.add(n);
-    return n.args.some(visit);
-  };
-  return from !== to && visit(from);
 }

@@ -5,14 +5,20 @@
  * and the lanes of accumulators are combined in a fixed order: copies by halves, then lanes by halves.
  */
 import type { CombineOp, LoopKernel } from "../../../ir/loops.ts";
-import { anyOrAll, combine, copyTo, fresh, neutralOf, upperHalf } from "./accumulate.ts";
+import { Graph, type LoopStep, type Step, Unsupported, type VectorShape } from "../kernel/graph.ts";
+import { neutralOf } from "../kernel/neutral.ts";
+import { Plan } from "../kernel/plan.ts";
+import { anyOrAll, combine, copyTo, fresh, upperHalf } from "./accumulate.ts";
 import { assemble } from "./allocate.ts";
-import { Code, Constant, sizeOf, Unsupported } from "./code.ts";
-import { Graph, type LoopStep, type Step } from "./graph.ts";
+import { Code, Constant, sizeOf } from "./code.ts";
 import { Block, Instruction, LoopBlock, type Virtual } from "./machine.ts";
-import { Plan } from "./plan.ts";
 import { Label, ptr, rax, rcx } from "./registers.ts";
 import { Values } from "./values.ts";
+
+const shapes: Readonly<Record<"avx2" | "avx512", VectorShape>> = {
+  avx2: { wideLanes: 4, masks: false, scales: false, gathersNarrow: false, scatters: false },
+  avx512: { wideLanes: 8, masks: true, scales: true, gathersNarrow: false, scatters: true },
+};
 
 /**
  * Machine code for a loop kernel, to be called with its argument block in rdi; null when it uses a primitive that has no instructions here. `streaming`: the
@@ -26,8 +32,8 @@ export function compileLoops(
   try {
     const c = new Code(level === "avx512");
     c.streaming = options.streaming ?? false;
-    const graph = new Graph(kernel, c.avx512);
-    const plan = new Plan(kernel, c.avx512, graph.steps);
+    const graph = new Graph(kernel, shapes[level]);
+    const plan = new Plan(kernel, shapes[level], graph.steps);
     c.boolBytes = plan.boolBytes;
     return new Compiler(kernel, c, graph, plan).compile();
   } catch (error) {

@@ -3,14 +3,11 @@
  */
 import type { ScalarType } from "../../../ir/expr.ts";
 import type { Access, CombineOp, Int, LoopKernel } from "../../../ir/loops.ts";
-import { Unsupported } from "./code.ts";
-import type { LoopStep, Node, Step } from "./graph.ts";
+import { type LoopStep, type Node, type Step, Unsupported, type VectorShape } from "./graph.ts";
 
 export class Plan {
   private readonly kernel: LoopKernel;
-  private readonly avx512: boolean;
-  /** Lanes of 64 bits in a vector. */
-  readonly wideLanes: number;
+  readonly shape: VectorShape;
   /** Without mask registers: bytes of a lane of a bool, in the whole kernel. */
   boolBytes: 4 | 8 = 4;
   readonly lanesOf = new Map<LoopStep, number>();
@@ -20,10 +17,9 @@ export class Plan {
    */
   readonly ahead = new Map<LoopStep, Map<number, Int>>();
 
-  constructor(kernel: LoopKernel, avx512: boolean, steps: readonly Step[]) {
+  constructor(kernel: LoopKernel, shape: VectorShape, steps: readonly Step[]) {
     this.kernel = kernel;
-    this.avx512 = avx512;
-    this.wideLanes = avx512 ? 8 : 4;
+    this.shape = shape;
     this.chooseLanes(steps);
     this.findAhead(steps, null);
   }
@@ -48,13 +44,13 @@ export class Plan {
       else {
         anyWide ||= wide;
         if (!wide) narrow.add(s);
-        this.lanesOf.set(s, wide ? this.wideLanes : this.wideLanes * 2);
+        this.lanesOf.set(s, wide ? this.shape.wideLanes : this.shape.wideLanes * 2);
       }
     }
     // without mask registers bools have lanes of one size in the whole kernel
-    if (!this.avx512 && anyWide) {
+    if (!this.shape.masks && anyWide) {
       this.boolBytes = 8;
-      for (const s of narrow) this.lanesOf.set(s, this.wideLanes);
+      for (const s of narrow) this.lanesOf.set(s, this.shape.wideLanes);
     }
   }
 
@@ -80,7 +76,8 @@ export class Plan {
       const scattered = (dynamic?.varying ?? false) || (term !== undefined && !side);
       if (scattered) {
         result.gathers = true;
-        if (this.kernel.buffers[a.buffer]!.dtype.itemsize < 4 || (store && !this.avx512)) result.single = true;
+        if (store && !this.shape.scatters) result.single = true;
+        if (this.kernel.buffers[a.buffer]!.dtype.itemsize < 4 && !this.shape.gathersNarrow) result.single = true;
       } else if (store && term === undefined) result.single = true;
       if (dynamic?.varying) node(dynamic);
     };

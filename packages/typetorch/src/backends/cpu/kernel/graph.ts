@@ -5,7 +5,23 @@
 import { Expr, type Primitive, type ScalarType } from "../../../ir/expr.ts";
 import type { Access, CombineOp, Int, LoopKernel, LoopVar, Stmt } from "../../../ir/loops.ts";
 import { isTranscendental, lowerTranscendental, PowerScale, rare } from "../../../ir/transcendental.ts";
-import { Unsupported } from "./code.ts";
+
+/** What a kernel asks for and a compiler has not got. */
+export class Unsupported extends Error {}
+
+/** What a target's vectors are like, as far as the shape of the code depends on it. */
+export interface VectorShape {
+  /** Lanes of 64 bits in a vector. */
+  readonly wideLanes: number;
+  /** Bools are masks in registers of their own, one bit a lane; otherwise all ones or zeros in lanes of one size in the whole kernel. */
+  readonly masks: boolean;
+  /** There is an instruction for `value * 2^exponent`. */
+  readonly scales: boolean;
+  /** Elements of one and two bytes can be gathered. */
+  readonly gathersNarrow: boolean;
+  /** Lanes can be stored to elements anywhere. */
+  readonly scatters: boolean;
+}
 
 export class Node {
   readonly id: number;
@@ -69,7 +85,7 @@ export type Step =
 export class Graph {
   readonly steps: readonly Step[];
   private readonly kernel: LoopKernel;
-  private readonly avx512: boolean;
+  private readonly shape: VectorShape;
   private readonly nodes = new Map<string, Node>();
   private count = 0;
   private done = new Map<Expr, Node>();
@@ -82,9 +98,9 @@ export class Graph {
   /** The rare selects by their condition. */
   readonly rareSelects = new Map<Node, Node[]>();
 
-  constructor(kernel: LoopKernel, avx512: boolean) {
+  constructor(kernel: LoopKernel, shape: VectorShape) {
     this.kernel = kernel;
-    this.avx512 = avx512;
+    this.shape = shape;
     this.steps = this.body(kernel.body, false);
     markLive(this.steps);
   }
@@ -244,7 +260,7 @@ export class Graph {
       if (type !== "f32" && type !== "f64") throw new Unsupported(`${op} of ${type}`);
       return this.convert(lowerTranscendental(op, e.args[0]!, e.args[1]));
     }
-    if (this.avx512 && e.ref instanceof PowerScale) {
+    if (this.shape.scales && e.ref instanceof PowerScale) {
       return this.inner("scale", type, [this.convert(e.ref.value), this.convert(e.ref.exponent)], null);
     }
     const args = e.args.map((a) => this.convert(a));
@@ -330,4 +346,16 @@ function markLive(steps: readonly Step[]): void {
 
 function intKey(int: Int): string {
   return typeof int === "number" ? String(int) : `a${int.arg}`;
+}
+
+/** Whether computing `from` needs `to`. */
+export function reaches(from: Node, to: Node): boolean {
+  const seen = new Set<Node>();
+  const visit = (n: Node): boolean => {
+    if (n === to) return true;
+    if (n.id < to.id || seen.has(n)) return false; // what a node needs was made before it
+    seen.add(n);
+    return n.args.some(visit);
+  };
+  return from !== to && visit(from);
 }
