@@ -17,7 +17,7 @@ function copy(value: unknown, copies: Map<unknown, unknown>): unknown {
     const out = value instanceof Parameter ? new Parameter(data, value.requiresGrad) : data;
     copies.set(value, out);
     if (value.isLeaf && value.requiresGrad && !(value instanceof Parameter)) out.requiresGrad_();
-    if (value.grad !== null) out.grad = value.grad.detach().clone();
+    if (value.ownGrad !== null) out.grad = value.ownGrad.detach().clone();
     return out;
   }
   if (Array.isArray(value)) {

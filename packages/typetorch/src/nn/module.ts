@@ -295,9 +295,8 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Out = Ten
   /** Forgets the gradients of all parameters; with `setToNone: false` they become zeros in place. */
   zeroGrad(options: { setToNone?: boolean } = {}): void {
     for (const parameter of this.parameters()) {
-      if (parameter.grad === null) continue;
-      if (options.setToNone ?? true) parameter.grad = null;
-      else parameter.grad.detach_().zero_();
+      if (options.setToNone ?? true) parameter.dropGrad();
+      else parameter.ownGrad?.detach_().zero_();
     }
   }
 

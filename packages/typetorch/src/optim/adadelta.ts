@@ -64,14 +64,14 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
     const run = update((maximize ? MAXIMIZE : 0) | (weightDecay !== 0 ? WEIGHT_DECAY : 0));
     const scalars = [-lr, weightDecay, rho, 1 - rho, eps];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as AdadeltaState | undefined;
       if (state === undefined) {
         state = { step: 0, square_avg: zeroState(p), acc_delta: zeroState(p) };
         this.state.set(p, state);
       }
       state.step++;
-      run.run([p, p.grad, state.square_avg, state.acc_delta], scalars);
+      run.run([p, p.ownGrad, state.square_avg, state.acc_delta], scalars);
     }
   }
 

@@ -75,10 +75,10 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     const run = update((maximize ? MAXIMIZE : 0) | (weightDecay !== 0 ? WEIGHT_DECAY : 0));
     const scalars = [0, weightDecay, eps];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       const state = this.stateFor(p, group);
       scalars[0] = -(lr / (1 + (nextStep(state.step) - 1) * lrDecay));
-      run.run([p, p.grad, state.sum], scalars);
+      run.run([p, p.ownGrad, state.sum], scalars);
     }
   }
 

@@ -78,7 +78,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     const scalars = [0, 0, eps, beta1, 1 - beta1, beta2, 1 - beta2, decay];
     let scalarsOf = -1;
     for (const p of group.params) {
-      const grad = p.grad;
+      const grad = p.ownGrad;
       if (grad === null) continue;
       let state = this.state.get(p) as AdamState | undefined;
       if (state === undefined) {

@@ -65,14 +65,14 @@ export class Adamax extends Optimizer<AdamaxOptions> {
     const run = update((maximize ? MAXIMIZE : 0) | (weightDecay !== 0 ? WEIGHT_DECAY : 0));
     const scalars = [0, weightDecay, beta1, 1 - beta1, beta2, eps];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as AdamaxState | undefined;
       if (state === undefined) {
         state = { step: scalarState(0), exp_avg: zeroState(p), exp_inf: zeroState(p) };
         this.state.set(p, state);
       }
       scalars[0] = -(lr / (1 - beta1 ** nextStep(state.step)));
-      run.run([p, p.grad, state.exp_avg, state.exp_inf], scalars);
+      run.run([p, p.ownGrad, state.exp_avg, state.exp_inf], scalars);
     }
   }
 

@@ -66,7 +66,7 @@ export class ASGD extends Optimizer<ASGDOptions> {
     const flags = (maximize ? MAXIMIZE : 0) | (weightDecay !== 0 ? WEIGHT_DECAY : 0);
     const scalars = [0, 0, 0, weightDecay];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as ASGDState | undefined;
       if (state === undefined) {
         state = { step: scalarState(0), eta: scalarState(lr), mu: scalarState(1), ax: zeroState(p) };
@@ -78,7 +78,7 @@ export class ASGD extends Optimizer<ASGDOptions> {
       scalars[0] = -eta;
       scalars[1] = 1 - lambd * eta;
       scalars[2] = mu;
-      update(flags | (mu !== 1 ? AVERAGING : 0)).run([p, p.grad, state.ax], scalars);
+      update(flags | (mu !== 1 ? AVERAGING : 0)).run([p, p.ownGrad, state.ax], scalars);
       setScalar(state.eta, lr / (1 + lambd * lr * step) ** alpha);
       setScalar(state.mu, 1 / Math.max(1, step - t0));
     }

@@ -67,7 +67,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
     const run = update(weightDecay !== 0 ? WEIGHT_DECAY : 0);
     const scalars = [0, 0, 0, eps, beta1, 1 - beta1, beta2, 1 - beta2, weightDecay];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as NAdamState | undefined;
       if (state === undefined) {
         state = { step: scalarState(0), mu_product: scalarState(1), exp_avg: zeroState(p), exp_avg_sq: zeroState(p) };
@@ -83,7 +83,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
       scalars[0] = (-lr * (1 - mu)) / (1 - product);
       scalars[1] = (-lr * nextMu) / (1 - nextProduct);
       scalars[2] = 1 - beta2 ** step;
-      run.run([p, p.grad, state.exp_avg, state.exp_avg_sq], scalars);
+      run.run([p, p.ownGrad, state.exp_avg, state.exp_avg_sq], scalars);
     }
   }
 

@@ -120,12 +120,13 @@ export class Optimizer<O extends object = object> {
     for (const { params } of this.paramGroups) {
       for (let i = 0; i < params.length; i++) {
         const param = params[i]!;
-        if (param.grad === null) continue;
-        if (setToNone) param.grad = null;
+        const grad = param.ownGrad;
+        if (grad === null) continue;
+        if (setToNone) param.dropGrad();
         else {
-          if (param.grad.gradFn !== null) param.grad.detach_();
-          else param.grad.requiresGrad_(false);
-          param.grad.zero_();
+          if (grad.gradFn !== null) grad.detach_();
+          else grad.requiresGrad_(false);
+          grad.zero_();
         }
       }
     }
@@ -139,7 +140,10 @@ export class Optimizer<O extends object = object> {
   step<R>(closure?: () => R): R | undefined {
     for (const hook of this.preHooks) hook(this as Optimizer, closure);
     const loss = closure === undefined ? undefined : enableGrad(closure);
-    for (const group of this.paramGroups) this.updateGroup(group);
+    for (const group of this.paramGroups) {
+      if (this.defaults.differentiable === true) for (const param of group.params) param.gradShared = true; // the graph will hold it
+      this.updateGroup(group);
+    }
     for (const hook of this.postHooks) hook(this as Optimizer);
     return loss;
   }

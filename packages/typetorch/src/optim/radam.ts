@@ -66,7 +66,7 @@ export class RAdam extends Optimizer<RAdamOptions> {
     const decayFlag = weightDecay !== 0 ? WEIGHT_DECAY : 0;
     const scalars = [lr, 0, 0, 0, eps, beta1, 1 - beta1, beta2, 1 - beta2, weightDecay];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as RAdamState | undefined;
       if (state === undefined) {
         state = { step: scalarState(0), exp_avg: zeroState(p), exp_avg_sq: zeroState(p) };
@@ -81,7 +81,7 @@ export class RAdam extends Optimizer<RAdamOptions> {
       scalars[1] = 1 - beta1 ** step;
       scalars[2] = Math.sqrt(bias2);
       scalars[3] = rectified ? Math.sqrt(((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length)) : 0;
-      update(decayFlag | (rectified ? RECTIFIED : 0)).run([p, p.grad, state.exp_avg, state.exp_avg_sq], scalars);
+      update(decayFlag | (rectified ? RECTIFIED : 0)).run([p, p.ownGrad, state.exp_avg, state.exp_avg_sq], scalars);
     }
   }
 

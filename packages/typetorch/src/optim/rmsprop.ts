@@ -91,14 +91,14 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     );
     const scalars = [-lr, weightDecay, alpha, 1 - alpha, eps, momentum];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as RMSpropState | undefined;
       if (state === undefined) {
         state = { step: 0, square_avg: zeroState(p) };
         this.state.set(p, state);
       }
       state.step++;
-      const x = [p, p.grad, state.square_avg];
+      const x = [p, p.ownGrad, state.square_avg];
       if (momentum > 0) x.push((state.momentum_buffer ??= zeroState(p)));
       if (centered) x.push((state.grad_avg ??= zeroState(p)));
       run.run(x, scalars, group.differentiable);

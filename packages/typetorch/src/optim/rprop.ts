@@ -60,14 +60,14 @@ export class Rprop extends Optimizer<RpropOptions> {
     const run = update(group.maximize ? MAXIMIZE : 0);
     const scalars = [...group.etas, ...group.stepSizes];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as RpropState | undefined;
       if (state === undefined) {
         state = { step: 0, prev: zeroState(p), step_size: filledState(p, group.lr) };
         this.state.set(p, state);
       }
       state.step++;
-      run.run([p, p.grad, state.prev, state.step_size], scalars);
+      run.run([p, p.ownGrad, state.prev, state.step_size], scalars);
     }
   }
 }

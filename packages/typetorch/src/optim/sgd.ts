@@ -73,17 +73,17 @@ export class SGD extends Optimizer<SGDOptions> {
       (momentum !== 0 && nesterov ? NESTEROV : 0);
     const scalars = [-lr, weightDecay, momentum, 1 - dampening];
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      if (p.ownGrad === null) continue;
       let state = this.state.get(p) as { momentum_buffer: Tensor | null } | undefined;
       if (state === undefined) {
         state = { momentum_buffer: null };
         this.state.set(p, state);
       }
-      if (momentum === 0) update(flags).run([p, p.grad], scalars, differentiable);
+      if (momentum === 0) update(flags).run([p, p.ownGrad], scalars, differentiable);
       else if (state.momentum_buffer == null) {
-        state.momentum_buffer = p.grad.clone().detach();
-        update(flags | FIRST).run([p, p.grad, state.momentum_buffer], scalars, differentiable);
-      } else update(flags).run([p, p.grad, state.momentum_buffer], scalars, differentiable);
+        state.momentum_buffer = p.ownGrad.clone().detach();
+        update(flags | FIRST).run([p, p.ownGrad, state.momentum_buffer], scalars, differentiable);
+      } else update(flags).run([p, p.ownGrad, state.momentum_buffer], scalars, differentiable);
     }
   }
 }

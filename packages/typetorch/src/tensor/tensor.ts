@@ -6,6 +6,7 @@ import { AutogradError, DTypeError, ValueError } from "../core/errors.ts";
 import { contiguousStrides, isContiguous, numelOf } from "../core/shape.ts";
 import type { Device, Storage } from "../core/storage.ts";
 import type { Node } from "./autograd/node.ts";
+import { runtime } from "../ops/runtime.ts";
 import { viewGradFn } from "./autograd/views.ts";
 import { readElement, readNested, typedArrayOfTensor } from "./read.ts";
 
@@ -33,8 +34,10 @@ export class Tensor {
   strides: readonly number[];
   storageOffset: number;
   readonly dtype: DType;
-  /** The gradient that `backward` accumulated, for leaves that require one. */
-  grad: Tensor | null = null;
+  /** What `grad` gives; the framework reads it here, since reading `grad` may put it into other hands. @internal */
+  ownGrad: Tensor | null = null;
+  /** Whether anybody else may hold `ownGrad`. @internal */
+  gradShared = false;
   /** The tensor that this one is a view of. */
   base: Tensor | null = null;
   /** Leaves only; see `requiresGrad`. @internal */
@@ -108,6 +111,21 @@ export class Tensor {
 
   // ---- autograd ----
 
+  /** The gradient that `backward` accumulated, for leaves that require one. */
+  get grad(): Tensor | null {
+    this.gradShared = true;
+    return this.ownGrad;
+  }
+  set grad(grad: Tensor | null) {
+    this.gradShared = true;
+    this.ownGrad = grad;
+  }
+  /** Forgets the gradient. One that was never read has its memory used again at once. @internal */
+  dropGrad(): void {
+    const grad = this.ownGrad;
+    this.ownGrad = null;
+    if (grad !== null && !this.gradShared) runtime.release(grad);
+  }
   /** Whether gradients are computed for this tensor. */
   get requiresGrad(): boolean {
     return this.leafRequiresGrad || this.node !== null || (this.base !== null && this.base.requiresGrad);

@@ -78,7 +78,7 @@ interface Tracked {
   readonly address: number;
 }
 
-const trackedFrom = 1 << 20;
+const trackedFrom = 1 << 17;
 /** How much may be allocated before the first look, at least. */
 const leastBudget = Math.min(512 * 2 ** 20, memoryLimit() / 8, linear === null ? Infinity : linear.limit / 8);
 /** Bytes to allocate between two collections for each millisecond that one takes, so that they stay a small part of the time also with a large JavaScript heap. */
@@ -87,6 +87,8 @@ const tracked = new Set<Tracked>();
 let tracking = native !== null;
 let trackedBytes = 0;
 let budget = leastBudget;
+/** About the shortest that a collection took lately, in milliseconds: one that another process held up must not let the budget grow, which means fresh memory. */
+let shortestPause = 10;
 
 /**
  * Memory of a new tensor, as `allocate`; may first find out which tensors are gone. Not for use while the addresses of tensors are being packed: the
@@ -146,7 +148,7 @@ function reclaim(): void {
     trackedBytes = 0;
     return;
   }
-  const pause = Math.min((now() - start) * bytesPerMillisecond, memoryLimit() / 8);
+  shortestPause = Math.min(now() - start, shortestPause * 1.25);
   for (const record of tracked) {
     if (record.owner.deref() !== undefined) continue;
     tracked.delete(record);
@@ -155,7 +157,8 @@ function reclaim(): void {
     storage.sizeClass = record.entry.index;
     release(storage);
   }
-  budget = Math.max(leastBudget, trackedBytes + pause, 2 * trackedBytes);
+  const between = Math.min(shortestPause * bytesPerMillisecond, memoryLimit() / 8);
+  budget = Math.max(leastBudget, trackedBytes + between, 2 * trackedBytes);
 }
 
 // ---- linear memory

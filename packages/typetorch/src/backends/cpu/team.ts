@@ -87,7 +87,7 @@ const single: Grid = {
  * How long a thread that waits stays awake, in milliseconds. Going to sleep costs the next job 30 to 70 us, and in a training step the gaps between two large
  * jobs are often some 100 us. With more threads than processors whoever spins keeps another from working.
  */
-const spinTime = 0.2;
+const spinTime = 1;
 const spinTimeCrowded = 0.005;
 /** Nanoseconds of work below which handing items to a worker that is awake costs more than it saves. */
 const leastWork = 4_000;

@@ -13,7 +13,7 @@ export interface ClipGradNormOptions {
 
 function gradientsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = parameters instanceof Tensor ? [parameters] : [...parameters];
-  return list.flatMap((p) => (p.grad === null ? [] : [p.grad]));
+  return list.flatMap((p) => (p.ownGrad === null ? [] : [p.ownGrad]));
 }
 
 /**

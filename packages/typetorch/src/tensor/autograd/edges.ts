@@ -24,11 +24,12 @@ export class AccumulateGrad extends Node {
     const x = this.variable;
     const hooks = x.extras?.hooks;
     if (hooks) for (const hook of hooks.values()) grad = hook(grad) || grad;
-    if (x.grad === null) {
+    if (x.ownGrad === null) {
       // A gradient that nobody else holds is taken over as it is; others are copied.
-      x.grad = takeable(grad) ? grad : grad.clone();
-    } else if (gradEnabled) x.grad = x.grad.add(grad);
-    else x.grad.add_(grad);
+      x.ownGrad = takeable(grad) ? grad : grad.clone();
+      x.gradShared = gradEnabled || Boolean(hooks); // hooks and a graph may hold it
+    } else if (gradEnabled) x.grad = x.ownGrad.add(grad);
+    else x.ownGrad.add_(grad);
     return [];
   }
 }
