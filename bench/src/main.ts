@@ -92,7 +92,7 @@ if (options.child || options.json) {
   const floorOf = (floor: { flops?: number; bytes?: number }) => (peak === null ? Number.NaN : peak.floor(floor));
   if (peak !== null) {
     console.log(
-      `${peak.threads} cores: ${(peak.fma() / 1e9).toFixed(0)} GFLOP/s of float32 multiply-adds, ${(peak.bandwidth(2 ** 28) / 1e9).toFixed(1)} GB/s from memory (256 MB)`,
+      `${peak.threads} cores: ${(peak.fma() / 1e9).toFixed(0)} GFLOP/s of float32 multiply-adds (${(peak.fmaMedian() / 1e9).toFixed(0)} in the median round), ${(peak.bandwidth(2 ** 28) / 1e9).toFixed(1)} GB/s from memory (256 MB)`,
     );
   }
   if (options.vs === "torch") {

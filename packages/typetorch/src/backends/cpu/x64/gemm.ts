@@ -170,6 +170,8 @@ export class Gemm {
     // a block of A takes less than half of the second-level cache
     const blockRows = Math.max(1, Math.floor((this.#features.l2 * 0.4) / (kBlock * item) / rows));
     rowBlocks = Math.max(rowBlocks, Math.ceil(tiles / blockRows));
+    // as many blocks for each thread: with 11 of them for 2 threads one would wait while the other does the last
+    if (columnBlocks === 1) rowBlocks = Math.min(tiles, Math.ceil(rowBlocks / threads) * threads);
     const tilesPerBlock = Math.ceil(tiles / rowBlocks); // at most: blocks are as equal as they can be
     const panelsPerBlock = Math.ceil(panels / columnBlocks);
     const packA = !dot && panelsPerBlock >= 6 && tiles > 1 && m * k * item > 32768;
