@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as optim from "../../src/optim/index.ts";
-import { float32, float64, noGrad, type Tensor, tensor, zeros } from "../../src/torch.ts";
+import { float32, float64, noGrad, randn, type Tensor, tensor, zeros } from "../../src/torch.ts";
 import { allClose, fixture } from "../fixtures/optimFixture.ts";
 
 const SHAPES = [[3, 5], [7]];
@@ -322,4 +322,33 @@ test("a class of one's own needs only a step for each group", () => {
   assert.deepEqual(flat(p), [0.5, 1.5, 1]);
   assert.equal(String(optimizer), "SignSGD (\nParameter Group 0\n    lr: 0.5\n)");
   assert.throws(() => new optim.Optimizer([p], { lr: 1 }).step(), /neither updateGroup nor step/);
+});
+
+test("the memory of a gradient that nobody read is used again, and of one that somebody read it is not", () => {
+  const x = randn([300, 300], { requiresGrad: true });
+  const optimizer = new optim.SGD([x], { lr: 0 });
+  const gradient = (scale: number) => {
+    x.mul(scale).sum().backward();
+    return x;
+  };
+  gradient(1);
+  const address = x.ownGrad!.dataPtr();
+  optimizer.zeroGrad();
+  gradient(2);
+  if (address !== 0) assert.equal(x.ownGrad!.dataPtr(), address);
+  const kept = x.grad!;
+  optimizer.zeroGrad();
+  gradient(3);
+  assert.deepEqual([kept.at(0, 0).item(), x.grad!.at(0, 0).item()], [2, 3]);
+
+  let seen: Tensor | null = null;
+  const y = randn([300, 300], { requiresGrad: true });
+  y.registerHook((g) => {
+    seen ??= g;
+  });
+  for (const scale of [4, 5, 6]) {
+    y.mul(scale).sum().backward();
+    y.dropGrad();
+  }
+  assert.equal(seen!.at(0, 0).item(), 4);
 });
