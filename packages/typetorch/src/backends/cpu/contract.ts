@@ -1,5 +1,5 @@
 /**
- * Matrix products: machine code for float32 and float64; float16 and bfloat16 are widened to float32 and rounded once at the end, integers are summed by a row
+ * Matrix products: code made by hand for float32 and float64; float16 and bfloat16 are widened to float32 and rounded once at the end, integers are summed by a row
  * kernel; on the js target the reference in js/contract.ts does all.
  */
 import { type DType, float32 } from "../../core/dtype.ts";
@@ -11,10 +11,17 @@ import { runMap } from "./map.ts";
 import { needsActivation } from "./product.ts";
 import { runRow } from "./row.ts";
 import { Scratch } from "./scratch.ts";
-import { level, native } from "./target.ts";
+import { level, native, wasm } from "./target.ts";
+import { WasmGemm } from "./wasm/gemm.ts";
+import { ProductCodes } from "./wasm/productCode.ts";
 import { Gemm } from "./x64/gemm.ts";
 
-const products = native === null ? null : new Gemm(native, { avx512: level === "avx512" });
+const products =
+  wasm !== null
+    ? new WasmGemm(new ProductCodes(wasm))
+    : native !== null
+      ? new Gemm(native, { avx512: level === "avx512" })
+      : null;
 
 const activations: Readonly<Record<Exclude<Activation, "none">, (x: Expr) => Expr>> = {
   relu: (x) => x.maximum(0),

@@ -8,18 +8,22 @@
  * file is missing, a warning says so and the calling thread does all the work.
  */
 import { ValueError } from "../../core/errors.ts";
+import type { Storage } from "../../core/storage.ts";
 import {
   createWorker,
   environment,
   hardwareThreads,
   isMainThread,
-  type Native,
-  now,
+  mayWait,
   openNative,
+  platformName,
   threadAlive,
   warn,
 } from "../../platform/index.ts";
+import { allocate, release } from "./memory.ts";
+import { wasm } from "./target.ts";
 import { runItemsCode, spinCode } from "./teamCode.ts";
+import { NativeThread } from "./teamNative.ts";
 import {
   description,
   descriptionSlots,
@@ -30,11 +34,11 @@ import {
   maxWorkers,
   sharedBytes,
   status,
-  type TeamCode,
-  TeamThread,
+  type TeamThread,
   words,
 } from "./teamThread.ts";
-import type { TeamWorkerData } from "./teamWorker.ts";
+import { blockBytes, WasmTeamThread } from "./teamWasm.ts";
+import type { TeamMachine, TeamWorkerData } from "./teamWorker.ts";
 
 /**
  * How a job is cut into `countI * countJ` items. In the block of item (i, j) slot `slots[k]` is `block[slots[k]] + i * stepI[k] + j * stepJ[k]`; then slot
@@ -96,9 +100,13 @@ const wakingWork = 60_000;
 
 let threads = defaultThreads();
 
-/** All processors in the main thread (or `OMP_NUM_THREADS` of them), one thread in workers: whoever starts workers already uses the processors. */
+/**
+ * All processors (or `OMP_NUM_THREADS` of them). One thread in Node's workers: whoever starts workers already uses the processors; but in a browser the whole
+ * program may live in one, so that the page does not freeze. One thread where WebAssembly's memory cannot be shared.
+ */
 function defaultThreads(): number {
-  if (!isMainThread) return 1;
+  if (platformName === "node" && !isMainThread) return 1;
+  if (wasm !== null && !wasm.linear.shared) return 1;
   const asked = Number.parseInt(environment("OMP_NUM_THREADS") ?? "", 10);
   return Math.min(maxWorkers + 1, asked >= 1 ? asked : hardwareThreads());
 }
@@ -115,11 +123,11 @@ export function setNumThreads(count: number): void {
   team?.setWorkers(threads - 1, 0);
 }
 
-/** Runs the kernel in slot 0 of the block: once on the calling thread when `grid` is null, else once for each item, on all threads. Only with a native layer. */
+/** Runs the kernel in slot 0 of the block: once on the calling thread when `grid` is null, else once for each item, on all threads. Only where kernels are compiled for a machine. */
 export function run(block: Float64Array, slots: number, grid: Grid | null): void {
   const local = openLocal();
   if (grid === null) {
-    local.native.call(local.addressOfBlock(block));
+    local.thread.call(local.thread.addressOf(block));
     return;
   }
   const items = grid.countI * grid.countJ;
@@ -198,38 +206,49 @@ function describe(target: Float64Array, at: number, block: Float64Array, slots: 
   return end;
 }
 
+/**
+ * Memory of threads that cannot allocate any: in the linear memory of WebAssembly only the calling thread does. Each thread has room for a kernel's block, and
+ * scratch memory behind it.
+ */
+class ThreadMemory {
+  readonly #storages: Storage[] = [];
+  #nbytes = -1;
+
+  /** Makes sure that so many threads have their memory, and writes where it is into the header of the jobs. */
+  provide(jobs: Float64Array, threads: number, scratchBytes: number): void {
+    if (scratchBytes > this.#nbytes) {
+      this.#nbytes = scratchBytes;
+      for (const storage of this.#storages.splice(0)) release(storage);
+    }
+    while (this.#storages.length < threads) this.#storages.push(allocate(blockBytes + this.#nbytes));
+    for (let k = 0; k < threads; k++) jobs[header.scratchOf + k] = this.#storages[k]!.address;
+  }
+}
+
 /** The calling thread on its own. */
 class Local {
-  readonly native: Native;
-  readonly code: TeamCode;
-  readonly #thread: TeamThread;
-  readonly #addresses = new WeakMap<Float64Array, number>();
-  #block: Float64Array | null = null;
-  #address = 0;
+  readonly machine: TeamMachine;
+  readonly thread: TeamThread;
+  /** Null where threads allocate by themselves. */
+  readonly memory: ThreadMemory | null;
 
-  constructor(native: Native) {
-    this.native = native;
-    this.code = { runItems: native.installCode(runItemsCode()), spin: native.installCode(spinCode()) };
-    this.#thread = new TeamThread(native, new ArrayBuffer(sharedBytes), this.code, 0);
-    this.#thread.jobs[header.offsetOf] = header.slots;
-    this.#thread.jobs[header.ranges] = 1;
+  constructor(machine: TeamMachine) {
+    this.machine = machine;
+    this.memory = machine.kind === "wasm" ? new ThreadMemory() : null;
+    this.thread = this.open(new ArrayBuffer(sharedBytes));
+    this.thread.jobs[header.offsetOf] = header.slots;
+    this.thread.jobs[header.ranges] = 1;
   }
 
-  /** Callers use few blocks and use them for ever. */
-  addressOfBlock(block: Float64Array): number {
-    if (block === this.#block) return this.#address;
-    let address = this.#addresses.get(block);
-    if (address === undefined) {
-      address = this.native.addressOf(block.buffer) + block.byteOffset;
-      this.#addresses.set(block, address);
-    }
-    this.#block = block;
-    this.#address = address;
-    return address;
+  open(shared: ArrayBuffer | SharedArrayBuffer): TeamThread {
+    const { machine } = this;
+    if (machine.kind === "wasm") return new WasmTeamThread(wasm!.thread, shared, 0);
+    return new NativeThread(openNative()!, shared, machine.code, 0);
   }
 
   runPhase(block: Float64Array, slots: number, grid: Grid): void {
-    const thread = this.#thread;
+    const { thread } = this;
+    this.memory?.provide(thread.jobs, 1, grid.scratchBytes);
     thread.needScratch(grid.scratchBytes);
     if (grid.countI * grid.countJ === 1) {
       this.#runSingle(block, grid);
@@ -247,8 +266,8 @@ class Local {
     const scratch = scratchSlot < 0 ? 0 : block[scratchSlot]!;
     if (sizeSlotI >= 0) block[sizeSlotI] = Math.min(blockI, totalI);
     if (sizeSlotJ >= 0) block[sizeSlotJ] = Math.min(blockJ, totalJ);
-    if (scratchSlot >= 0) block[scratchSlot] = this.#thread.scratchAddress;
-    this.native.call(this.addressOfBlock(block));
+    if (scratchSlot >= 0) block[scratchSlot] = this.thread.scratchAddress;
+    this.thread.call(this.thread.addressOf(block));
     if (sizeSlotI >= 0) block[sizeSlotI] = sizeI;
     if (sizeSlotJ >= 0) block[sizeSlotJ] = sizeJ;
     if (scratchSlot >= 0) block[scratchSlot] = scratch;
@@ -258,12 +277,15 @@ class Local {
 let openedLocal: Local | null = null;
 
 function openLocal(): Local {
-  if (openedLocal === null) {
-    const native = openNative();
-    if (native === null) throw new Error("machine code cannot run here: there is no native layer");
-    openedLocal = new Local(native);
-  }
+  openedLocal ??= new Local(openMachine());
   return openedLocal;
+}
+
+function openMachine(): TeamMachine {
+  if (wasm !== null) return { kind: "wasm", share: wasm.thread.share };
+  const native = openNative();
+  if (native === null) throw new Error("kernels cannot run here: there is no machine for them");
+  return { kind: "native", code: { runItems: native.installCode(runItemsCode()), spin: native.installCode(spinCode()) } };
 }
 
 /** The calling thread and its workers. */
@@ -271,7 +293,7 @@ class Team {
   readonly #local: Local;
   readonly #shared = new SharedArrayBuffer(sharedBytes);
   readonly #thread: TeamThread;
-  readonly #pausesPerMillisecond: number;
+  readonly #spinPerMillisecond: number;
   readonly #goOn: () => boolean;
   /** Whether worker k was started and, as far as is known, lives. */
   readonly #alive: boolean[] = [];
@@ -287,8 +309,8 @@ class Team {
 
   constructor(local: Local) {
     this.#local = local;
-    this.#thread = new TeamThread(local.native, this.#shared, local.code, 0);
-    this.#pausesPerMillisecond = measurePauses(this.#thread);
+    this.#thread = local.open(this.#shared);
+    this.#spinPerMillisecond = this.#thread.measureSpin();
     this.#goOn = () => this.#checkWorkers();
   }
 
@@ -298,7 +320,7 @@ class Team {
     if (workers !== this.#workers) {
       this.#workers = workers;
       const time = workers < hardwareThreads() ? spinTime : spinTimeCrowded;
-      control[words.pauses] = Math.max(10, Math.round(time * this.#pausesPerMillisecond));
+      control[words.spin] = Math.max(5, Math.round(time * this.#spinPerMillisecond));
       Atomics.store(control, words.limit, workers);
       Atomics.notify(control, words.limit);
     }
@@ -316,7 +338,7 @@ class Team {
       warn(`a CPU worker thread ended (${reason}); the others do its work`);
     };
     try {
-      const data: TeamWorkerData = { shared: this.#shared, code: this.#local.code, worker };
+      const data: TeamWorkerData = { shared: this.#shared, machine: this.#local.machine, worker };
       const handle = createWorker(new URL("./teamWorker.js", import.meta.url), { data, name: `typetorch-cpu-${worker}` });
       handle.onError((error) => lost(error.message));
       handle.onExit(() => lost("it exited"));
@@ -353,7 +375,9 @@ class Team {
       const word = words.statusOf(worker);
       this.#thread.spinWhile(word, status.active);
       while (this.#statusOf(worker) === status.active) {
-        if (Atomics.wait(this.#thread.control, word, status.active, 1) === "timed-out") this.#checkWorkers();
+        if (!mayWait) this.#thread.spinWhile(word, status.active);
+        else if (Atomics.wait(this.#thread.control, word, status.active, 1) !== "timed-out") continue;
+        this.#checkWorkers();
       }
     }
     this.#thread.jobs[header.ranges] = Math.min(this.#workers + 1, maxRanges);
@@ -386,6 +410,7 @@ class Team {
     if (this.#phases === 0) return;
     jobs[header.phases] = this.#phases;
     jobs[header.scratchBytes] = this.#scratchBytes;
+    this.#local.memory?.provide(jobs, this.#alive.length + 1, this.#scratchBytes);
     this.#thread.needScratch(this.#scratchBytes);
     Atomics.add(control, words.generation, 1);
     if (this.#wake) this.#wakeSleepers();
@@ -405,30 +430,24 @@ class Team {
 
   /** Called for each millisecond of waiting; once in a second it looks for workers that died and will never finish their item. */
   #checkWorkers(): boolean {
+    if (Atomics.load(this.#thread.control, words.failed) !== 0) this.#abandon();
     if (++this.#milliseconds % 1000 !== 0) return true;
     const { control } = this.#thread;
     for (let worker = 0; worker < this.#alive.length; worker++) {
       if (this.#statusOf(worker) !== status.active || threadAlive(Atomics.load(control, words.threadOf(worker)))) continue;
       Atomics.store(control, words.statusOf(worker), status.absent);
       if ((Atomics.load(control, words.generation) & 1) === 0) continue; // it had finished
-      Atomics.add(control, words.generation, 1);
-      throw new Error("a CPU worker thread died in the middle of an operation, whose result is lost");
+      this.#abandon();
     }
     return true;
+  }
+
+  #abandon(): never {
+    const { control } = this.#thread;
+    if ((Atomics.load(control, words.generation) & 1) !== 0) Atomics.add(control, words.generation, 1);
+    Atomics.store(control, words.failed, 0);
+    throw new Error("a CPU worker thread died in the middle of an operation, whose result is lost");
   }
 }
 
 let team: Team | null = null;
-
-/** How many pause instructions take a millisecond: they differ tenfold between processors. */
-function measurePauses(thread: TeamThread): number {
-  const sample = 200;
-  thread.control[words.pauses] = sample;
-  let best = Number.POSITIVE_INFINITY;
-  for (let k = 0; k < 5; k++) {
-    const start = now();
-    thread.spinWhile(words.generation, 0);
-    best = Math.min(best, now() - start);
-  }
-  return sample / best;
-}

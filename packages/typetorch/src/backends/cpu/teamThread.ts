@@ -6,7 +6,7 @@
  * the job it saw; the main thread writes a new description only when the job is closed and no worker is active. The items of a phase are cut into one range for
  * each thread, from which items are claimed one by one, by its own thread first and then by whoever has nothing left to do: so a worker may come late, or never.
  */
-import { allocateUninitialized, type Native } from "../../platform/index.ts";
+import { mayWait } from "../../platform/index.ts";
 
 /** Int32 words on one cache line. */
 const line = 16;
@@ -24,10 +24,12 @@ export const words = {
   phaseSleepers: line,
   /** Workers from this number on are not wanted: they sleep until it changes. */
   limit: 2 * line,
-  /** Number of pause instructions after which waiting becomes sleeping. */
-  pauses: 2 * line + 1,
+  /** How long a thread stays awake that waits, in the units of `TeamThread.spinWhile`. */
+  spin: 2 * line + 1,
   /** How many workers are still to be woken for the job, by those that were. */
   toWake: 2 * line + 2,
+  /** Set by a worker whose kernel threw. */
+  failed: 2 * line + 3,
   statusOf: (worker: number): number => (3 + worker) * line,
   /** The system's number of the worker's thread. */
   threadOf: (worker: number): number => (3 + worker) * line + 1,
@@ -41,7 +43,15 @@ export const words = {
 export const status = { absent: 0, spinning: 1, active: 2, sleeping: 3 } as const;
 
 /** Float64 slots after the words: the number of phases and more, where the description of each phase begins, then the descriptions. */
-export const header = { phases: 0, ranges: 1, scratchBytes: 2, offsetOf: 3, slots: 3 + maxPhases } as const;
+export const header = {
+  phases: 0,
+  ranges: 1,
+  scratchBytes: 2,
+  offsetOf: 3,
+  /** Addresses of the threads' scratch memory, where the calling thread provides it. */
+  scratchOf: 3 + maxPhases,
+  slots: 3 + maxPhases + 1 + maxWorkers,
+} as const;
 export const descriptionSlots = 1 << 14;
 
 export const sharedBytes = words.total * 4 + (header.slots + descriptionSlots) * 8;
@@ -62,81 +72,38 @@ export const description = {
   base: 12,
 } as const;
 
-/** Slots of the block of the routine `runItems`. */
-export const runner = {
-  /** Address of the phase's description. */
-  description: 1,
-  /** Address of its first range; the next one is 64 bytes further on. */
-  firstRange: 2,
-  ranges: 3,
-  /** The range from which this thread claims first. */
-  ownRange: 4,
-  /** Address of the int32 counter of finished items. */
-  finishedCounter: 5,
-  /** Address of this thread's copy of the kernel's block. */
-  kernelBlock: 6,
-  /** Address of this thread's scratch memory. */
-  scratch: 7,
-  /** Result: items that all threads have finished. */
-  finished: 8,
-  slots: 9,
-} as const;
-
-/** Slots of the block of the routine `spin`. */
-export const spinner = { word: 1, value: 2, pauses: 3, slots: 4 } as const;
-
-/** Addresses of the team's two routines; see `teamCode.ts`. */
-export interface TeamCode {
-  readonly runItems: number;
-  readonly spin: number;
-}
-
-/** A thread's own side of the team. */
-export class TeamThread {
+/** A thread's own side of the team; how it calls kernels is the machine's matter. */
+export abstract class TeamThread {
   readonly control: Int32Array;
   /** Header and descriptions. */
   readonly jobs: Float64Array;
-  readonly #number: number;
-  readonly #call: (block: number) => void;
-  readonly #runner = new Float64Array(runner.slots);
-  readonly #runnerAddress: number;
-  readonly #kernelBlock = new Float64Array(maxSlots);
-  readonly #spinner = new Float64Array(spinner.slots);
-  readonly #spinnerAddress: number;
-  readonly #controlAddress: number;
-  readonly #jobsAddress: number;
-  readonly #addressOf: (buffer: ArrayBufferLike) => number;
-  #scratch: ArrayBuffer | null = null;
-  #scratchBytes = 0;
+  /** 0 for the thread that hands out jobs, 1 and up for its workers. */
+  readonly number: number;
 
-  /** `number` is 0 for the thread that hands out jobs, 1 and up for its workers. */
-  constructor(native: Native, shared: SharedArrayBuffer | ArrayBuffer, code: TeamCode, number: number) {
+  constructor(shared: SharedArrayBuffer | ArrayBuffer, number: number) {
     this.control = new Int32Array(shared, 0, words.total);
     this.jobs = new Float64Array(shared, words.total * 4, header.slots + descriptionSlots);
-    this.#number = number;
-    this.#call = native.call;
-    this.#addressOf = native.addressOf;
-    this.#controlAddress = native.addressOf(shared);
-    this.#jobsAddress = this.#controlAddress + words.total * 4;
-    this.#runner[0] = code.runItems;
-    this.#runner[runner.kernelBlock] = native.addressOf(this.#kernelBlock.buffer);
-    this.#runnerAddress = native.addressOf(this.#runner.buffer);
-    this.#spinner[0] = code.spin;
-    this.#spinnerAddress = native.addressOf(this.#spinner.buffer);
+    this.number = number;
   }
 
+  /** The address of a block of slots. */
+  abstract addressOf(block: Float64Array): number;
+  /** Runs the kernel in slot 0 of the block at this address. */
+  abstract call(block: number): void;
   /** Makes sure of scratch memory. Throws when there is none to be had: before any item is claimed. */
-  needScratch(nbytes: number): void {
-    if (nbytes <= this.#scratchBytes) return;
-    this.#scratch = allocateUninitialized(nbytes + 64);
-    this.#scratchBytes = nbytes;
-    this.#runner[runner.scratch] = Math.ceil(this.#addressOf(this.#scratch) / 64) * 64;
-  }
-
+  abstract needScratch(nbytes: number): void;
   /** Where this thread's scratch memory begins; 0 before any was needed. */
-  get scratchAddress(): number {
-    return this.#runner[runner.scratch]!;
-  }
+  abstract readonly scratchAddress: number;
+  /** Makes callable what other threads installed. */
+  abstract update(): void;
+  /** The system's number of the thread, 0 where it has none. */
+  abstract threadNumber(): number;
+  /** Runs items of a phase until none is left to claim; true when all of them are finished, by whichever thread. */
+  abstract runItems(phase: number): boolean;
+  /** Waits awake, at most `times` the usual time, while the word has this value. */
+  abstract spinWhile(word: number, value: number, times?: number): void;
+  /** How many units of `words.spin` are a millisecond. */
+  abstract measureSpin(): number;
 
   /** Makes the items of a phase ready to be claimed. */
   cutItems(phase: number, items: number): void {
@@ -151,19 +118,6 @@ export class TeamThread {
     this.control[words.finishedOf(phase)] = 0;
   }
 
-  /** Runs items of a phase until none is left to claim; true when all of them are finished, by whichever thread. */
-  runItems(phase: number): boolean {
-    const offset = this.jobs[header.offsetOf + phase]!;
-    this.#runner[runner.description] = this.#jobsAddress + offset * 8;
-    const ranges = this.jobs[header.ranges]!;
-    this.#runner[runner.firstRange] = this.#controlAddress + words.rangeOf(phase, 0) * 4;
-    this.#runner[runner.ranges] = ranges;
-    this.#runner[runner.ownRange] = this.#number % ranges;
-    this.#runner[runner.finishedCounter] = this.#controlAddress + words.finishedOf(phase) * 4;
-    this.#call(this.#runnerAddress);
-    return this.#runner[runner.finished] === this.jobs[offset + description.items];
-  }
-
   /** Wakes workers for the job just opened: two itself, which wake the next ones; to wake one costs some 15 us. */
   wake(workers: number): void {
     Atomics.store(this.control, words.toWake, workers - 2);
@@ -176,15 +130,7 @@ export class TeamThread {
     if (left > 0) Atomics.notify(this.control, words.generation, Math.min(left, 2));
   }
 
-  /** Waits with pauses, at most `times` the usual time, while the word has this value. */
-  spinWhile(word: number, value: number, times = 1): void {
-    this.#spinner[spinner.word] = this.#controlAddress + word * 4;
-    this.#spinner[spinner.value] = value;
-    this.#spinner[spinner.pauses] = this.control[words.pauses]! * times;
-    this.#call(this.#spinnerAddress);
-  }
-
-  /** Waits until all items of a phase are finished. `goOn` is asked after each millisecond of sleep; false gives up. */
+  /** Waits until all items of a phase are finished. `goOn` is asked now and then, after about a millisecond; false gives up. */
   waitForPhase(phase: number, goOn: () => boolean): boolean {
     const word = words.finishedOf(phase);
     const items = this.jobs[this.jobs[header.offsetOf + phase]! + description.items]!;
@@ -194,6 +140,11 @@ export class TeamThread {
       if (!spun) {
         this.spinWhile(word, finished, 4);
         spun = Atomics.load(this.control, word) === finished;
+        continue;
+      }
+      if (!mayWait) {
+        if (!goOn()) return false;
+        spun = false;
         continue;
       }
       Atomics.add(this.control, words.phaseSleepers, 1);

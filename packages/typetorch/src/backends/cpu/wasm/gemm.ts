@@ -13,7 +13,7 @@ import { itemGrid, noBatch, overOuterBatch, type Product, readProduct, throughCo
 import { getNumThreads, type Grid, type Phase, run, runPhases } from "../team.ts";
 import { driverSlot as slot, driverSlots, packSlot } from "./gemmDriver.ts";
 import { dotColumns, dotRows, flag, outerRows, outerVectors, vectorBytes } from "./gemmTile.ts";
-import { copySlot, type ProductCode, routine } from "./productCode.ts";
+import { copySlot, newBlock, type ProductCode, type ProductCodes, routine } from "./productCode.ts";
 
 /** Nanoseconds of one multiply-add of float32 on one thread, for deciding what is worth sharing. */
 const nanosecondsOfStep = 0.055;
@@ -30,21 +30,17 @@ const dotBlock = 1024;
 const packedBytes = 32 << 20;
 
 export class WasmGemm {
-  readonly #codeOf: (double: boolean) => ProductCode;
+  readonly #codes: ProductCodes;
   readonly #grid: Grid = itemGrid(slot.begin, slot.end, slot.scratch);
   readonly #packGrid: Grid = itemGrid(packSlot.begin, packSlot.end, -1);
-  readonly #block: Float64Array;
-  readonly #packBlock: Float64Array;
-  readonly #copyBlock: Float64Array;
+  readonly #block = newBlock(driverSlots);
+  readonly #packBlock = newBlock(packSlot.slots);
+  readonly #copyBlock = newBlock(copySlot.slots);
   readonly #phases: Phase[];
   readonly #batch = noBatch();
 
-  /** `block` makes an argument block of so many slots, for good. */
-  constructor(codeOf: (double: boolean) => ProductCode, block: (slots: number) => Float64Array) {
-    this.#codeOf = codeOf;
-    this.#block = block(driverSlots);
-    this.#packBlock = block(packSlot.slots);
-    this.#copyBlock = block(copySlot.slots);
+  constructor(codes: ProductCodes) {
+    this.#codes = codes;
     this.#phases = [
       { block: this.#packBlock, slots: packSlot.slots, grid: this.#packGrid },
       { block: this.#block, slots: driverSlots, grid: this.#grid },
@@ -55,7 +51,7 @@ export class WasmGemm {
   run(args: GemmArguments): boolean {
     const { key } = args.out.dtype;
     if (key !== "f32" && key !== "f64") return false;
-    const code = this.#codeOf(key === "f64");
+    const code = this.#codes.of(key === "f64");
     const product = readProduct(args, this.#batch);
     if (product !== null) overOuterBatch(product, this.#batch, code.item, () => this.#oriented(code, product));
     return true;

@@ -1,9 +1,12 @@
 /**
  * The code of matrix products and convolutions: one module for each element type, whose kernel does the routine that slot 1 of its block names.
  */
+import { float64 } from "../../../core/dtype.ts";
+import { allocate, typedArrayOf } from "../memory.ts";
 import { emitDriver, emitPackPhase, emitTiles } from "./gemmDriver.ts";
 import { emitCopyStrided, emitPack } from "./gemmPack.ts";
 import { type GemmTarget, itemBytes, lanesOf } from "./gemmTile.ts";
+import { kernelModule, type WasmMachine } from "./machine.ts";
 import type { Body, ModuleWriter } from "./module.ts";
 import { type Local, Words } from "./words.ts";
 
@@ -44,6 +47,27 @@ export function emitProducts(m: ModuleWriter, t: GemmTarget): Body {
   return w.body;
 }
 
-export function describeCode(t: GemmTarget, kernel: number): ProductCode {
-  return { kernel, double: t.double, item: itemBytes(t), lanes: lanesOf(t) };
+/** Installs the code when it is first asked for. */
+export class ProductCodes {
+  readonly #machine: WasmMachine;
+  readonly #codes: (ProductCode | null)[] = [null, null];
+
+  constructor(machine: WasmMachine) {
+    this.#machine = machine;
+  }
+
+  of(double: boolean): ProductCode {
+    return (this.#codes[double ? 1 : 0] ??= this.#install({ double, fused: this.#machine.relaxed }));
+  }
+
+  #install(t: GemmTarget): ProductCode {
+    const m = kernelModule(this.#machine.limits);
+    m.export("kernel", emitProducts(m, t));
+    return { kernel: this.#machine.installCode(m.finish()), double: t.double, item: itemBytes(t), lanes: lanesOf(t) };
+  }
+}
+
+/** An argument block of so many slots, for good. */
+export function newBlock(slots: number): Float64Array {
+  return typedArrayOf(allocate(slots * 8), float64) as Float64Array;
 }
