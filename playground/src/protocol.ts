@@ -53,7 +53,14 @@ export type Report =
       readonly testDigits: number;
     }
   | { readonly type: "running"; readonly running: boolean }
-  | { readonly type: "step"; readonly step: number; readonly seen: number; readonly loss: number; readonly milliseconds: number; readonly imagesPerSecond: number }
+  | {
+      readonly type: "step";
+      readonly step: number;
+      readonly seen: number;
+      readonly loss: number;
+      readonly milliseconds: number;
+      readonly imagesPerSecond: number;
+    }
   | { readonly type: "tested"; readonly step: number; readonly accuracy: number; readonly mistakes: readonly Mistake[] }
   | { readonly type: "filters"; readonly weights: Float32Array }
   | { readonly type: "predicted"; readonly probabilities: Float32Array; readonly maps: Float32Array }

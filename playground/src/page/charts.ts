@@ -86,7 +86,7 @@ class Chart {
 }
 
 /** Steps over which the loss is smoothed. */
-const SMOOTH = 20;
+const SMOOTH = 12;
 /** Points drawn at most: older ones are thinned out. */
 const MOST = 1500;
 

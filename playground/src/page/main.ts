@@ -212,7 +212,7 @@ function show(report: Report): void {
           digitButton(
             mistake,
             `A ${mistake.label} that was read as ${mistake.prediction}: try it`,
-            `<b>${mistake.prediction}</b>, not ${mistake.label}`,
+            `<b class="read">${mistake.prediction}</b>, not ${mistake.label}`,
           ),
         ),
       );
@@ -274,7 +274,8 @@ function showRate(): void {
 }
 showRate();
 rate.addEventListener("input", showRate);
-for (const input of [rate, batch]) input.addEventListener("change", () => worker.send({ type: "configure", settings: settings() }));
+for (const input of [rate, batch])
+  input.addEventListener("change", () => worker.send({ type: "configure", settings: settings() }));
 
 // Where the kernels run: the model moves along
 
@@ -290,9 +291,11 @@ function switchTo(next: Runtime): void {
     worker = startWorker();
   };
   say("");
-  if (buttons.save.disabled) return move(null);
-  whenSaved = move;
-  worker.send({ type: "save" });
+  if (buttons.save.disabled) move(null);
+  else {
+    whenSaved = move;
+    worker.send({ type: "save" });
+  }
 }
 
 for (const each of runtimes) {

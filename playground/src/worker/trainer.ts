@@ -2,7 +2,7 @@
  * Trains the network step by step, and lets the worker answer in between.
  */
 import torch, { nn, optim, type Tensor } from "typetorch";
-import { type Report, type Settings } from "../protocol.ts";
+import type { Report, Settings } from "../protocol.ts";
 import { Digits, pictureTensor } from "./digits.ts";
 import { DigitNet } from "./model.ts";
 
@@ -69,6 +69,10 @@ export class Trainer {
   #build(): void {
     torch.manualSeed(Date.now() % 2 ** 32);
     this.#model = new DigitNet().to(this.#device);
+    this.#newOptimizer();
+  }
+
+  #newOptimizer(): void {
     this.#optimizer = new optim.Adam(this.#model.parameters(), { lr: this.#settings.lr });
     this.#step = this.#seen = this.#at = this.#tested = 0;
     this.#recent = [];
@@ -196,5 +200,26 @@ export class Trainer {
       return [maps, F.softmax(this.#model.rest(maps), 1)] as const;
     });
     this.#report({ type: "predicted", probabilities: await values(chances), maps: await values(maps) });
+  }
+
+  /** The weights as a .safetensors file. */
+  save(): void {
+    const weights = new Map([...this.#model.stateDict()].map(([name, tensor]) => [name, tensor.to("cpu")]));
+    this.#report({ type: "saved", bytes: torch.saveSafetensors(weights, { metadata: { format: "pt" } }) });
+  }
+
+  /** Goes on with the weights of a .safetensors file; a file that does not fit changes nothing. */
+  async load(bytes: Uint8Array): Promise<void> {
+    const wasRunning = this.#running;
+    await this.pause();
+    try {
+      this.#model.loadStateDict(torch.loadSafetensors(bytes));
+      this.#newOptimizer();
+      this.#report({ type: "loaded" });
+      await this.#showFilters();
+      await this.test();
+    } finally {
+      if (wasRunning) this.start();
+    }
   }
 }
