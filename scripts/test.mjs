@@ -101,10 +101,14 @@ function without(what, howToInstall) {
   return { notRun: `no ${what} here: ${howToInstall}` };
 }
 
+/** A lane that needs Chromium. */
+async function withChromium(lane) {
+  const { findChromium, howToInstall } = await import("../browser/dist/src/chromium.js");
+  return findChromium() === null ? without("Chromium", howToInstall) : lane();
+}
+
 /** The unit tests and the recorded conformance cases in a worker of a page. */
 async function chromium(environment) {
-  const { findChromium, howToInstall } = await import("../browser/dist/src/chromium.js");
-  if (findChromium() === null) return without("Chromium", howToInstall);
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const { status, output } = await run(process.execPath, [join(root, "browser/dist/src/main.js"), ...assignments]);
   const last = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output);
@@ -147,8 +151,8 @@ const lanes = {
   conformance: () => conformance([]),
   "conformance, target js": () => conformance(["--target", "js"]),
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
-  "browser build": () => nodeTest([join(root, "browser/dist/test/library.test.js")]),
-  "chromium (js)": () => chromium({ TYPETORCH_TARGET: "js" }),
+  "browser build": () => withChromium(() => nodeTest([join(root, "browser/dist/test/library.test.js")])),
+  "chromium (js)": () => withChromium(() => chromium({ TYPETORCH_TARGET: "js" })),
   async "PyTorch live"() {
     const command = python();
     if (command === null) return without("python3-torch", "apt-get install python3-torch");

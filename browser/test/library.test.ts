@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
 import { root } from "../src/bundle.ts";
-import { findChromium, launchChromium } from "../src/chromium.ts";
+import { launchChromium } from "../src/chromium.ts";
 import { bundleCore, bundleWhole, compressedSize } from "../src/library.ts";
 import { serve } from "../src/server.ts";
 
@@ -48,13 +48,13 @@ const PRINTED = `Sequential(
 )`;
 
 let whole = "";
-let browser: Browser | null = null;
+let browser: Browser;
 
 before(async () => {
   whole = await bundleWhole();
-  if (findChromium() !== null) browser = await launchChromium();
+  browser = await launchChromium();
 });
-after(() => browser?.close());
+after(() => browser.close());
 
 /** Opens a page with this script and gives what the script puts into the global `result`. */
 async function resultOf(script: string, options: { isolated?: boolean; contentSecurityPolicy?: string } = {}): Promise<Result> {
@@ -66,7 +66,7 @@ async function resultOf(script: string, options: { isolated?: boolean; contentSe
       ["/typetorch.js", { type: "text/javascript", body: whole }],
     ]),
   });
-  const page = await browser!.newPage();
+  const page = await browser.newPage();
   try {
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
@@ -88,20 +88,18 @@ function check({ first, last, printed }: Result): void {
 }
 
 const asOneFile = `import torch from "./typetorch.js";\n${program}\nglobalThis.result = result;`;
-const skip = findChromium() === null && process.env.CI !== "true" ? "no Chromium here" : false;
-
-test("one file in a script tag trains, with and without cross-origin isolation", { skip }, async () => {
+test("one file in a script tag trains, with and without cross-origin isolation", async () => {
   check(await resultOf(asOneFile));
   check(await resultOf(asOneFile, { isolated: false }));
 });
 
-test("a content security policy that forbids code from text is no hindrance", { skip }, async () => {
+test("a content security policy that forbids code from text is no hindrance", async () => {
   const contentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:";
   check(await resultOf(asOneFile, { contentSecurityPolicy }));
   check(await resultOf(asOneFile, { contentSecurityPolicy: "default-src 'self'" })); // not even WebAssembly
 });
 
-test("a program that a bundler made, without configuration, trains", { skip }, async () => {
+test("a program that a bundler made, without configuration, trains", async () => {
   const { outputFiles } = await build({
     stdin: {
       contents: `import * as torch from "typetorch";\n${program}\nglobalThis.result = result;`,

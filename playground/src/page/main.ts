@@ -300,7 +300,7 @@ function switchTo(next: Runtime): void {
 
 for (const each of runtimes) {
   const label = document.createElement("label");
-  label.innerHTML = `<input type="radio" name="runtime" value="${each.id}"><span>${each.label}</span>`;
+  label.innerHTML = `<input type="radio" name="runtime" value="${each.id}"><span class="name">${each.label}</span>`;
   const input = label.querySelector("input")!;
   input.checked = each === runtime;
   input.addEventListener("change", () => switchTo(each));
