@@ -163,6 +163,10 @@ export function inflateRaw(): Uint8Array {
   );
 }
 
+export function deflateRaw(): Uint8Array {
+  throw new NotSupportedError("archives cannot be compressed at once in a browser", "save without { compressed: true }");
+}
+
 export async function inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array> {
   if (web.DecompressionStream === undefined) throw new NotSupportedError("this browser has no DecompressionStream");
   const stream = new web.DecompressionStream("deflate-raw");

@@ -15,7 +15,7 @@ import { DeviceError } from "../core/errors.ts";
 import type { Gpu } from "./gpuTypes.ts";
 import type { Native, WorkerHandle } from "./types.ts";
 
-export { crc32, inflateRaw, openFile, openFileAsync, replaceFile } from "./nodeFiles.ts";
+export { crc32, deflateRaw, inflateRaw, openFile, openFileAsync, replaceFile } from "./nodeFiles.ts";
 
 export const platformName = "node";
 export { isMainThread, workerData };

@@ -185,6 +185,10 @@ export function inflateRaw(deflated: Uint8Array, length: number): Uint8Array {
   }
 }
 
+export function deflateRaw(bytes: Uint8Array): Uint8Array {
+  return zlib.deflateRawSync(bytes);
+}
+
 /** zlib's CRC, which uses the processor's instructions, where Node has it (from 20.15 and 22.2 on). */
 export const crc32: (bytes: Uint8Array, crc: number) => number =
   (zlib as { crc32?: (bytes: Uint8Array, crc: number) => number }).crc32 ?? crc32OfTable;

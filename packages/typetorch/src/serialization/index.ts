@@ -1,3 +1,6 @@
+export type { NamedTensors } from "./namedTensors.ts";
+export { loadNpy, loadNpyAsync, saveNpy, saveNpyAsync } from "./npy.ts";
+export { type SaveNpzOptions, loadNpz, loadNpzAsync, saveNpz, saveNpzAsync } from "./npz.ts";
 export {
   AsyncSafetensorsFile,
   type LoadAsyncOptions,
@@ -10,7 +13,6 @@ export {
   openSafetensorsAsync,
 } from "./safetensors.ts";
 export {
-  type NamedTensors,
   type SaveSafetensorsOptions,
   type SaveShardedOptions,
   saveSafetensors,

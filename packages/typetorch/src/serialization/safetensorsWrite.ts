@@ -2,13 +2,11 @@
  * Writing safetensors files, byte for byte as the reference implementation does (whose order of several notes is random), whole or in shards.
  */
 import { ArgumentTypeError, SerializationError, ValueError } from "../core/errors.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type NamedTensors, checkText, namedTensors } from "./namedTensors.ts";
 import { compareForWriting, compareUtf8, formatNameOf, maxHeaderBytes } from "./safetensorsHeader.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
 import { elementBytes } from "./tensorBytes.ts";
-
-/** Tensors by name: what `stateDict()` and `loadSafetensors` return, or a plain object. */
-export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
 
 export interface SaveSafetensorsOptions {
   /** Notes kept in the file, strings only; `{ format: "pt" }` says to some readers that PyTorch wrote it. */
@@ -38,7 +36,7 @@ export function saveSafetensors(
   options?: SaveShardedOptions,
 ): Uint8Array<ArrayBuffer> | void {
   if (typeof path !== "string") {
-    const file = describeFile(namedTensors(tensors), notesOf(path?.metadata));
+    const file = describeFile(tensorsToWrite(tensors), notesOf(path?.metadata));
     return writeTo(memorySink(file.bytes), pieces(file)).bytes;
   }
   for (const [name, file] of filesToWrite(tensors, path, options)) writeTo(fileSink(name), file);
@@ -56,7 +54,7 @@ function* filesToWrite(
   options: SaveShardedOptions = {},
 ): Generator<[path: string, content: Iterable<Uint8Array>]> {
   const notes = notesOf(options.metadata);
-  const shards = splitIntoShards(namedTensors(tensors), bytesOf(options.maxShardSize));
+  const shards = splitIntoShards(tensorsToWrite(tensors), bytesOf(options.maxShardSize));
   if (shards.length === 1) yield [path, pieces(describeFile(shards[0]!, notes))];
   else yield* shardFiles(path, shards, notes);
 }
@@ -108,28 +106,13 @@ function nbytes(x: Tensor): number {
   return x.numel() * x.dtype.itemsize;
 }
 
-function namedTensors(tensors: NamedTensors): Map<string, Tensor> {
-  const entries = new Map<string, unknown>(tensors instanceof Map ? tensors : Object.entries(tensors));
-  for (const [name, tensor] of entries) {
-    if (typeof name !== "string")
-      throw new ArgumentTypeError(`saveSafetensors: names must be strings, but one is ${String(name)}`);
-    if (!(tensor instanceof Tensor)) {
-      const kind = tensor === null ? "null" : typeof tensor === "object" ? tensor.constructor?.name : typeof tensor;
-      throw new ArgumentTypeError(
-        `saveSafetensors: Key \`${name}\` is invalid, expected torch.Tensor but received ${kind}`,
-        "safetensors files hold tensors by name; torch.save writes anything else",
-      );
-    }
-    if (name === "__metadata__") {
-      throw new ValueError(
-        "saveSafetensors: `__metadata__` cannot be the name of a tensor",
-        "the format keeps its notes under it",
-      );
-    }
-    checkText(name, "a name");
+function tensorsToWrite(tensors: NamedTensors): Map<string, Tensor> {
+  const entries = namedTensors(tensors, "saveSafetensors");
+  if (entries.has("__metadata__")) {
+    throw new ValueError("saveSafetensors: `__metadata__` cannot be the name of a tensor", "the format keeps its notes under it");
   }
-  refuseSharedMemory(entries as Map<string, Tensor>);
-  return entries as Map<string, Tensor>;
+  refuseSharedMemory(entries);
+  return entries;
 }
 
 function notesOf(metadata: SaveSafetensorsOptions["metadata"]): ReadonlyMap<string, string> | null {
@@ -142,18 +125,10 @@ function notesOf(metadata: SaveSafetensorsOptions["metadata"]): ReadonlyMap<stri
         "JSON.stringify makes a string of anything",
       );
     }
-    checkText(key, "a key of metadata");
-    checkText(value, "a value of metadata");
+    checkText(key, "saveSafetensors: a key of metadata");
+    checkText(value, "saveSafetensors: a value of metadata");
   }
   return notes;
-}
-
-function checkText(text: string, what: string): void {
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new ValueError(
-      `saveSafetensors: ${what} has half of a surrogate pair, which UTF-8 cannot say: ${JSON.stringify(text)}`,
-    );
-  }
 }
 
 /** Throws if two tensors have bytes in common. */

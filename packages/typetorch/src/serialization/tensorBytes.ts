@@ -1,7 +1,7 @@
 /**
  * Elements between files and the memory of tensors.
  */
-import type { DType } from "../core/dtype.ts";
+import { type DType, bool } from "../core/dtype.ts";
 import { Storage, cpu } from "../core/storage.ts";
 import { contiguousStrides, isContiguous, numelOf } from "../core/shape.ts";
 import { runtime } from "../ops/runtime.ts";
@@ -26,6 +26,15 @@ function elementWindows(x: Tensor, first: number, count: number): Generator<Uint
 export function* readTensor(shape: readonly number[], dtype: DType, offset: number): Reader<Tensor> {
   const x = runtime.empty(shape, dtype);
   yield* readElements(x, 0, numelOf(shape), offset);
+  return checkElements(x);
+}
+
+/** Makes 1 of the other bytes that a file may have for true: kernels rely on 0 and 1. Returns the new tensor. */
+export function checkElements(x: Tensor): Tensor {
+  if (x.dtype !== bool) return x;
+  for (const bytes of storageWindows(x.storage)) {
+    for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 1) bytes[i] = 1;
+  }
   return x;
 }
 
@@ -67,7 +76,7 @@ export function* readView(view: Layout, dtype: DType, offset: number): Reader<Te
     storageOffset: view.storageOffset,
   };
   yield* readPart(layout, out, 0, offset);
-  return out;
+  return checkElements(out);
 }
 
 /** Reads a view's elements to `out` from its element `first` on. */

@@ -1,8 +1,8 @@
 /**
- * Writing zip archives as PyTorch does: stored entries whose bytes begin at multiples of 64, sizes and CRC behind the data, so that everything is written once and in
- * order; zip64 where a number needs it.
+ * Writing zip archives as PyTorch does: entries whose bytes begin at multiples of 64, stored (or deflated, for NumPy), sizes and CRC behind the data, so that
+ * everything is written once and in order; zip64 where a number needs it.
  */
-import { crc32 } from "../platform/index.ts";
+import { crc32, deflateRaw } from "../platform/index.ts";
 
 /** Begins of entries are multiples of this. */
 const alignment = 64;
@@ -18,9 +18,14 @@ const filler = 0x5a;
 interface Written {
   readonly name: Uint8Array;
   readonly offset: number;
+  readonly method: Method;
   readonly size: number;
-  crc: number;
+  readonly compressedSize: number;
+  readonly crc: number;
 }
+
+/** Stored or deflated. */
+type Method = 0 | 8;
 
 /** Little-endian fields: positive widths are bytes of a number. */
 function record(...fields: [value: number, bytes: 2 | 4 | 8][]): Uint8Array {
@@ -46,12 +51,44 @@ export class ZipWriter {
     return entries * (30 + 16 + 24 + 46 + 28 + 4 + alignment + 2 * nameBytes) + 56 + 20 + 22;
   }
 
-  /** The pieces of one entry. `content` gives `size` bytes; a piece is used before the next is asked for. */
+  /** The pieces of one stored entry. `content` gives `size` bytes; a piece is used before the next is asked for. */
   *add(name: string, content: Iterable<Uint8Array>, size: number): Generator<Uint8Array, void, void> {
+    let crc = 0;
+    let written = 0;
+    function* counted(): Generator<Uint8Array, void, void> {
+      for (const piece of content) {
+        crc = crc32(piece, crc);
+        written += piece.length;
+        yield piece;
+      }
+      if (written !== size) throw new Error(`zip: ${written} bytes for an entry of ${size}`);
+    }
+    yield* this.entry(name, 0, counted(), { size, compressedSize: size, crc: () => crc });
+  }
+
+  /** The pieces of one deflated entry, for which `content` is gathered. */
+  *addDeflated(name: string, content: Iterable<Uint8Array>, size: number): Generator<Uint8Array, void, void> {
+    const whole = new Uint8Array(size);
+    let at = 0;
+    for (const piece of content) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    const deflated = deflateRaw(whole);
+    yield* this.entry(name, 8, [deflated], { size, compressedSize: deflated.length, crc: () => crc32(whole, 0) });
+  }
+
+  private *entry(
+    name: string,
+    method: Method,
+    content: Iterable<Uint8Array>,
+    about: { readonly size: number; readonly compressedSize: number; crc(): number },
+  ): Generator<Uint8Array, void, void> {
+    const { size, compressedSize } = about;
     const encoded = new TextEncoder().encode(name);
-    const entry: Written = { name: encoded, offset: this.offset, size, crc: 0 };
-    const large = size >= sentinel32;
-    const zip64 = large ? record([1, 2], [16, 2], [size, 8], [size, 8]) : new Uint8Array(0);
+    const offset = this.offset;
+    const large = size >= sentinel32 || compressedSize >= sentinel32;
+    const zip64 = large ? record([1, 2], [16, 2], [size, 8], [compressedSize, 8]) : new Uint8Array(0);
     const begin = this.offset + 30 + encoded.length + zip64.length + 4;
     const padding = new Uint8Array(-begin & (alignment - 1)).fill(filler);
     yield* this.emit(
@@ -59,7 +96,7 @@ export class ZipWriter {
         [0x04034b50, 4],
         [version, 2],
         [flags, 2],
-        [0, 2], // stored
+        [method, 2],
         [0, 2],
         [date, 2],
         [0, 4],
@@ -73,24 +110,20 @@ export class ZipWriter {
       record([0x4246, 2], [padding.length, 2]), // "FB"
       padding,
     );
-    let written = 0;
-    for (const piece of content) {
-      entry.crc = crc32(piece, entry.crc);
-      written += piece.length;
-      yield* this.emit(piece);
-    }
-    if (written !== size) throw new Error(`zip: ${written} bytes for an entry of ${size}`);
+    for (const piece of content) yield* this.emit(piece);
     const width = large ? 8 : 4;
-    yield* this.emit(record([0x08074b50, 4], [entry.crc, 4], [size, width], [size, width]));
-    this.entries.push(entry);
+    const crc = about.crc();
+    yield* this.emit(record([0x08074b50, 4], [crc, 4], [compressedSize, width], [size, width]));
+    this.entries.push({ name: encoded, offset, method, size, compressedSize, crc });
   }
 
   /** The directory, the last pieces. */
   *finish(): Generator<Uint8Array, void, void> {
     const directoryOffset = this.offset;
-    for (const { name, offset, size, crc } of this.entries) {
+    for (const { name, offset, method, size, compressedSize, crc } of this.entries) {
+      const large = size >= sentinel32 || compressedSize >= sentinel32;
       const fields: [number, 8][] = [];
-      if (size >= sentinel32) fields.push([size, 8], [size, 8]);
+      if (large) fields.push([size, 8], [compressedSize, 8]);
       if (offset >= sentinel32) fields.push([offset, 8]);
       const zip64 = fields.length > 0 ? record([1, 2], [8 * fields.length, 2], ...fields) : new Uint8Array(0);
       const header = record(
@@ -98,12 +131,12 @@ export class ZipWriter {
         [version, 2],
         [version, 2],
         [flags, 2],
-        [0, 2],
+        [method, 2],
         [0, 2],
         [date, 2],
         [crc, 4],
-        [Math.min(size, sentinel32), 4],
-        [Math.min(size, sentinel32), 4],
+        [large ? sentinel32 : compressedSize, 4],
+        [large ? sentinel32 : size, 4],
         [name.length, 2],
         [zip64.length, 2],
         [0, 2], // comment

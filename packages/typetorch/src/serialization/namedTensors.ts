@@ -1,0 +1,38 @@
+/**
+ * Tensors by name, as users pass them to be saved.
+ */
+import { ArgumentTypeError, ValueError } from "../core/errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Tensors by name: what `stateDict()` and `loadSafetensors` return, or a plain object. */
+export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
+
+/** The tensors in order. Throws for what is no tensor, and for names that UTF-8 cannot say. */
+export function namedTensors(tensors: NamedTensors, operation: string): Map<string, Tensor> {
+  const entries = new Map<unknown, unknown>(tensors instanceof Map ? tensors : Object.entries(tensors));
+  for (const [name, tensor] of entries) {
+    if (typeof name !== "string") {
+      throw new ArgumentTypeError(`${operation}: names must be strings, but one is ${String(name)}`);
+    }
+    if (!(tensor instanceof Tensor)) {
+      throw new ArgumentTypeError(
+        `${operation}: Key \`${name}\` is invalid, expected torch.Tensor but received ${kindOf(tensor)}`,
+        "the format holds tensors by name; torch.save writes anything else",
+      );
+    }
+    checkText(name, `${operation}: a name`);
+  }
+  return entries as Map<string, Tensor>;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+}
+
+/** Throws for a string that is not well-formed. */
+export function checkText(text: string, what: string): void {
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new ValueError(`${what} has half of a surrogate pair, which UTF-8 cannot say: ${JSON.stringify(text)}`);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * NumPy's `.npz` files: arrays by name, each a `.npy` file in a zip archive.
+ */
+import { SerializationError, ValueError } from "../core/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Reader, readAsync, readSync } from "./bytes.ts";
+import { NpyBuilder, npyFile } from "./npy.ts";
+import type { LoadAsyncOptions } from "./safetensors.ts";
+import { type NamedTensors, namedTensors } from "./namedTensors.ts";
+import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
+import { type AsyncInput, type SyncInput, openSource, openSourceAsync } from "./source.ts";
+import { type ZipArchive, type ZipEntry, quoted, readEntryInto, readZipDirectory } from "./zipReader.ts";
+import { ZipWriter } from "./zipWriter.ts";
+
+/** The entries of an archive by the names of their arrays: without `.npy`. */
+export function npzEntries(archive: ZipArchive): Map<string, ZipEntry> {
+  const out = new Map<string, ZipEntry>();
+  for (const [entryName, entry] of archive.entries) {
+    const name = entryName.replace(/\.npy$/, "");
+    if (out.has(name)) throw new SerializationError(`${archive.fileName} has two arrays named ${quoted(name)}`);
+    out.set(name, entry);
+  }
+  return out;
+}
+
+function* readNpz(file: { readonly name: string; readonly size: number }): Reader<Map<string, Tensor>> {
+  const archive = yield* readZipDirectory(file);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, entry] of npzEntries(archive)) {
+    const builder = new NpyBuilder(`${file.name}: the entry ${quoted(entry.name)}`);
+    yield* readEntryInto(archive, entry, (size) => builder.windows(size));
+    tensors.set(name, builder.tensor!);
+  }
+  return tensors;
+}
+
+/**
+ * Loads the arrays of a `.npz` file by name, as `np.load` and `torch.from_numpy`: of `np.savez` and `np.savez_compressed`. Throws {@link SerializationError} for
+ * damaged files and arrays of objects, {@link DTypeError} for dtypes that PyTorch does not have.
+ * @example
+ * const bytes = torch.saveNpz({ x: torch.arange(3), y: torch.ones(2) });
+ * torch.loadNpz(bytes).get("x") // tensor([0, 1, 2])
+ */
+export function loadNpz(input: SyncInput): Map<string, Tensor> {
+  const source = openSource(input, "loadNpz");
+  try {
+    return readSync(source, readNpz(source));
+  } finally {
+    source.close();
+  }
+}
+
+/** As {@link loadNpz}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes, while other work goes on. */
+export async function loadNpzAsync(input: AsyncInput, options: LoadAsyncOptions = {}): Promise<Map<string, Tensor>> {
+  const source = await openSourceAsync(input, "loadNpz", options.progress);
+  try {
+    return await readAsync(source, readNpz(source));
+  } finally {
+    await source.close();
+  }
+}
+
+export interface SaveNpzOptions {
+  /** Deflate the arrays, as `np.savez_compressed`. */
+  compressed?: boolean;
+}
+
+/**
+ * Writes tensors as a `.npz` file that `np.load` reads, as `np.savez`, or without a path returns its bytes. Throws {@link DTypeError} for bfloat16, which NumPy
+ * does not have.
+ */
+export function saveNpz(tensors: NamedTensors, path: string, options?: SaveNpzOptions): void;
+export function saveNpz(tensors: NamedTensors, options?: SaveNpzOptions): Uint8Array<ArrayBuffer>;
+export function saveNpz(
+  tensors: NamedTensors,
+  path?: string | SaveNpzOptions,
+  options?: SaveNpzOptions,
+): Uint8Array<ArrayBuffer> | void {
+  if (typeof path === "string") writeTo(fileSink(path), npzPieces(tensors, options));
+  else return writeTo(memorySink(), npzPieces(tensors, path)).bytes;
+}
+
+/** As {@link saveNpz} to a path, while other work goes on; the tensors must not change meanwhile. */
+export async function saveNpzAsync(tensors: NamedTensors, path: string, options?: SaveNpzOptions): Promise<void> {
+  await writeToAsync(fileSink(path), npzPieces(tensors, options));
+}
+
+function* npzPieces(tensors: NamedTensors, options: SaveNpzOptions = {}): Generator<Uint8Array, void, void> {
+  const files = [...namedTensors(tensors, "saveNpz")].map(([name, tensor]) => ({ name: `${name}.npy`, ...npyFile(tensor) }));
+  const zip = new ZipWriter();
+  for (const { name, size, pieces } of files) {
+    if (new TextEncoder().encode(name).length > 0xffff)
+      throw new ValueError("saveNpz: a name is longer than a zip archive can hold");
+    yield* options.compressed ? zip.addDeflated(name, pieces(), size) : zip.add(name, pieces(), size);
+  }
+  yield* zip.finish();
+}
