@@ -35,4 +35,5 @@ export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export * from "./serialization/index.ts";
 export * from "./tensor/index.ts";
+export * as webgpu from "./webgpu.ts";
 export * as utils from "./utils.ts";

@@ -43,8 +43,8 @@ export interface ConvGeometry {
 
 export interface Backend {
   readonly name: string;
-  /** Fresh memory, contents undefined. */
-  allocate(nbytes: number): Storage;
+  /** Fresh memory for elements of a dtype, contents undefined. */
+  allocate(nbytes: number, dtype: DType): Storage;
   /** Gives memory back early. The caller knows that nothing refers to it. */
   release(storage: Storage): void;
   /** Inputs and outputs have the shape of the index space (broadcast by zero strides). Outputs do not overlap inputs unless they are the very same elements. */

@@ -1,6 +1,7 @@
 /**
  * Storage: the bytes that tensors are views of, and where they lie.
  */
+import type { DType, TypedArray } from "./dtype.ts";
 
 /** Where tensors live. `index` tells devices of one type apart (`cuda:1`). */
 export class Device {
@@ -9,10 +10,6 @@ export class Device {
   constructor(type: string, index: number | null = null) {
     this.type = type;
     this.index = index;
-  }
-  /** As Python's repr. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.index === null ? `device(type='${this.type}')` : `device(type='${this.type}', index=${this.index})`;
   }
   toString(): string {
     return this.index === null ? this.type : `${this.type}:${this.index}`;
@@ -24,11 +21,18 @@ export class Device {
 }
 
 export const cpu = new Device("cpu");
+/** The GPU that WebGPU chose. */
+export const webgpu = new Device("webgpu", 0);
 
 /** The side of a `handle` storage that lies in the memory of a device. */
 export interface RemoteMemory {
-  /** Makes `storage.buffer` hold the current bytes, which may mean waiting for the device; after `write` they are what counts. */
-  bringToHost(storage: Storage, write: boolean): void;
+  /** The elements in the CPU's memory, for reading or, after `write`, as what counts from now on. May wait for the device. */
+  bringToHost(write: boolean): Storage;
+  /** The same without blocking, for reading. */
+  bringToHostAsync(): Promise<Storage>;
+  /** Some elements, seen as a dtype of the same size as that of the storage. */
+  readElements(from: number, count: number, dtype: DType): TypedArray;
+  readElementsAsync(from: number, count: number, dtype: DType): Promise<TypedArray>;
 }
 
 /**
@@ -55,7 +59,7 @@ export class Storage {
   tracked: object | null = null;
   /** A typed array over the whole storage for each element kind that was asked for, made on demand by `backends/cpu/memory.ts`. */
   views: unknown[] | null = null;
-  /** The device's side of a `handle` storage; null for memory that the host addresses. */
+  /** The device's side of a `handle` storage, whose own buffer is empty; null for memory that the host addresses. */
   remote: RemoteMemory | null = null;
 
   constructor(device: Device, kind: Storage["kind"], buffer: ArrayBuffer, byteOffset: number, nbytes: number, address: number) {

@@ -319,8 +319,8 @@ export class Module<Args extends readonly unknown[] = [input: Tensor], Out = Ten
       );
     }
     return this.convert((tensor) => {
-      const changed = tensor.dtype.isFloatingPoint && wanted.dtype !== undefined ? tensor.to(wanted.dtype) : tensor;
-      return wanted.device === undefined ? changed : changed.to(wanted.device);
+      const dtype = tensor.dtype.isFloatingPoint ? wanted.dtype : undefined;
+      return tensor.to({ ...(dtype && { dtype }), ...(wanted.device !== undefined && { device: wanted.device }) });
     });
   }
   /** Floating parameters and buffers become float32. */

@@ -3,23 +3,17 @@
  */
 import type { Operand } from "../backends/backend.ts";
 import type { DType } from "../core/dtype.ts";
-import { DeviceError, ShapeError } from "../core/errors.ts";
+import { ShapeError } from "../core/errors.ts";
 import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from "../core/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { runtime } from "./runtime.ts";
 
-/** The shape that the inputs broadcast to. Throws when there is none, or when they are on different devices. */
+/** The shape that the inputs broadcast to. Throws when there is none. */
 export function commonShape(inputs: readonly Tensor[]): readonly number[] {
   let shape = inputs[0]!.shape;
   for (let i = 1; i < inputs.length; i++) {
     const x = inputs[i]!;
     if (x.shape !== shape) shape = broadcastShapes(shape, x.shape);
-    if (x.storage.device !== inputs[0]!.storage.device) {
-      throw new DeviceError(
-        `Expected all tensors to be on the same device, but found at least two devices, ${inputs[0]!.device} and ${x.device}!`,
-        "move one of them with x.to(device)",
-      );
-    }
   }
   return shape;
 }

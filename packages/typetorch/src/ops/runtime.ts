@@ -4,6 +4,7 @@
 import type { Backend } from "../backends/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import type { NumberLike } from "../core/promotion.ts";
+import type { Device } from "../core/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { MapSpec } from "../ir/spec.ts";
 import type { Op } from "./op.ts";
@@ -26,7 +27,13 @@ export interface Runtime {
   mapFlat(spec: MapSpec, n: number, x: Tensor, y: Tensor | null, param: number, result: DType): Tensor;
   /** The same over memory that is there: `out` counts as changed in place. */
   mapFlatInto(spec: MapSpec, n: number, x: Tensor, y: Tensor | null, param: number, out: Tensor): Tensor;
-  /** A new row-major tensor, contents undefined. */
+  /** Runs `body` with new tensors on the device. Ops are run on that of their inputs; what calls no op but allocates says where. */
+  on<R>(device: Device, body: () => R): R;
+  /** The tensor on a device; itself when it is there. */
+  moveTo(x: Tensor, device: Device): Tensor;
+  /** Throws {@link DeviceError} when tensors of the dtype cannot be on the device. */
+  checkDeviceDtype(device: Device, dtype: DType): void;
+  /** A new row-major tensor on the current device, contents undefined. */
   empty(shape: readonly number[], dtype: DType): Tensor;
   /** A new tensor with the given strides, which cover its memory without gaps. */
   emptyStrided(shape: readonly number[], strides: readonly number[], dtype: DType): Tensor;
@@ -36,7 +43,10 @@ export interface Runtime {
   aliasDtype(source: Tensor, shape: readonly number[], strides: readonly number[], storageOffset: number, dtype: DType): Tensor;
   /** A new tensor filled with a number. */
   full(shape: readonly number[], value: NumberLike, dtype: DType): Tensor;
-  /** A typed array over the whole storage of a CPU tensor; the elements are at `storageOffset` and on by the strides. */
+  /**
+   * A typed array over the whole storage; the elements are at `storageOffset` and on by the strides. For a tensor on another device than the CPU it is a mirror: it
+   * costs a read-back, and what is written is uploaded before the device next uses the tensor.
+   */
   storageArray(x: Tensor): TypedArray;
   isTensor(x: unknown): x is Tensor;
   backendOf(x: Tensor): Backend;

@@ -85,8 +85,8 @@ export const zeroState = (param: Tensor): Tensor => zerosLike(param);
 /** A state tensor filled with a number, laid out as the parameter. */
 export const filledState = (param: Tensor, value: number): Tensor => fullLike(param, value);
 
-/** A 0-d float32 tensor, which is how PyTorch keeps step counts. */
-export const scalarState = (value: number): Tensor => tensor(value, { dtype: float32 });
+/** A 0-d float32 tensor on the CPU, which is how PyTorch keeps step counts. */
+export const scalarState = (value: number): Tensor => tensor(value, { dtype: float32, device: "cpu" });
 
 /** Writes a 0-d tensor of {@link scalarState}. */
 export function setScalar(state: Tensor, value: number): void {

@@ -10,6 +10,7 @@ import { runtime } from "../ops/runtime.ts";
 import { checkInPlace, gradEdge, rebaseHistory } from "./autograd/edges.ts";
 import { gradEnabled } from "./autograd/gradMode.ts";
 import { type Node, OpNode } from "./autograd/node.ts";
+import { devices, onDeviceOf } from "./devices.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Sees each call of an op; `proceed` runs it in the modes below. */
@@ -52,6 +53,11 @@ function isNeeded(mask: number, i: number): boolean {
 
 /** Runs an op. */
 export function call<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor | Tensor[] {
+  if (devices.mixed) return onDeviceOf(inputs, (there) => dispatch(op, there, attributes));
+  return dispatch(op, inputs, attributes);
+}
+
+function dispatch<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor | Tensor[] {
   if (modes.length > 0) return throughModes(op, inputs, () => perform(op, inputs, attributes));
   return perform(op, inputs, attributes);
 }
@@ -134,6 +140,11 @@ function attach<A>(node: OpNode<A>, result: Tensor, nr: number): void {
 
 /** Runs an op whose result takes the place of inputs[0]. */
 export function callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  if (devices.mixed) return onDeviceOf(inputs, (there) => inPlace(op, there, attributes), true);
+  return inPlace(op, inputs, attributes);
+}
+
+function inPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
   const self = inputs[0]!;
   const mask = gradEnabled ? gradMask(inputs) : 0;
   if (mask === 0 || mask === VOLATILE) {
@@ -198,7 +209,9 @@ export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, 
       "leave `out` away, or work inside torch.noGrad(() => …)",
     );
   }
-  const result = op.run(inputs, attributes, null) as Tensor;
+  const result = devices.mixed
+    ? onDeviceOf([out, ...inputs], ([, ...there]) => op.run(there, attributes, null) as Tensor, true)
+    : (op.run(inputs, attributes, null) as Tensor);
   if (!canCast(result.dtype, out.dtype)) {
     throw new DTypeError(
       `result type ${kernelName(result.dtype)} can't be cast to the desired output type ${kernelName(out.dtype)}`,

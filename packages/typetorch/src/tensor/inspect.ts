@@ -37,6 +37,8 @@ export function isNonzero(input: Tensor): boolean {
   return Number(input.item()) !== 0;
 }
 
+export { getDefaultDevice, setDefaultDevice } from "./devices.ts";
+
 /** A device by its name, as `torch.device`. Throws for devices that are not there. */
 export function device(name: string | Device): Device {
   return name instanceof Device ? name : deviceOf(name);

@@ -2,10 +2,11 @@
  * Methods of Tensor that are about the tensor itself rather than its elements: `backward`, `detach`, hooks, `to`, `resize_`, printing.
  */
 import { adopt } from "../backends/cpu/memory.ts";
+import { adoptOnDevice } from "../backends/webgpu/index.ts";
 import { DType } from "../core/dtype.ts";
 import { AutogradError, ShapeError } from "../core/errors.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
-import { Device } from "../core/storage.ts";
+import { cpu, Device } from "../core/storage.ts";
 import { deviceOf } from "../ops/factory/options.ts";
 import { copyElements, toDtype } from "../ops/memory/copy.ts";
 import { methods } from "../ops/methods.ts";
@@ -15,8 +16,10 @@ import { transposeProperties } from "../ops/views/permute.ts";
 import { runBackward } from "./autograd/engine.ts";
 import { register } from "./autograd/node.ts";
 import { viewRecorder } from "./autograd/views.ts";
+import { checkDeviceDtype, moveTo } from "./devices.ts";
 import { call } from "./dispatch.ts";
 import { tensorToString } from "./print.ts";
+import { onHostAsync } from "./read.ts";
 import { type Hook, Tensor } from "./tensor.ts";
 
 export interface BackwardCallOptions {
@@ -79,6 +82,8 @@ declare module "./tensor.ts" {
     /** Whether the two are the same elements of the same memory. */
     isSetTo(other: Tensor): boolean;
     sharesStorageWith(other: Tensor): boolean;
+    /** What the console prints, without blocking this thread while the device answers, see `itemAsync`. */
+    toStringAsync(): Promise<string>;
     [Symbol.iterator](): Iterator<Tensor>;
   }
 }
@@ -163,9 +168,18 @@ function to(
     device = target.device ?? device;
     copy = target.copy ?? copy;
   }
-  if (device !== undefined) deviceOf(device);
-  const y = toDtype(this, dtype ?? this.dtype);
+  const wanted = dtype ?? this.dtype;
+  const place = device === undefined ? this.device : deviceOf(device);
+  checkDeviceDtype(place, wanted);
+  // the conversion runs where both dtypes exist
+  const y = place === cpu ? toDtype(moveTo(this, place), wanted) : moveTo(toDtype(this, wanted), place);
   return y === this && copy ? this.clone() : y;
+}
+
+/** A conversion that the user asks for: the device must have the dtype. */
+function converted(x: Tensor, dtype: DType): Tensor {
+  checkDeviceDtype(x.device, dtype);
+  return toDtype(x, dtype);
 }
 
 function resize_(this: Tensor, ...args: unknown[]): Tensor {
@@ -176,10 +190,11 @@ function resize_(this: Tensor, ...args: unknown[]): Tensor {
   const needed = (this.storageOffset + n) * this.dtype.itemsize;
   if (needed > this.storage.nbytes) {
     const old = Math.floor(this.storage.nbytes / this.dtype.itemsize);
-    const grown = runtime.empty([this.storageOffset + n], this.dtype);
+    const grown = runtime.on(this.device, () => runtime.empty([this.storageOffset + n], this.dtype));
     const before = new Tensor(this.storage, [old], [1], 0, this.dtype);
     if (old > 0) copyElements(new Tensor(grown.storage, [old], [1], 0, this.dtype), before);
-    adopt(this.storage, grown.storage);
+    if (this.storage.remote === null) adopt(this.storage, grown.storage);
+    else adoptOnDevice(this.storage, grown.storage);
   }
   this.shape = [...shape];
   this.strides = contiguousStrides(shape);
@@ -220,7 +235,7 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   for (const [name, fn] of Object.entries(methods)) define(name, fn);
   for (const [name, key] of Object.entries(casts)) {
     define(name, function (this: Tensor) {
-      return toDtype(this, dtypeOfKey[key]!);
+      return converted(this, dtypeOfKey[key]!);
     });
   }
   for (const [name, get] of Object.entries(transposeProperties)) {
@@ -240,16 +255,16 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   const own = { backward, detach, detach_, registerHook, retainGrad, to, resize_ };
   for (const [name, fn] of Object.entries(own)) define(name, fn);
   define("type", function (this: Tensor, dtype: DType) {
-    return toDtype(this, dtype);
+    return converted(this, dtype);
   });
   define("resizeAs_", function (this: Tensor, template: Tensor) {
     return resize_.call(this, template.shape);
   });
   define("typeAs", function (this: Tensor, other: Tensor) {
-    return toDtype(this, other.dtype);
+    return converted(this, other.dtype);
   });
   define("cpu", function (this: Tensor) {
-    return this;
+    return moveTo(this, cpu);
   });
   define("isSetTo", function (this: Tensor, other: Tensor) {
     return (
@@ -264,6 +279,9 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   });
   define("toString", function (this: Tensor) {
     return tensorToString(this);
+  });
+  define("toStringAsync", async function (this: Tensor) {
+    return tensorToString(this, false, await onHostAsync(this));
   });
   define(Symbol.for("nodejs.util.inspect.custom"), function (this: Tensor) {
     return tensorToString(this);

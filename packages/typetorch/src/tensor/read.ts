@@ -1,18 +1,32 @@
 /**
- * Reading elements of a CPU tensor one by one or as arrays.
+ * Reading elements of a tensor one by one or as arrays. What lies on another device than the CPU is read back.
  */
 import { exposedArrayOf, typedArrayOf } from "../backends/cpu/memory.ts";
-import type { TypedArray } from "../core/dtype.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
 import { bfloatToNumber, halfToNumber } from "../core/float16.ts";
 import { isContiguous, numelOf } from "../core/shape.ts";
-import type { Nested, Tensor } from "./tensor.ts";
+import type { Operand } from "../backends/backend.ts";
+import type { Nested } from "./tensor.ts";
 
 /** A JavaScript value for an element: boolean, number, or a bigint outside the safe integers. */
 export type Element = number | bigint | boolean;
 
-function decoder(x: Tensor): (k: number) => Element {
-  const array = typedArrayOf(x.storage, x.dtype);
-  switch (x.dtype.key) {
+/** The same elements in the CPU's memory, for reading only: waits for the device. */
+export function onHost(x: Operand): Operand {
+  const { storage, storageOffset, shape, strides, dtype } = x;
+  return storage.remote === null ? x : { storage: storage.remote.bringToHost(false), storageOffset, shape, strides, dtype };
+}
+
+/** The same without blocking. */
+export async function onHostAsync(x: Operand): Promise<Operand> {
+  const { storage, storageOffset, shape, strides, dtype } = x;
+  if (storage.remote === null) return x;
+  return { storage: await storage.remote.bringToHostAsync(), storageOffset, shape, strides, dtype };
+}
+
+/** How an element of an array is read. */
+function decoder(dtype: DType, array: TypedArray): (k: number) => Element {
+  switch (dtype.key) {
     case "bool":
       return (k) => array[k] !== 0;
     case "f16":
@@ -31,12 +45,21 @@ function decoder(x: Tensor): (k: number) => Element {
 }
 
 /** The element at a position of the storage. */
-export function readElement(x: Tensor, position: number): Element {
-  return decoder(x)(position);
+export function readElement(x: Operand, position: number): Element {
+  const { remote } = x.storage;
+  if (remote === null) return decoder(x.dtype, typedArrayOf(x.storage, x.dtype))(position);
+  return decoder(x.dtype, remote.readElements(position, 1, x.dtype))(0);
 }
 
-export function readNested(x: Tensor): Nested<Element> {
-  const read = decoder(x);
+/** The same without blocking. */
+export async function readElementAsync(x: Operand, position: number): Promise<Element> {
+  const { remote } = x.storage;
+  if (remote === null) return readElement(x, position);
+  return decoder(x.dtype, await remote.readElementsAsync(position, 1, x.dtype))(0);
+}
+
+export function readNested(x: Operand): Nested<Element> {
+  const read = decoder(x.dtype, typedArrayOf(onHost(x).storage, x.dtype));
   const visit = (dim: number, position: number): Nested<Element> => {
     if (dim === x.shape.length) return read(position);
     const out = new Array<Nested<Element>>(x.shape[dim]!);
@@ -68,7 +91,7 @@ export function forEachPosition(
   }
 }
 
-export function typedArrayOfTensor(x: Tensor): TypedArray {
+export function typedArrayOfTensor(x: Operand): TypedArray {
   const n = numelOf(x.shape);
   if (isContiguous(x.shape, x.strides)) return exposedArrayOf(x.storage, x.dtype, x.storageOffset, x.storageOffset + n);
   const array = typedArrayOf(x.storage, x.dtype);

@@ -8,7 +8,7 @@ import type { Device, Storage } from "../core/storage.ts";
 import type { Node } from "./autograd/node.ts";
 import { runtime } from "../ops/runtime.ts";
 import { viewGradFn } from "./autograd/views.ts";
-import { readElement, readNested, typedArrayOfTensor } from "./read.ts";
+import { onHostAsync, readElement, readElementAsync, readNested, typedArrayOfTensor } from "./read.ts";
 
 /** Nested arrays of numbers, as `toArray()` returns them. */
 export type Nested<T> = T | Nested<T>[];
@@ -180,7 +180,8 @@ export class Tensor {
   // ---- reading ----
 
   /**
-   * The elements in row-major order as a typed array: the tensor's own memory when it is contiguous, otherwise a copy. float16 and bfloat16 are raw 16-bit words.
+   * The elements in row-major order as a typed array: the tensor's own memory when it is contiguous, otherwise a copy, and on another device than the CPU always a
+   * copy. float16 and bfloat16 are raw 16-bit words.
    */
   get data(): TypedArray {
     return typedArrayOfTensor(this);
@@ -194,8 +195,10 @@ export class Tensor {
       );
     return readElement(this, this.storageOffset) as number;
   }
+  /** `item` without blocking this thread, for devices that answer later; the only way in a page's main thread for tensors on `webgpu`. */
   async itemAsync(): Promise<number> {
-    return this.item();
+    if (this.numel() !== 1 || this.storage.remote === null) return this.item();
+    return (await readElementAsync(this, this.storageOffset)) as number;
   }
   /** Nested arrays of the elements, as `Tensor.tolist`; a plain number for a 0-d tensor. */
   toArray<T = Nested<number>>(): T {
@@ -204,8 +207,16 @@ export class Tensor {
   tolist<T = Nested<number>>(): T {
     return readNested(this) as T;
   }
-  async toArrayAsync(): Promise<unknown> {
-    return this.toArray();
+  /** `toArray` without blocking this thread, see `itemAsync`. */
+  async toArrayAsync<T = Nested<number>>(): Promise<T> {
+    return readNested(await onHostAsync(this)) as T;
+  }
+  async tolistAsync<T = Nested<number>>(): Promise<T> {
+    return this.toArrayAsync<T>();
+  }
+  /** `data` without blocking this thread, see `itemAsync`. */
+  async dataAsync(): Promise<TypedArray> {
+    return typedArrayOfTensor(await onHostAsync(this));
   }
   /** Length of the first dimension. */
   get length(): number {

@@ -344,8 +344,9 @@ export function emptyCache(): void {
 /** What a typed array over the linear memory keeps from being used again. */
 const ownerOfArray = new WeakMap<TypedArray, object>();
 
-/** A typed array over the whole storage, made once for each dtype. */
+/** A typed array over the whole storage, made once for each dtype. Of device memory it is a mirror that the device gets before its next use of the storage. */
 export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
+  if (storage.remote !== null) return typedArrayOf(storage.remote.bringToHost(true), dtype);
   if (storage.tracked !== null) untrack(storage);
   storage.views ??= [null, null, null, null, null, null, null, null, null, null];
   let view = storage.views[dtype.index] as TypedArray | null;
@@ -359,6 +360,7 @@ export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
 
 /** Elements `from` to `to` of a storage for whoever asks: they stay what they are for as long as somebody holds the array, or a `subarray` of it. */
 export function exposedArrayOf(storage: Storage, dtype: DType, from: number, to: number): TypedArray {
+  if (storage.remote !== null) return exposedArrayOf(storage.remote.bringToHost(true), dtype, from, to);
   return expose(typedArrayOf(storage, dtype), storage.tracked, from, to);
 }
 

@@ -12,7 +12,7 @@ import { method, variadicMethod } from "../methods.ts";
 import { defineOp } from "../op.ts";
 import { checkInternalOverlap, denseStridesLike } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
-import { type FactoryOptions, checkSizes, finish, sizesAndOptions } from "./options.ts";
+import { type FactoryOptions, checkSizes, finish, make, sizesAndOptions } from "./options.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -97,14 +97,16 @@ export function ones(...args: unknown[]): Tensor {
 
 function filled(args: readonly unknown[], value: number): Tensor {
   const { shape, options } = sizesAndOptions(args);
-  return finish(runtime.full(shape, value, options?.dtype ?? options?.out?.dtype ?? getDefaultDtype()), options);
+  const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
+  return make(options, dtype, () => runtime.full(shape, value, dtype));
 }
 
 export function empty(...args: (number | readonly number[] | FactoryOptions | undefined)[]): Tensor;
 /** A tensor whose contents are undefined, as `torch.empty`. */
 export function empty(...args: unknown[]): Tensor {
   const { shape, options } = sizesAndOptions(args);
-  return finish(runtime.empty(shape, options?.dtype ?? getDefaultDtype()), options);
+  const dtype = options?.dtype ?? getDefaultDtype();
+  return make(options, dtype, () => runtime.empty(shape, dtype));
 }
 
 /** A tensor with the given strides whose contents are undefined, as `torch.empty_strided`. */
@@ -114,7 +116,8 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
   size.forEach((n, i) => {
     last += Math.max(n - 1, 0) * stride[i]!;
   });
-  const flat = runtime.empty([size.some((n) => n === 0) ? 0 : last + 1], options?.dtype ?? getDefaultDtype());
+  const dtype = options?.dtype ?? getDefaultDtype();
+  const flat = make({ device: options?.device }, dtype, () => runtime.empty([size.some((n) => n === 0) ? 0 : last + 1], dtype));
   const x = runtime.alias(flat, [...size], [...stride], 0);
   x.base = null;
   return finish(x, options);
@@ -127,12 +130,15 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
 export function full(size: readonly number[] | number, fillValue: NumberLike, options?: FactoryOptions): Tensor {
   const shape = checkSizes(typeof size === "number" ? [size] : size);
   const natural = typeof fillValue === "boolean" ? bool : fillValue instanceof Scalar ? fillValue.dtype : getDefaultDtype();
-  return finish(runtime.full(shape, fillValue, options?.dtype ?? options?.out?.dtype ?? natural), options);
+  const dtype = options?.dtype ?? options?.out?.dtype ?? natural;
+  return make(options, dtype, () => runtime.full(shape, fillValue, dtype));
 }
 
 function like(x: Tensor, options: FactoryOptions | undefined): Tensor {
   const dtype = options?.dtype ?? x.dtype;
-  return isDense(x) ? runtime.emptyStrided(x.shape, denseStridesLike(x.shape, x.strides), dtype) : runtime.empty(x.shape, dtype);
+  return make({ device: options?.device ?? x.device }, dtype, () =>
+    isDense(x) ? runtime.emptyStrided(x.shape, denseStridesLike(x.shape, x.strides), dtype) : runtime.empty(x.shape, dtype),
+  );
 }
 
 /** Zeros in the shape and dtype of another tensor, as `torch.zeros_like`. */
@@ -160,12 +166,12 @@ method("zero_", (x: Tensor) => fill_(x, 0));
 const dtypeFrom = (x: Tensor, args: readonly unknown[]): unknown[] => {
   const last = args[args.length - 1];
   const hasOptions = typeof last === "object" && last !== null && !Array.isArray(last);
-  const options = { dtype: x.dtype, ...(hasOptions ? (last as FactoryOptions) : {}) };
+  const options = { dtype: x.dtype, device: x.device, ...(hasOptions ? (last as FactoryOptions) : {}) };
   return [...(hasOptions ? args.slice(0, -1) : args), { ...options, dtype: options.dtype ?? x.dtype }];
 };
 variadicMethod("newZeros", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 0));
 variadicMethod("newOnes", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 1));
 variadicMethod("newEmpty", (x: Tensor, ...args: unknown[]) => empty(...(dtypeFrom(x, args) as never[])));
 method("newFull", (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) =>
-  full(size, value, { ...options, dtype: options?.dtype ?? x.dtype }),
+  full(size, value, { ...options, dtype: options?.dtype ?? x.dtype, device: options?.device ?? x.device }),
 );

@@ -3,8 +3,9 @@
  */
 import type { DType } from "../../core/dtype.ts";
 import { DeviceError, ShapeError } from "../../core/errors.ts";
-import { Device } from "../../core/storage.ts";
+import { cpu, type Device, webgpu } from "../../core/storage.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { runtime } from "../runtime.ts";
 import { shapeOf } from "../views/shape.ts";
 
 export interface FactoryOptions {
@@ -15,22 +16,31 @@ export interface FactoryOptions {
   out?: Tensor;
 }
 
-/** A device from its name; only those whose backend is there. */
+/** A device from its name: `cpu` or `webgpu`. Throws {@link DeviceError} for others. */
 export function deviceOf(device: Device | string): Device {
-  const type = typeof device === "string" ? device.split(":")[0]! : device.type;
-  if (type !== "cpu") {
-    throw new DeviceError(
-      `Expected one of cpu device type at start of device string: ${String(device)}`,
-      "this build has the device 'cpu' only",
-    );
-  }
-  return typeof device === "string" ? new Device("cpu") : device;
+  const name = String(device);
+  if (name === "cpu" || name === "cpu:0") return cpu;
+  if (name === "webgpu" || name === "webgpu:0") return webgpu;
+  if (/^(cpu|webgpu):\d+$/.test(name))
+    throw new DeviceError(`invalid device ordinal: ${name}`, "there is one device of each type: 'cpu' and 'webgpu'");
+  throw new DeviceError(
+    `Expected one of cpu, webgpu device type at start of device string: ${name}`,
+    "the devices of this build are 'cpu' and 'webgpu'",
+  );
+}
+
+/** A tensor that `body` makes, on the device of the options from the start; then as {@link finish}. */
+export function make(options: FactoryOptions | undefined, dtype: DType, body: () => Tensor): Tensor {
+  if (!options?.device) return finish(body(), options);
+  const device = deviceOf(options.device);
+  runtime.checkDeviceDtype(device, dtype);
+  return finish(runtime.on(device, body), options);
 }
 
 /** Applies `device`, `out` and `requiresGrad` to a new tensor. */
-export function finish(x: Tensor, options: FactoryOptions | undefined): Tensor {
-  if (options === undefined) return x;
-  if (options.device !== undefined && options.device !== null) deviceOf(options.device);
+export function finish(made: Tensor, options: FactoryOptions | undefined): Tensor {
+  if (options === undefined) return made;
+  const x = options.device ? runtime.withoutGrad(() => runtime.moveTo(made, deviceOf(options.device!))) : made;
   if (options.out) {
     const { out } = options;
     if (out.shape.join() !== x.shape.join()) out.resize_(x.shape);

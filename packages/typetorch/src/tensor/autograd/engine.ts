@@ -5,6 +5,7 @@ import { AutogradError, ShapeError } from "../../core/errors.ts";
 import { sameShape } from "../../core/shape.ts";
 import type { Gradients } from "../../ops/op.ts";
 import { runtime } from "../../ops/runtime.ts";
+import { devices, onDeviceOfGradients } from "../devices.ts";
 import type { Tensor } from "../tensor.ts";
 import { AccumulateGrad, gradEdge, soleOwner } from "./edges.ts";
 import { assignGradEnabled, gradEnabled } from "./gradMode.ts";
@@ -173,7 +174,7 @@ function checkedRootGrad(root: Tensor, grad: Tensor | null, i: number): Tensor {
         `this tensor has the shape [${root.shape.join(", ")}]: reduce it (x.sum()) or give a gradient of its shape`,
       );
     }
-    return runtime.full(root.shape, 1, root.dtype);
+    return runtime.on(root.device, () => runtime.full(root.shape, 1, root.dtype));
   }
   if (!sameShape(grad.shape, root.shape)) {
     throw new ShapeError(
@@ -273,7 +274,8 @@ function runNode(node: Node, pass: Pass): void {
       return;
     }
     soleOwner.current = (p.owned & 1) !== 0 ? (p.grads[0] ?? null) : null;
-    node.apply(p.grads);
+    if (devices.mixed) onDeviceOfGradients(p.grads, () => node.apply(p.grads));
+    else node.apply(p.grads);
     soleOwner.current = null;
     return;
   }
@@ -287,7 +289,7 @@ function runNode(node: Node, pass: Pass): void {
   let out: Gradients = [];
   if (p.wanted && leadsOn && hasGradient(grads)) {
     try {
-      out = node.apply(grads);
+      out = devices.mixed ? onDeviceOfGradients(grads, () => node.apply(grads)) : node.apply(grads);
     } catch (error) {
       if (node.stack && error instanceof Error) error.message += `\nThe forward call that made ${node.name()}:\n${node.stack}`;
       throw error;
