@@ -86,6 +86,11 @@ export function collectGarbage(): boolean {
   return false;
 }
 
+/** A page lets go at the end of its turn. */
+export function releaseWeakTargets(): boolean {
+  return false;
+}
+
 export const mayWait: boolean = web.document === undefined;
 
 export function nextTurn(): Promise<void> {

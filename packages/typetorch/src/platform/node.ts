@@ -104,29 +104,41 @@ export function openNative(): Native | null {
   return native;
 }
 
-let collector: (() => void) | null | undefined;
+let checkpoint: (() => void) | null | undefined;
 
 /**
- * Runs a full garbage collection, also of what WeakRefs made or read in the current job keep alive: a microtask checkpoint in a context of its own lets go of that.
+ * Lets go of what WeakRefs made or read in the current job keep alive: a microtask checkpoint, which a context of its own has after each script.
  * False where it cannot be done.
  */
+export function releaseWeakTargets(): boolean {
+  if (checkpoint === undefined) {
+    try {
+      const script = new Script("0");
+      const context = createContext({}, { microtaskMode: "afterEvaluate" });
+      checkpoint = () => script.runInContext(context);
+    } catch {
+      checkpoint = null;
+    }
+  }
+  checkpoint?.();
+  return checkpoint !== null;
+}
+
+let collector: (() => void) | null | undefined;
+
+/** Runs a full garbage collection, also of what WeakRefs used in the current job keep alive. False where it cannot be done. */
 export function collectGarbage(): boolean {
   if (collector === undefined) {
     try {
       setFlagsFromString("--expose-gc");
-      const gc = runInNewContext("gc") as () => void;
-      const checkpoint = new Script("0");
-      const context = createContext({}, { microtaskMode: "afterEvaluate" });
-      collector = () => {
-        checkpoint.runInContext(context);
-        gc();
-      };
-      collector();
+      collector = runInNewContext("gc") as () => void;
     } catch {
       collector = null;
     }
-  } else collector?.();
-  return collector !== null;
+  }
+  if (collector === null || !releaseWeakTargets()) return false;
+  collector();
+  return true;
 }
 
 export const mayWait = true;

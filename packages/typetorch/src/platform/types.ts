@@ -126,6 +126,8 @@ export interface Platform {
   openNative(): Native | null;
   /** Runs a full garbage collection, also of what WeakRefs used in the current job keep alive. False where it cannot be done. */
   collectGarbage(): boolean;
+  /** Lets go of what WeakRefs used in the current job keep alive. False where only the end of the job does. */
+  releaseWeakTargets(): boolean;
   /** WebGPU: `navigator.gpu`, or in Node the package `webgpu`. Rejects, saying what to install or to switch on, where there is none. */
   openGpu(): Promise<Gpu>;
   /** Whether this thread may sleep in `Atomics.wait`: every one but a page's main thread. */

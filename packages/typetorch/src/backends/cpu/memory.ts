@@ -12,7 +12,7 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { OutOfMemoryError } from "../../core/errors.ts";
 import { Storage, cpu } from "../../core/storage.ts";
-import { allocateUninitialized, collectGarbage, memoryLimit, now, openNative } from "../../platform/index.ts";
+import { allocateUninitialized, collectGarbage, memoryLimit, now, openNative, releaseWeakTargets } from "../../platform/index.ts";
 import { wasm } from "./target.ts";
 import { type LinearMemory, Owner } from "./wasm/linear.ts";
 
@@ -87,6 +87,8 @@ const tracked = new Set<Tracked>();
 let tracking = native !== null;
 let trackedBytes = 0;
 let budget = leastBudget;
+/** Bytes of the storages that got a WeakRef lately: it holds them until the end of the job, also those that V8 shall free. */
+let weakBytes = 0;
 /** About the shortest that a collection took lately, in milliseconds: one that another process held up must not let the budget grow, which means fresh memory. */
 let shortestPause = 10;
 
@@ -102,6 +104,11 @@ export function allocateTensor(nbytes: number): Storage {
   if (nbytes < trackedFrom || !tracking) return allocate(nbytes);
   if (trackedBytes + nbytes > budget) reclaim();
   if (!tracking) return allocate(nbytes);
+  weakBytes += nbytes;
+  if (weakBytes > budget / 4) {
+    weakBytes = 0;
+    releaseWeakTargets();
+  }
   const storage = allocate(nbytes);
   const entry = classes[storage.sizeClass]!;
   const record: Tracked = {
@@ -148,7 +155,7 @@ function reclaim(): void {
     trackedBytes = 0;
     return;
   }
-  shortestPause = Math.min(now() - start, shortestPause * 1.25);
+  shortestPause = Math.min(now() - start, shortestPause * 1.05);
   for (const record of tracked) {
     if (record.owner.deref() !== undefined) continue;
     tracked.delete(record);
