@@ -57,7 +57,7 @@ export class Interner {
     if (e.op === "load") ref = accessKey(e.ref as Access);
     else if (e.op === "index") ref = String(refId(e.ref as LoopVar));
     else if (e.op === "extent") ref = intKey(e.ref as Int);
-    return `${e.op} ${e.type} ${value} ${ref} ${e.args.map((a) => this.ids.get(this.unique(a))).join(",")}`;
+    return `${e.op} ${e.type} ${value} ${ref} ${e.args.map((a) => this.ids.get(a) ?? this.ids.get(this.unique(a))).join(",")}`;
   }
 }
 

@@ -29,9 +29,9 @@ const ERFC_SHORT = [
 const ERF_F32_NEAR = [1.28379166e-1, -3.76125336e-1, 1.12819925e-1, -2.67681349e-2, 4.99119423e-3, -5.96761703e-4];
 const ERF_F32_FAR = [-1.28717512e-1, -6.34846687e-1, -1.06777877e-1, 2.42546219e-2, -3.88396438e-3, 3.83197126e-4, -1.7285347e-5];
 
-/** erfc of a non-negative f64. */
+/** erfc of a non-negative float. */
 function erfcPositive(size: Expr, short: boolean): Expr {
-  const x = size.minimum(28);
+  const x = size.minimum(size.type === "f32" ? 10.5 : 28); // beyond, the result is 0
   const square = x.mul(x);
   const low = x.fma(x, square.neg());
   const t = x.sub(4).div(x.add(4));
@@ -66,7 +66,7 @@ export function erfOf(x: Expr): Expr {
 }
 export function erfcOf(x: Expr, short: boolean): Expr {
   const y = erfcPositive(x.abs(), short);
-  return select(x.lt(0), constant(2, "f64").sub(y), y);
+  return select(x.lt(0), constant(2, x.type).sub(y), y);
 }
 
 /** erfinv on [0, 0.7] as x P(x^2) / Q(x^2), and beyond in sqrt(-log((1-x)/2)) (J. Blair and others, 1976, to about 1e-5). */
@@ -77,7 +77,8 @@ const ERFINV_TAIL_Q = [1, 3.5438892, 1.6370678];
 
 /** The inverse of erf: an approximation, mended by two steps of Newton's method. */
 export function erfinvOf(x: Expr, short: boolean): Expr {
-  const one = constant(1, "f64");
+  const { type } = x;
+  const one = constant(1, type);
   const size = x.abs();
   const central = size.le(0.7);
   const square = size.mul(size);
@@ -87,10 +88,10 @@ export function erfinvOf(x: Expr, short: boolean): Expr {
   const far = polynomial(z, ERFINV_TAIL_P).div(polynomial(z, ERFINV_TAIL_Q));
   let y = select(central, near, far);
   for (let k = 0; k < (short ? 1 : 2); k++) {
-    const missing = erfcPositive(y, false);
+    const missing = erfcPositive(y, type === "f32");
     const error = select(central, erfOf(y).sub(size), rest.sub(missing));
     y = y.sub(error.mul(expOf(y.mul(y))).mul(Math.sqrt(Math.PI) / 2));
   }
-  const inside = select(size.eq(1), constant(Infinity, "f64"), y);
-  return select(size.le(1), inside.copysign(x), constant(Number.NaN, "f64"));
+  const inside = select(size.eq(1), constant(Infinity, type), y);
+  return select(size.le(1), inside.copysign(x), constant(Number.NaN, type));
 }

@@ -26,10 +26,9 @@ const DIGAMMA = [
   -2.10927960927960928e-2, 8.33333333333333333e-2,
 ];
 
-const number = (value: number): Expr => constant(value, "f64");
-
 /** sin and cos of pi x for the distance d of x to the nearest integer, with the sign of d. */
 function sinCosPi(d: Expr): { sin: Expr; cos: Expr } {
+  const number = (value: number): Expr => constant(value, d.type);
   const size = d.abs();
   const near = size.le(0.25);
   const angle = { r: select(near, size, number(0.5).sub(size)).mul(Math.PI), low: number(0), bits: number(0) };
@@ -38,8 +37,9 @@ function sinCosPi(d: Expr): { sin: Expr; cos: Expr } {
   return { sin: select(near, s, c).copysign(d), cos: select(near, c, s) };
 }
 
-/** log gamma of a positive f64. */
+/** log gamma of a positive number. */
 function lgammaPositive(x: Expr): Expr {
+  const number = (value: number): Expr => constant(value, x.type);
   // below 8: moved to [1.5, 2.5) by gamma(x + 1) = x gamma(x)
   let t = x.minimum(8);
   let product = number(1);
@@ -64,18 +64,20 @@ function lgammaPositive(x: Expr): Expr {
 }
 
 export function lgammaOf(x: Expr): Expr {
+  const number = (value: number): Expr => constant(value, x.type);
   const size = x.abs();
   const positive = lgammaPositive(size);
   // gamma(x) gamma(-x) = -pi / (x sin pi x)
   const d = size.sub(size.round());
   const { sin } = sinCosPi(d);
   const mirrored = logOf(number(Math.PI).div(sin.mul(size).abs()), naturalLog).sub(positive);
-  const y = rarely(x.lt(-(2 ** -70)), mirrored, positive);
+  const y = rarely(x.lt(x.type === "f32" ? -(2 ** -24) : -(2 ** -70)), mirrored, positive);
   const pole = x.le(0).and(d.eq(0));
   return select(pole.or(size.eq(Infinity)), number(Infinity), y);
 }
 
 export function digammaOf(x: Expr): Expr {
+  const number = (value: number): Expr => constant(value, x.type);
   const negative = x.lt(0);
   const t = select(negative, number(1).sub(x), x);
   const small = t.lt(10);

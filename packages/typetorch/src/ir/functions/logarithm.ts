@@ -6,7 +6,7 @@ import { floatOf, polynomial, select } from "./base.ts";
 import { LN2_PARTS, LOG2E } from "./exponential.ts";
 
 /** (log(1+f) - f + f^2/2) / f^3 for 1+f in [sqrt(1/2), sqrt(2)] */
-const LOG_F32 = [
+export const LOG_F32 = [
   0.3333331403497381, -0.24999983834068415, 0.20002187727596338, -0.16669484715844055, 0.14217107938865817, -0.12377461360773749,
   0.11888850337455913, -0.1184691620577084, 0.06937392483159781,
 ];

@@ -4,7 +4,7 @@
 import { constant, type Expr } from "../expr.ts";
 import { floatOf, polynomial, select } from "./base.ts";
 import { EXP, LN2_PARTS, expOf } from "./exponential.ts";
-import { LOG_SHORT, naturalLog, splitLog } from "./logarithm.ts";
+import { LOG_F32, LOG_SHORT, naturalLog, splitLog } from "./logarithm.ts";
 
 const TWO_THIRDS = 0.6666666666666666;
 const TWO_THIRDS_LOW = 3.700743415417188e-17;
@@ -39,27 +39,59 @@ const LOG_POWERS = [
   0.1168849837694898, 0.1188393925739436,
 ];
 
+/** The same of an f32, to about 2^-29. */
+function logInShortParts(e: Expr, f: Expr): { high: Expr; low: Expr } {
+  const [hi, lo] = LN2_PARTS.f32;
+  const square = f.mul(f);
+  const squareLow = f.fma(f, square.neg());
+  const half = square.mul(0.5);
+  const a = f.sub(half);
+  const aLow = f.sub(a).sub(half);
+  const tail = polynomial(f, LOG_F32).mul(f.mul(square)).sub(squareLow.mul(0.5));
+  const k = e.mul(hi); // exact
+  const first = k.add(a);
+  const rest = k.sub(first).add(a).add(aLow.add(e.mul(lo).add(tail)));
+  const high = first.add(rest);
+  return { high, low: first.sub(high).add(rest) };
+}
+
 export function powOf(x: Expr, y: Expr): Expr {
   const type = floatOf(x);
-  if (type === "f32") return powDouble(x.cast("f64"), y.cast("f64"), true).cast("f32");
-  return powDouble(x, y, false);
+  if (type === "f64") return powFrom(x, y, logInParts, EXP.f64);
+  // the logarithm in double precision has digits to spare
+  const log = (e: Expr, f: Expr) => ({ high: naturalLog(e, f, LOG_SHORT), low: null });
+  return powFrom(x.cast("f64"), y.cast("f64"), log, EXP.f32).cast("f32");
 }
-function powDouble(x: Expr, y: Expr, short: boolean): Expr {
-  const zero = constant(0, "f64");
-  const one = constant(1, "f64");
-  const infinity = constant(Infinity, "f64");
+/** pow of f32 without double precision, to 5 units in the last place where the result is huge or tiny. */
+export function powSingle(x: Expr, y: Expr): Expr {
+  return powFrom(x, y, logInShortParts, EXP.f32);
+}
+function powFrom(
+  x: Expr,
+  y: Expr,
+  logarithm: (e: Expr, f: Expr) => { high: Expr; low: Expr | null },
+  exponential: readonly number[],
+): Expr {
+  const type = floatOf(x);
+  const [least, up, most] = type === "f32" ? [-126, 24, 120] : [-1022, 54, 1100];
+  const zero = constant(0, type);
+  const one = constant(1, type);
+  const infinity = constant(Infinity, type);
   const size = x.abs();
-  const tiny = size.lt(2 ** -1022);
-  const { e: exponent, f } = splitLog(short ? size : select(tiny, size.mul(2 ** 54), size));
-  const e = short ? exponent : exponent.sub(select(tiny, constant(54, "f64"), zero));
-  const log = short ? { high: naturalLog(e, f, LOG_SHORT), low: zero } : logInParts(e, f);
+  const widened = type === "f64" && exponential === EXP.f32; // an f32 is no subnormal f64
+  const tiny = size.lt(2 ** least);
+  const { e: exponent, f } = splitLog(widened ? size : select(tiny, size.mul(2 ** up), size));
+  const e = widened ? exponent : exponent.sub(select(tiny, constant(up, type), zero));
+  const log = logarithm(e, f);
   const finite = size.gt(0).and(size.lt(Infinity));
-  const high = select(finite, log.high, select(size.gt(1), infinity, select(size.ge(0), constant(-Infinity, "f64"), x)));
+  const high = select(finite, log.high, select(size.gt(1), infinity, select(size.ge(0), constant(-Infinity, type), x)));
   const product = y.mul(high);
-  const ordinary = finite.and(product.abs().lt(1100));
-  const lost = y.fma(high, product.neg()).add(y.mul(log.low));
-  const low = short ? undefined : select(ordinary, lost, zero);
-  let magnitude = expOf(product, low, 0, short ? EXP.f32 : EXP.f64);
+  let low: Expr | undefined;
+  if (log.low !== null) {
+    const lost = y.fma(high, product.neg()).add(y.mul(log.low));
+    low = select(finite.and(product.abs().lt(most)), lost, zero);
+  }
+  let magnitude = expOf(product, low, 0, exponential);
   // 1 to an infinite power, and anything to the power 0
   magnitude = select(size.eq(1).and(y.eq(y)), one, magnitude);
   const integral = y.trunc().eq(y);
@@ -67,7 +99,7 @@ function powDouble(x: Expr, y: Expr, short: boolean): Expr {
   const odd = integral.and(halved.trunc().ne(halved)).and(y.abs().lt(Infinity));
   const signed = select(odd, magnitude.copysign(x), magnitude);
   const wrong = x.lt(0).and(x.gt(-Infinity)).and(integral.not());
-  const mended = select(wrong, constant(Number.NaN, "f64"), signed);
+  const mended = select(wrong, constant(Number.NaN, type), signed);
   return select(y.eq(0).or(x.eq(1)), one, mended);
 }
 

@@ -7,6 +7,9 @@ import { ROUND } from "./exponential.ts";
 
 const TWO_OVER_PI = 0.6366197723675814;
 const HALF_PI = [1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33] as const;
+/** pi/2 as a float and what it lacks. */
+const halfPi = (type: "f32" | "f64"): readonly [number, number] =>
+  type === "f32" ? [1.5707963705062866, -4.371139000186241e-8] : [HALF_PI[0], HALF_PI[1]];
 /** (sin(r) - r) / r^3 and (cos(r) - 1 + r^2/2) / r^4 on [-pi/4, pi/4], in powers of r^2; the short ones serve f32. */
 const SIN = [
   -0.16666666666666638, 0.008333333333322663, -0.00019841269829234037, 2.7557313313450757e-6, -2.5050679543749966e-8,
@@ -120,8 +123,8 @@ export function cosKernel({ r, low }: Angle): Expr {
   const z = r.mul(r);
   if (low === null) return polynomial(z, COS_SHORT).fma(z.mul(z), z.fma(-0.5, 1));
   const half = z.mul(0.5);
-  const w = constant(1, "f64").sub(half);
-  const error = constant(1, "f64").sub(w).sub(half);
+  const w = constant(1, r.type).sub(half);
+  const error = constant(1, r.type).sub(w).sub(half);
   return w.add(polynomial(z, COS).fma(z.mul(z), error.sub(r.mul(low))));
 }
 function angleOf(x: Expr): Angle {
@@ -175,47 +178,53 @@ const ATAN_SHORT = [
 
 export function asinOf(x: Expr, short: boolean): Expr {
   const tail = short ? ASIN_SHORT : ASIN;
+  const [high, low] = halfPi(floatOf(x));
   const size = x.abs();
   const small = size.lt(0.5);
   const z = size.fma(-0.5, 0.5);
   const s = oddSeries(select(small, size, z.sqrt()), tail);
-  const y = select(small, s, s.fma(-2, HALF_PI[1]).add(HALF_PI[0]));
+  const y = select(small, s, s.fma(-2, low).add(high));
   return y.copysign(x);
 }
 export function acosOf(x: Expr, short: boolean): Expr {
   const tail = short ? ASIN_SHORT : ASIN;
+  const [high, low] = halfPi(floatOf(x));
   const size = x.abs();
   const small = size.lt(0.5);
   const root = size.fma(-0.5, 0.5).sqrt();
   const s = oddSeries(select(small, x, root), tail);
-  const near = constant(HALF_PI[0], "f64").sub(s.sub(HALF_PI[1]));
+  const near = constant(high, x.type).sub(s.sub(low));
   const far = s.mul(2);
-  return select(small, near, select(x.lt(0), constant(2 * HALF_PI[0], "f64").sub(far.sub(2 * HALF_PI[1])), far));
+  return select(small, near, select(x.lt(0), constant(2 * high, x.type).sub(far.sub(2 * low)), far));
 }
 /** atan(y / x) for 0 <= y <= x (both finite, or an infinite x), plus nothing lost at small quotients. */
 function atanQuotient(q: Expr, short: boolean): Expr {
   return oddSeries(q, short ? ATAN_SHORT : ATAN);
 }
 export function atanOf(x: Expr, short: boolean): Expr {
+  const [high, low] = halfPi(floatOf(x));
   const size = x.abs();
   const large = size.gt(1);
-  const a = atanQuotient(select(large, constant(1, "f64").div(size), size), short);
-  return select(large, constant(HALF_PI[0], "f64").sub(a.sub(HALF_PI[1])), a).copysign(x);
+  const a = atanQuotient(select(large, constant(1, x.type).div(size), size), short);
+  return select(large, constant(high, x.type).sub(a.sub(low)), a).copysign(x);
 }
-export function atan2Of(y: Expr, x: Expr): Expr {
+/** The angle of (x, y), computed in the given type. */
+export function atan2Of(y: Expr, x: Expr, within: "f32" | "f64" = "f64"): Expr {
   const type = floatOf(y);
   const short = type === "f32";
-  const [a, b] = [y.cast("f64"), x.cast("f64")];
+  const number = (value: number): Expr => constant(value, within);
+  const [right, rightLow] = halfPi(within);
+  const [a, b] = [y.cast(within), x.cast(within)];
   const [high, wide] = [a.abs(), b.abs()];
   const steep = high.gt(wide);
   const top = select(steep, wide, high);
   const bottom = select(steep, high, wide);
   // 0/0 is 0, inf/inf is 1
-  const q = select(top.eq(bottom), select(top.eq(0), constant(0, "f64"), constant(1, "f64")), top.div(bottom));
+  const q = select(top.eq(bottom), select(top.eq(0), number(0), number(1)), top.div(bottom));
   const nan = a.ne(a).or(b.ne(b));
-  const angle = atanQuotient(select(nan, constant(Number.NaN, "f64"), q), short);
-  const first = select(steep, constant(HALF_PI[0], "f64").sub(angle.sub(HALF_PI[1])), angle);
-  const left = constant(1, "f64").copysign(b).lt(0);
-  const turned = select(left, constant(2 * HALF_PI[0], "f64").sub(first.sub(2 * HALF_PI[1])), first);
+  const angle = atanQuotient(select(nan, number(Number.NaN), q), short);
+  const first = select(steep, number(right).sub(angle.sub(rightLow)), angle);
+  const left = number(1).copysign(b).lt(0);
+  const turned = select(left, number(2 * right).sub(first.sub(2 * rightLow)), first);
   return turned.copysign(a).cast(type);
 }
