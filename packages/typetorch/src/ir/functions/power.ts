@@ -50,7 +50,10 @@ function logInShortParts(e: Expr, f: Expr): { high: Expr; low: Expr } {
   const tail = polynomial(f, LOG_F32).mul(f.mul(square)).sub(squareLow.mul(0.5));
   const k = e.mul(hi); // exact
   const first = k.add(a);
-  const rest = k.sub(first).add(a).add(aLow.add(e.mul(lo).add(tail)));
+  const rest = k
+    .sub(first)
+    .add(a)
+    .add(aLow.add(e.mul(lo).add(tail)));
   const high = first.add(rest);
   return { high, low: first.sub(high).add(rest) };
 }

@@ -1,7 +1,7 @@
 /**
  * Scalar expressions as WGSL text.
  */
-import { Expr, type LeafPrimitive, type Primitive } from "../../../ir/expr.ts";
+import type { Expr, LeafPrimitive, Primitive } from "../../../ir/expr.ts";
 import { renderPrimitive, constantText } from "./primitives.ts";
 
 const leaves: ReadonlySet<Primitive> = new Set<LeafPrimitive>([

@@ -104,4 +104,3 @@ function writeFunction(name: string, operands: number, value: Expr): string {
   const parameters = ["x", "y"].slice(0, operands).map((p) => `${p}: ${type}`);
   return `${tables.map((t) => `${t}\n`).join("")}fn ${name}(${parameters.join(", ")}) -> ${type} {\n  ${lines.join("\n  ")}\n  return ${result};\n}`;
 }
-

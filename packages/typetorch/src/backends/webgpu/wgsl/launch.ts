@@ -118,4 +118,3 @@ export class Kernel {
     queue.dispatch(this.pipeline, buffers, new Uint8Array(block.buffer, 0, layout.bytes), x, y, 1);
   }
 }
-

@@ -21,7 +21,8 @@ export function withDeclarations(text: string, zero: string, made: (name: string
   const visit = (part: string): void => {
     for (const [name] of part.matchAll(/\b[a-z]\w*/g)) {
       if (found.has(name)) continue;
-      const declaration = name === "zero_bits" ? `fn zero_bits() -> u32 { return ${zero}; }` : (declarations.get(name) ?? made(name));
+      const declaration =
+        name === "zero_bits" ? `fn zero_bits() -> u32 { return ${zero}; }` : (declarations.get(name) ?? made(name));
       if (declaration === undefined) continue;
       found.set(name, declaration);
       visit(declaration);

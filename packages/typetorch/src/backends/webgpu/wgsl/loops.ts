@@ -93,7 +93,12 @@ export function loops(
 }
 
 /** Loops whose iterations store to different elements, and load nothing that another one stores. */
-function disjoint(kernel: LoopKernel, { loops, nest, stores, loads }: Shape, bound: Bound, sizeOf: (int: Int) => number): Set<LoopVar> {
+function disjoint(
+  kernel: LoopKernel,
+  { loops, nest, stores, loads }: Shape,
+  bound: Bound,
+  sizeOf: (int: Int) => number,
+): Set<LoopVar> {
   const found = new Set(nest);
   for (const { access } of stores) {
     const same = (other: Access): boolean => other.buffer === access.buffer && accessKey(other, nest) === accessKey(access, nest);

@@ -130,7 +130,10 @@ const table = {
     i64: (a, b) => `(!i64_lt(${a}, ${b}))`,
   },
   select: Object.fromEntries(
-    (["f32", "f64", "i32", "i64", "bool"] as const).map((type) => [type, (c: string, a: string, b: string) => `select(${b}, ${a}, ${c})`]),
+    (["f32", "f64", "i32", "i64", "bool"] as const).map((type) => [
+      type,
+      (c: string, a: string, b: string) => `select(${b}, ${a}, ${c})`,
+    ]),
   ),
   // fused where the device fuses; what needs the rounding error of a product is recognised in expressions.ts
   fma: {
@@ -182,7 +185,8 @@ export function renderPrimitive(
   if (op === "cast") render = from === to ? same : casts[`${from}>${to}`];
   else if (op === "bitcast") render = from === to ? same : bitcasts[`${from}>${to}`];
   else render = (table[op] as Renders)[op === "select" ? to : from];
-  if (render === undefined) throw new TypeError(`kernel expression: ${op} is not defined for ${from}${from === to ? "" : ` to ${to}`}`);
+  if (render === undefined)
+    throw new TypeError(`kernel expression: ${op} is not defined for ${from}${from === to ? "" : ` to ${to}`}`);
   return (render as (...args: readonly string[]) => string)(...operands);
 }
 

@@ -337,7 +337,8 @@ class Renderer {
       }),
     }));
     const each = (visit: (id: number, array: string, type: ScalarType) => void): void => {
-      for (const { update, arrays } of shares) update.ids.forEach((id, k) => visit(id, arrays[k]!, this.accumulatorTypes.get(id)!));
+      for (const { update, arrays } of shares)
+        update.ids.forEach((id, k) => visit(id, arrays[k]!, this.accumulatorTypes.get(id)!));
     };
     const write = (type: ScalarType, x: string): string => (type === "bool" ? `select(0u, 1u, ${x})` : x);
     const read = (type: ScalarType, x: string): string => (type === "bool" ? `(${x} != 0u)` : x);
@@ -458,8 +459,7 @@ class Renderer {
         const x = this.low(a);
         return e.type === "i64" ? this.expr(a) : renderPrimitive("cast", "i32", e.type, [x]);
       }
-      if (e.type === "bool" && isPosition(b!))
-        return renderPrimitive(e.op as "lt", "i32", "bool", [this.low(a), this.low(b!)]);
+      if (e.type === "bool" && isPosition(b!)) return renderPrimitive(e.op as "lt", "i32", "bool", [this.low(a), this.low(b!)]);
     }
     return renderExpression(e, this.leaf, this.rendered);
   }

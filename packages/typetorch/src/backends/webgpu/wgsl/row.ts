@@ -62,7 +62,8 @@ export function row(
   const style = styleFor(spec, rowTotal, columnTotal);
   const block = style === "columns" ? groupBlock : laneBlock;
   const few = style === "columns" ? rowTotal * 256 < busy : rowTotal < busy;
-  if (few && columnTotal >= 2 * block && runSplit(queue, spec, shape, columnDims, inputs, outputs, params, block, columnTotal)) return true;
+  if (few && columnTotal >= 2 * block && runSplit(queue, spec, shape, columnDims, inputs, outputs, params, block, columnTotal))
+    return true;
   arrange();
   const classOf = (p: number): StrideClass => {
     const dims = style === "columns" ? columns : rows;
@@ -114,7 +115,8 @@ function styleFor(spec: RowSpec, rowTotal: number, columnTotal: number): Style {
   for (let p = 0; p < spec.inputs.length; p++) {
     if (spec.inputs[p]!.along === "row") continue;
     if (columns.stride(p, columns.count - 1) === 1) return "columns";
-    if (rows.stride(p, rows.count - 1) === 1 && rowTotal > 1) return rowTotal >= 32 || columnTotal <= shortRow ? "rows" : "columns";
+    if (rows.stride(p, rows.count - 1) === 1 && rowTotal > 1)
+      return rowTotal >= 32 || columnTotal <= shortRow ? "rows" : "columns";
   }
   return "columns";
 }
