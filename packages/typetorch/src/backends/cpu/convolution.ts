@@ -1,5 +1,5 @@
 /**
- * Convolutions. One and two spatial dimensions of float32 and float64 have machine code of their own (x64/conv.ts), pointwise ones are matrix products as they
+ * Convolutions. One and two spatial dimensions of float32 and float64 have code of their own (x64/conv.ts, wasm/conv.ts), pointwise ones are matrix products as they
  * are. The others become matrix products here: the input is seen as a matrix whose columns are the windows under the kernel: padded when needed, it is a strided view, which
  * a map copies; then float32 and float64 go to the product of contract.ts. Works for any number of spatial dimensions; groups are a batch dimension.
  */
@@ -13,10 +13,17 @@ import * as reference from "./js/contract.ts";
 import { runMap } from "./map.ts";
 import { needsActivation } from "./product.ts";
 import { Scratch } from "./scratch.ts";
-import { level, native } from "./target.ts";
+import { level, machine, native, wasm } from "./target.ts";
+import { WasmConv } from "./wasm/conv.ts";
+import { ProductCodes } from "./wasm/productCode.ts";
 import { Conv } from "./x64/conv.ts";
 
-const direct = native === null ? null : new Conv(native, { avx512: level === "avx512" });
+const direct =
+  wasm !== null
+    ? new WasmConv(new ProductCodes(wasm))
+    : native !== null
+      ? new Conv(native, { avx512: level === "avx512" })
+      : null;
 
 /** Bytes of windows that are laid out at a time: they should still be in the caches when the product reads them. */
 const chunkBytes = 4 << 20;
@@ -83,7 +90,7 @@ function sizesOf(weight: Operand, out: Operand, groups: number): Sizes {
 
 /** Whether machine code does the work; otherwise the reference is as fast. */
 function supported(x: Operand): boolean {
-  return native !== null && (x.dtype.key === "f32" || x.dtype.key === "f64");
+  return machine !== null && (x.dtype.key === "f32" || x.dtype.key === "f64");
 }
 
 /** Whether every input element meets one kernel element: then the input is the window matrix. */
@@ -181,7 +188,7 @@ function windowMatrix(x: Operand, s: Sizes, g: ConvGeometry, buffer: () => Opera
 
 /** Whether the operands are to be widened to float32 first. */
 function isHalf(x: Operand): boolean {
-  return native !== null && (x.dtype.key === "f16" || x.dtype.key === "bf16");
+  return machine !== null && (x.dtype.key === "f16" || x.dtype.key === "bf16");
 }
 
 /** Runs `body` with a float32 result and widened operands, then rounds the result to `out`. */

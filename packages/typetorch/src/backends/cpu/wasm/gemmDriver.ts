@@ -15,7 +15,7 @@ import {
   vectorBytes,
 } from "./gemmTile.ts";
 import type { Body, ModuleWriter } from "./module.ts";
-import { type Local, type Value, Words } from "./words.ts";
+import { type Local, namedLocals, readSlots, slotsOf, type Value, Words } from "./words.ts";
 
 /** Tiles by rows and vectors (of columns). */
 export interface Tiles {
@@ -92,15 +92,8 @@ const names = [
   "scratchB", // where a packed panel begins in the scratch memory, after packed A
 ] as const;
 
-type Name = (typeof names)[number];
-
-export const driverSlot = {
-  ...(Object.fromEntries(names.map((name, i) => [name, i + 1])) as Record<Name, number>),
-  alpha: names.length + 1,
-  beta: names.length + 2,
-} as const;
+export const driverSlot = { ...slotsOf(names), alpha: names.length + 1, beta: names.length + 2 } as const;
 export const driverSlots = names.length + 3;
-const addresses: ReadonlySet<string> = new Set(["scratch", "a", "b", "c", "bias"]);
 
 /** A function (block). */
 export function emitDriver(m: ModuleWriter, t: GemmTarget, tiles: Tiles, pack: Body): Body {
@@ -110,11 +103,7 @@ export function emitDriver(m: ModuleWriter, t: GemmTarget, tiles: Tiles, pack: B
   const w = new Words(m.function(["i32"], []));
   const { body } = w;
   const [block] = w.parameters(1) as [Local];
-  const s = Object.fromEntries(names.map((name) => [name, w.local()])) as Record<Name, Local>;
-  for (const name of names) {
-    if (name === "routine") continue;
-    w.set(s[name], (addresses.has(name) ? w.address(block, driverSlot[name]) : w.slot(block, driverSlot[name])) as Value);
-  }
+  const s = readSlots(w, block, names, ["scratch", "a", "b", "c", "bias"], ["routine"]);
   const element = t.double ? "f64" : "f32";
   const factor = (index: number): Local => {
     const local = w.local(element);
@@ -126,9 +115,8 @@ export function emitDriver(m: ModuleWriter, t: GemmTarget, tiles: Tiles, pack: B
   };
   const alpha = factor(driverSlot.alpha);
   const beta = factor(driverSlot.beta);
-  const locals = <K extends string>(...list: readonly K[]): Record<K, Local> =>
-    Object.fromEntries(list.map((name) => [name, w.local()])) as Record<K, Local>;
-  const v = locals(
+  const v = namedLocals(
+    w,
     ...([
       "index",
       "rest",

@@ -154,3 +154,29 @@ export class Words {
     this.body.call(f.index);
   }
 }
+
+/** Numbers the slots of a routine's block: slot 0 is the kernel's address. */
+export function slotsOf<N extends string>(names: readonly N[]): Readonly<Record<N, number>> {
+  return Object.fromEntries(names.map((name, i) => [name, i + 1])) as Record<N, number>;
+}
+
+/** Reads the slots of a block into locals; those in `addresses` may be 2 GiB and more, those in `skipped` are not read. */
+export function readSlots<N extends string>(
+  w: Words,
+  block: Local,
+  names: readonly N[],
+  addresses: readonly NoInfer<N>[],
+  skipped: readonly NoInfer<N>[] = [],
+): Readonly<Record<N, Local>> {
+  const locals = {} as Record<N, Local>;
+  for (const [k, name] of names.entries()) {
+    locals[name] = w.local();
+    if (!skipped.includes(name)) w.set(locals[name], addresses.includes(name) ? w.address(block, k + 1) : w.slot(block, k + 1));
+  }
+  return locals;
+}
+
+/** New locals by name. */
+export function namedLocals<N extends string>(w: Words, ...names: readonly N[]): Readonly<Record<N, Local>> {
+  return Object.fromEntries(names.map((name) => [name, w.local()])) as Record<N, Local>;
+}

@@ -8,23 +8,15 @@ import type { Storage } from "../../../core/storage.ts";
 import { type Native, openNative } from "../../../platform/index.ts";
 import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
-import { type Copy, itemGrid } from "../product.ts";
+import { addressOf, type Copy, itemGrid } from "../product.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
 import { Assembler } from "./assembler.ts";
 import { emitCopyApart, emitCopyEven, emitSumParts, emitTurn, sumSlot, turnBlock, turnSlot } from "./convCopy.ts";
 import { emitConvForward, forwardSlot as slot, forwardSlots } from "./convForward.ts";
 import type { CopySlots } from "./convFrame.ts";
-import { type Cut, makePlan, type Plan, pixelsOf, slackBytes } from "./convPlan.ts";
-import {
-  addressOf,
-  backwardShapes,
-  type ConvShape,
-  elementsOf,
-  forwardShape,
-  type Images,
-  imagesOf,
-  isContiguous,
-} from "./convShape.ts";
+import { pixelsOf } from "../convPiece.ts";
+import { type Cut, makePlan, type Plan, slackBytes } from "./convPlan.ts";
+import { backwardShapes, type ConvShape, elementsOf, forwardShape, type Images, imagesOf, isContiguous } from "../convShape.ts";
 import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
 import { Gemm } from "./gemm.ts";
 import { emitTapTile } from "./gemmDot.ts";

@@ -4,21 +4,9 @@
  */
 import type { Storage } from "../../../core/storage.ts";
 import { allocate } from "../memory.ts";
-import type { ConvShape, Images } from "./convShape.ts";
+import { copyEntries, greatest, type Piece, pieceOf, pixelsOf, tapOffsets } from "../convPiece.ts";
+import type { ConvShape, Images } from "../convShape.ts";
 import { type GemmTarget, itemBytes, lanes as lanesOf, vectorBytes, vectorEntry } from "./gemmTile.ts";
-
-/** How the input of an item lies in scratch memory: planes for each remainder of rows and columns by the stride. */
-export interface Piece {
-  /** Rows of output pixels in a block, number of blocks, rows of the last one. */
-  readonly rows: number;
-  readonly blocks: number;
-  readonly lastRows: number;
-  readonly planes: number;
-  readonly planeHeight: number;
-  readonly planeWidth: number;
-  readonly planeElements: number;
-  readonly channelElements: number;
-}
 
 /** How an output is cut into blocks of rows: bytes that their input may take, and how many items there should be. */
 export interface Cut {
@@ -42,36 +30,6 @@ export interface Plan {
 }
 
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
-const greatest = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b), 0);
-
-function pieceOf(shape: ConvShape, rows: number): Piece {
-  const planeHeight = ceil((rows - 1) * shape.strideY + greatest(shape.tapsY) + 1, shape.strideY);
-  const planeWidth = ceil((shape.outWidth - 1) * shape.strideX + greatest(shape.tapsX) + 1, shape.strideX);
-  const planes = shape.strideY * shape.strideX;
-  const blocks = ceil(shape.outHeight, rows);
-  return {
-    rows,
-    blocks,
-    lastRows: shape.outHeight - (blocks - 1) * rows,
-    planes,
-    planeHeight,
-    planeWidth,
-    planeElements: planeHeight * planeWidth,
-    channelElements: planes * planeHeight * planeWidth,
-  };
-}
-
-/** Pixels of a block of rows, as they follow each other in scratch memory, with what is none between them. */
-export function pixelsOf(piece: Piece, rows: number, outWidth: number): number {
-  return (rows - 1) * piece.planeWidth + outWidth;
-}
-
-/** Which of `length` places, for the positions `start`, `start + stride` …, lie in an input of `size` elements: the first place, its element, and how many. */
-function cover(start: number, stride: number, size: number, length: number): { source: number; target: number; count: number } {
-  const target = Math.max(0, ceil(-start, stride));
-  const end = Math.min(length - 1, Math.floor((size - 1 - start) / stride));
-  return { source: start + target * stride, target, count: Math.max(0, end - target + 1) };
-}
 
 /** Lanes of one vector that are stored together: for each lane of the store, which lane of the vector, or -1. */
 interface Entry {
@@ -111,7 +69,7 @@ export function makePlan(shape: ConvShape, input: Images, target: GemmTarget, cu
     rows = ceil(rows, 2);
   rows = ceil(outHeight, ceil(outHeight, rows));
   const piece = pieceOf(shape, rows);
-  const { planes, planeWidth, planeHeight, planeElements, channelElements, blocks } = piece;
+  const { planes, blocks } = piece;
   const full = entriesOf(shape, piece, rows, lanes);
   const last = entriesOf(shape, piece, piece.lastRows, lanes);
   const perVector = greatest([...full, ...last].map((entries) => entries.length));
@@ -123,28 +81,7 @@ export function makePlan(shape: ConvShape, input: Images, target: GemmTarget, cu
   const total = lastAt + last.length * perVector * entryInts;
   const tables = allocate(total * 4);
   const ints = new Int32Array(tables.buffer, tables.byteOffset, total).fill(0);
-  let at = 0;
-  for (let block = 0; block < blocks; block++) {
-    for (let plane = 0; plane < planes; plane++) {
-      const firstY = block * rows * shape.strideY - shape.paddingY + Math.floor(plane / shape.strideX);
-      const firstX = (plane % shape.strideX) - shape.paddingX;
-      const y = cover(firstY, shape.strideY, shape.height, planeHeight);
-      const x = cover(firstX, shape.strideX, shape.width, planeWidth);
-      ints[at++] = (y.source * input.row + x.source * input.column) * item;
-      ints[at++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
-      ints[at++] = x.count === 0 ? 0 : y.count;
-      ints[at++] = y.count === 0 ? 0 : x.count;
-    }
-  }
-  for (let c = 0; c < inputs; c++) {
-    for (const dy of tapsY) {
-      for (const dx of tapsX) {
-        const plane = (dy % shape.strideY) * shape.strideX + (dx % shape.strideX);
-        const within = Math.floor(dy / shape.strideY) * planeWidth + Math.floor(dx / shape.strideX);
-        ints[at++] = (c * channelElements + plane * planeElements + within) * item;
-      }
-    }
-  }
+  tapOffsets(shape, piece, inputs, item, ints, copyEntries(shape, input, piece, item, ints, 0));
   const words = item / 4;
   for (const [vectors, begin] of [
     [full, fullAt],

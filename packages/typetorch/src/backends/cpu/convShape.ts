@@ -1,7 +1,8 @@
 /**
- * The geometry of convolutions as the machine code sees it: one or two spatial dimensions as two, taps as offsets.
+ * The geometry of convolutions as the generators of all targets see it: one or two spatial dimensions as two, taps as offsets.
  */
-import type { ConvGeometry, Operand } from "../../backend.ts";
+import type { ConvGeometry, Operand } from "../backend.ts";
+import { addressOf } from "./product.ts";
 
 /**
  * Output pixel (y, x) is the sum over channels and taps (i, j) of the weight times the input at row `y strideY + tapsY[i] - paddingY` and column likewise; what
@@ -134,10 +135,6 @@ export function backwardShapes(f: ConvShape): { shape: ConvShape; taps: TapChoic
     }
   }
   return result;
-}
-
-export function addressOf(x: Operand): number {
-  return x.storage.address + x.storageOffset * x.dtype.itemsize;
 }
 
 export function elementsOf(x: Operand): number {
