@@ -100,6 +100,9 @@ export type Primitive =
 
 export type Scalar = Expr | number;
 
+/** Mark, in `ref` of an `fma`, that the product may be rounded, too. */
+export const eitherWay: unique symbol = Symbol("either way");
+
 /** The type in which elements of a dtype are computed. */
 export function computeType(dtype: DType): ScalarType {
   switch (dtype.key) {
@@ -367,6 +370,10 @@ export class Expr implements Num<Expr> {
   }
   where(condition: Expr, other: Scalar): Expr {
     return new Expr("select", this.type, [condition.cast("bool"), this, this.lift(other)]);
+  }
+  /** `this * factor + term`, rounded once or twice: whatever is quicker, where the difference does not matter. */
+  mulAdd(factor: Scalar, term: Scalar): Expr {
+    return new Expr("fma", this.type, [this, this.lift(factor), this.lift(term)], 0, eitherWay);
   }
   /** `this * factor + term`, rounded once. */
   fma(factor: Scalar, term: Scalar): Expr {

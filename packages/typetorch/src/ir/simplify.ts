@@ -2,7 +2,7 @@
  * Simplification that keeps results bit for bit: equal expressions become one object, identities that are exact for every value (NaN and -0 included) are
  * applied, and what several statements use is computed once, by a `let`.
  */
-import { Expr, type ScalarType } from "./expr.ts";
+import { eitherWay, Expr, type ScalarType } from "./expr.ts";
 import { type Access, type Int, local, type LoopKernel, type LoopVar, type Stmt } from "./loops.ts";
 
 const refIds = new WeakMap<object, number>();
@@ -57,6 +57,7 @@ export class Interner {
     if (e.op === "load") ref = accessKey(e.ref as Access);
     else if (e.op === "index") ref = String(refId(e.ref as LoopVar));
     else if (e.op === "extent") ref = intKey(e.ref as Int);
+    else if (e.ref === eitherWay) ref = "either";
     return `${e.op} ${e.type} ${value} ${ref} ${e.args.map((a) => this.ids.get(a) ?? this.ids.get(this.unique(a))).join(",")}`;
   }
 }

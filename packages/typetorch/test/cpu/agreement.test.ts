@@ -3,18 +3,15 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { availableTargets } from "../../src/backends/cpu/index.ts";
 import { compileJs } from "../../src/backends/cpu/js/kernel.ts";
 import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
-import { allocate, typedArrayOf } from "../../src/backends/cpu/memory.ts";
-import { run } from "../../src/backends/cpu/team.ts";
-import { compileLoops } from "../../src/backends/cpu/x64/vector.ts";
 import { type DTypeKey, dtypeOfKey } from "../../src/core/dtype.ts";
 import { Expr, input, type Primitive, type ScalarType } from "../../src/ir/expr.ts";
 import { normalize } from "../../src/ir/simplify.ts";
 import type { MapSpec } from "../../src/ir/spec.ts";
-import { openNative } from "../../src/platform/index.ts";
-import { type Element, fill, generator, pick, read, strided } from "./operands.ts";
+import { install, levels } from "../x64/kernels.ts";
+import { arena } from "../x64/randomKernels.ts";
+import { type Element, fromElement, generator, pick, toElement } from "./operands.ts";
 
 const n = 1037;
 const floats = ["f32", "f64"] as const;
@@ -110,11 +107,7 @@ function units(a: number, b: number, type: "f32" | "f64"): number {
   return Math.abs(a - b) / unit;
 }
 
-for (const target of availableTargets()) {
-  if (target === "js") continue;
-  const level = target === "x64-avx512" ? "avx512" : "avx2";
-  const native = openNative()!;
-
+for (const level of levels) {
   /** Results of both, or null when the generator leaves the kernel to JavaScript. */
   function both(
     value: Expr,
@@ -131,33 +124,25 @@ for (const target of availableTargets()) {
       compiled: null,
     };
     const kernel = normalize(lowerMap(spec, 1, [...keys.map(() => 1 as const), 1]));
-    const code = compileLoops(kernel, level);
-    if (code === null) return null;
-    const inputs = keys.map((k, i) => fill(strided(dtypeOfKey[k], [n]), data[i]!));
-    const slots = 1 + kernel.buffers.length + kernel.ints;
-    const results = ["machine", "js"].map((which) => {
-      const result = strided(dtypeOfKey[out], [n]);
-      const all = [...inputs, result];
-      const block = typedArrayOf(allocate(slots * 8), dtypeOfKey.f64) as Float64Array;
-      block[1 + all.length] = n;
-      if (which === "machine") {
-        block[0] = native.installCode(code);
-        all.forEach((x, k) => {
-          block[1 + k] = x.storage.address;
-        });
-        run(block, slots, null);
-      } else {
-        all.forEach((_, k) => {
-          block[1 + k] = 0;
-        });
-        compileJs(kernel)(
-          all.map((x) => typedArrayOf(x.storage, x.dtype)),
-          block,
-        );
-      }
-      return read(result);
+    const machine = install(kernel, level);
+    if (machine === null) return null;
+    const dtypes = kernel.buffers.map((b) => b.dtype);
+    const places = dtypes.map((dtype, k) => arena(level, k, "end").place(dtype, n));
+    data.forEach((values, k) => {
+      const array = places[k]!.array as unknown as Element[];
+      values.forEach((v, i) => (array[i] = toElement(dtypes[k]!, v)));
     });
-    return results as [Element[], Element[]];
+    const views = places.map((p) => p.array.slice());
+    machine(
+      places.map((p) => p.address),
+      [n],
+    );
+    for (const p of places) p.check();
+    compileJs(kernel)(views, Float64Array.of(0, ...views.map(() => 0), n));
+    const last = dtypes.length - 1;
+    return [places[last]!.array, views[last]!].map((array) =>
+      Array.from(array as ArrayLike<Element>, (x) => fromElement(dtypes[last]!, x)),
+    ) as [Element[], Element[]];
   }
 
   function compareAll(
@@ -188,7 +173,7 @@ for (const target of availableTargets()) {
     });
   }
 
-  test(`${target}: exact primitives are bit for bit those of js`, () => {
+  test(`${level}: exact primitives are bit for bit those of js`, () => {
     const random = generator(17);
     for (const [op, types] of exactUnary) {
       for (const type of types) compareAll(new Expr(op, type, [input(0, type)]), [type], type, [values(random, type)], 0);
@@ -219,7 +204,7 @@ for (const target of availableTargets()) {
     }
   });
 
-  test(`${target}: casts between all types and dtypes are those of js`, () => {
+  test(`${level}: casts between all types and dtypes are those of js`, () => {
     const random = generator(19);
     const keys: DTypeKey[] = ["f32", "f64", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"];
     const typeOf: Readonly<Record<DTypeKey, ScalarType>> = {
@@ -255,7 +240,7 @@ for (const target of availableTargets()) {
     }
   });
 
-  test(`${target}: transcendental functions are within a few units in the last place of js`, () => {
+  test(`${level}: transcendental functions are within a few units in the last place of js`, () => {
     const random = generator(23);
     for (const type of floats) {
       for (const op of closeUnary) compareAll(new Expr(op, type, [input(0, type)]), [type], type, [values(random, type)], 4);

@@ -1,8 +1,10 @@
 /**
- * Runs kernels on memory that ends at (or begins behind) a page that must not be touched; the last line printed names the kernel that strayed.
+ * Runs kernels on memory that ends at (or begins behind) a page that must not be touched, or, in WebAssembly, whose neighbouring bytes must stay as they are; the
+ * last line printed names the kernel that strayed.
  */
 import type { Operand } from "../../src/backends/backend.ts";
 import { createCpuBackend, target } from "../../src/backends/cpu/index.ts";
+import { allocate, release } from "../../src/backends/cpu/memory.ts";
 import { type DType, dtypeOfKey, type DTypeKey } from "../../src/core/dtype.ts";
 import { cpu, Storage } from "../../src/core/storage.ts";
 import { accumulator, computeType, input } from "../../src/ir/expr.ts";
@@ -10,8 +12,9 @@ import type { MapSpec, RowSpec } from "../../src/ir/spec.ts";
 import { openNative } from "../../src/platform/index.ts";
 
 const native = openNative();
-if (native === null || target === "js") throw new Error("there is no machine code to test");
+if (target === "js" || (target !== "wasm" && native === null)) throw new Error("there are no compiled kernels to test");
 const backend = createCpuBackend();
+const margin = 192;
 
 let frees: (() => void)[] = [];
 
@@ -20,10 +23,25 @@ function guarded(dtype: DType, shape: readonly number[], strides: readonly numbe
   let last = 0;
   shape.forEach((n, d) => (last += Math.max(0, n - 1) * strides[d]!));
   const nbytes = (last + 1) * dtype.itemsize;
+  const storage = target === "wasm" ? fenced(nbytes) : atPage(nbytes, at);
+  return { storage, storageOffset: 0, shape, strides, dtype };
+}
+
+function atPage(nbytes: number, at: "end" | "start"): Storage {
   const memory = native!.guardedBuffer(nbytes, { at });
   frees.push(() => memory.free());
-  const storage = new Storage(cpu, "external", memory.buffer, memory.byteOffset, nbytes, memory.address);
-  return { storage, storageOffset: 0, shape, strides, dtype };
+  return new Storage(cpu, "external", memory.buffer, memory.byteOffset, nbytes, memory.address);
+}
+
+function fenced(nbytes: number): Storage {
+  const whole = allocate(nbytes + 2 * margin);
+  const offset = whole.byteOffset + margin;
+  const fences = [-margin, nbytes].map((d) => new Uint8Array(whole.buffer, offset + d, margin).fill(0xa5));
+  frees.push(() => {
+    if (fences.some((bytes) => bytes.some((b) => b !== 0xa5))) throw new Error("bytes beside the memory were changed");
+    release(whole);
+  });
+  return new Storage(cpu, "wasm", whole.buffer, offset, nbytes, whole.address + margin);
 }
 
 let runs = 0;

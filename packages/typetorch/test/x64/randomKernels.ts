@@ -7,8 +7,7 @@ import { bool, type DType, dtypes, float32, float64, int32, int64, type TypedArr
 import { accumulator, computeType, constant, Expr, input, param, type ScalarType } from "../../src/ir/expr.ts";
 import type { LoopKernel } from "../../src/ir/loops.ts";
 import type { MapSpec, Reduction, RowSpec } from "../../src/ir/spec.ts";
-import type { GuardedBuffer } from "../../src/platform/index.ts";
-import { install, type Level, native } from "./kernels.ts";
+import { Arena, install, type Level } from "./kernels.ts";
 
 export class Random {
   private state: number;
@@ -147,28 +146,16 @@ export function show(e: Expr): string {
   return `${e.op}.${e.type}(${e.args.map(show).join(", ")})`;
 }
 
-/** Memory for one operand that ends (or begins) at a page which must not be touched. */
-class Arena {
-  readonly guard: GuardedBuffer;
-  readonly bytes = 1 << 18;
-  constructor(at: "end" | "start") {
-    this.guard = native!.guardedBuffer(this.bytes, { at });
+const arenas = new Map<string, Arena>();
+/** Memory for operand k of kernels of a level, which ends or begins where nothing may be touched. */
+export function arena(level: Level, k: number, at: "end" | "start"): Arena {
+  const key = `${level} ${k} ${at}`;
+  let found = arenas.get(key);
+  if (found === undefined) {
+    found = new Arena(level, 1 << 19, at);
+    arenas.set(key, found);
   }
-  /** `n` elements at the guarded edge. */
-  place(dtype: DType, n: number, at: "end" | "start"): { array: TypedArray; address: number } {
-    const size = n * dtype.itemsize;
-    if (size > this.bytes) throw new RangeError("the arena is too small");
-    const shift = at === "end" ? this.bytes - size : 0;
-    return {
-      array: new dtype.Array(this.guard.buffer, this.guard.byteOffset + shift, n),
-      address: this.guard.address + shift,
-    };
-  }
-}
-const arenas: Record<"end" | "start", Arena[]> = { end: [], start: [] };
-function arena(k: number, at: "end" | "start"): Arena {
-  while (arenas[at].length <= k) arenas[at].push(new Arena(at));
-  return arenas[at][k]!;
+  return found;
 }
 
 export function fill(r: Random, array: TypedArray, dtype: DType, small = false): void {
@@ -231,7 +218,7 @@ export function compareTargets(
   const js = compileJs(kernel, "text");
   for (const { spans, ints } of layouts) {
     const at = r.next() < 0.8 ? "end" : "start";
-    const places = kernel.buffers.map((b, k) => arena(k, at).place(b.dtype, spans[k]!, at));
+    const places = kernel.buffers.map((b, k) => arena(level, k, at).place(b.dtype, spans[k]!));
     places.forEach((p, k) => fill(r, p.array, kernel.buffers[k]!.dtype, small));
     const views = places.map((p) => p.array.slice());
     js(views, Float64Array.of(0, ...views.map(() => 0), ...ints, ...params));
@@ -241,6 +228,7 @@ export function compareTargets(
       params,
     );
     for (let k = 0; k < places.length; k++) {
+      places[k]!.check();
       const i = difference(places[k]!.array, views[k]!, kernel.buffers[k]!.dtype);
       if (i >= 0)
         return `ints ${ints} buffer ${k} (${kernel.buffers[k]!.dtype}) element ${i}: ${places[k]!.array[i]}, js ${views[k]![i]}`;

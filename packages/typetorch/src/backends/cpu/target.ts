@@ -5,6 +5,7 @@ import { DeviceError } from "../../core/errors.ts";
 import type { LoopKernel } from "../../ir/loops.ts";
 import { canShareMemory, environment, memoryLimit, type Native, openNative } from "../../platform/index.ts";
 import type { Machine } from "./machine.ts";
+import { compileLoops as compileWasm } from "./wasm/compile.ts";
 import { openWasm, type WasmMachine } from "./wasm/machine.ts";
 import { compileLoops } from "./x64/vector.ts";
 
@@ -56,7 +57,8 @@ export const level: "avx2" | "avx512" = target === "x64-avx512" ? "avx512" : "av
 
 /** A normalized kernel compiled for the machine and installed; its address, or 0 where the js target must run it. `streaming` as in {@link compileLoops}. */
 export function installKernel(kernel: LoopKernel, streaming: boolean): number {
-  if (native === null) return 0;
-  const code = compileLoops(kernel, level, { streaming });
-  return code === null ? 0 : native.installCode(code);
+  if (machine === null) return 0;
+  const code =
+    wasm !== null ? compileWasm(kernel, wasm.limits, { relaxed: wasm.relaxed }) : compileLoops(kernel, level, { streaming });
+  return code === null ? 0 : machine.installCode(code);
 }

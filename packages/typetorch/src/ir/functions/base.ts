@@ -30,7 +30,7 @@ export function rarely(condition: Expr, yes: Expr, no: Expr): Expr {
 /** sum of coefficients[k] * x^k */
 export function polynomial(x: Expr, coefficients: readonly number[]): Expr {
   let y = constant(coefficients[coefficients.length - 1]!, x.type);
-  for (let k = coefficients.length - 2; k >= 0; k--) y = y.fma(x, coefficients[k]!);
+  for (let k = coefficients.length - 2; k >= 0; k--) y = y.mulAdd(x, coefficients[k]!);
   return y;
 }
 export function floatOf(x: Expr): Float {
@@ -44,5 +44,5 @@ export function throughDouble(x: Expr, compute: (x: Expr, short: boolean) => Exp
 /** x + x^3 * tail(x^2) */
 export function oddSeries(x: Expr, tail: readonly number[]): Expr {
   const z = x.mul(x);
-  return polynomial(z, tail).fma(z.mul(x), x);
+  return polynomial(z, tail).mulAdd(z.mul(x), x);
 }

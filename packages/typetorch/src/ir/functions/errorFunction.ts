@@ -35,7 +35,7 @@ function erfcPositive(size: Expr, short: boolean): Expr {
   const square = x.mul(x);
   const low = x.fma(x, square.neg());
   const t = x.sub(4).div(x.add(4));
-  const scaled = polynomial(t, short ? ERFC_SHORT : ERFC).div(x.fma(2, 1));
+  const scaled = polynomial(t, short ? ERFC_SHORT : ERFC).div(x.mulAdd(2, 1));
   return expScaled(square.neg(), low.neg(), scaled, short);
 }
 /** factor * exp(x + low), the factor near enough to 1 that only the end can be subnormal. */
@@ -52,16 +52,16 @@ export function erfOf(x: Expr): Expr {
   const size = x.abs();
   if (x.type === "f32") {
     const s = x.mul(x);
-    const near = polynomial(s, ERF_F32_NEAR).fma(x, x);
+    const near = polynomial(s, ERF_F32_NEAR).mulAdd(x, x);
     const t = size.minimum(4.5);
-    const r = polynomial(t, ERF_F32_FAR).fma(t, t.neg());
+    const r = polynomial(t, ERF_F32_FAR).mulAdd(t, t.neg());
     const { n, r: q } = reduceExp(r);
     const p = powerOfTwo(n);
-    const far = constant(1, "f32").sub(expm1Kernel(q).fma(p, p));
+    const far = constant(1, "f32").sub(expm1Kernel(q).mulAdd(p, p));
     return select(size.gt(0.927734375), far.copysign(x), near);
   }
   const small = size.lt(1);
-  const near = polynomial(x.mul(x), ERF).fma(x, x);
+  const near = polynomial(x.mul(x), ERF).mulAdd(x, x);
   return select(small, near, constant(1, "f64").sub(erfcPositive(size, false)).copysign(x));
 }
 export function erfcOf(x: Expr, short: boolean): Expr {

@@ -58,13 +58,13 @@ export function scaleBy(x: Expr, n: Expr): Expr {
 export function reduceExp(x: Expr, low?: Expr): { n: Expr; r: Expr } {
   const [hi, lo] = LN2_PARTS[floatOf(x)];
   const n = x.mul(LOG2E).round();
-  let r = n.fma(-lo, n.fma(-hi, x));
+  let r = n.mulAdd(-lo, n.mulAdd(-hi, x));
   if (low) r = r.add(low);
   return { n, r };
 }
 /** exp(r) - 1 for |r| <= ln2/2 */
 export function expm1Kernel(r: Expr, coefficients: readonly number[] = EXP[floatOf(r)]): Expr {
-  return polynomial(r, coefficients).fma(r.mul(r), r);
+  return polynomial(r, coefficients).mulAdd(r.mul(r), r);
 }
 /** exp(x + low) * 2^extra. */
 export function expOf(x: Expr, low?: Expr, extra = 0, coefficients?: readonly number[]): Expr {
@@ -87,7 +87,7 @@ export function exp2Of(x: Expr): Expr {
 function expm1Core(x: Expr): Expr {
   const { n, r } = reduceExp(x);
   const half = powerOfTwo(n.sub(1));
-  return half.fma(expm1Kernel(r), half.sub(0.5)).mul(2);
+  return half.mulAdd(expm1Kernel(r), half.sub(0.5)).mul(2);
 }
 export function expm1Of(x: Expr): Expr {
   const [least, most, tiny] = x.type === "f32" ? [-18, 89, 2 ** -25] : [-38, 710, 2 ** -54];
@@ -102,7 +102,7 @@ export function tanhOf(x: Expr): Expr {
     const size = x.abs();
     const { n, r } = reduceExp(size.minimum(10).mul(2));
     const p = powerOfTwo(n);
-    const far = constant(1, "f32").sub(constant(2, "f32").div(expm1Kernel(r).fma(p, p).add(1)));
+    const far = constant(1, "f32").sub(constant(2, "f32").div(expm1Kernel(r).mulAdd(p, p).add(1)));
     return select(size.gt(0.55), far, oddSeries(size, TANH_F32)).copysign(x);
   }
   const e = expm1Core(x.abs().mul(2).minimum(40));

@@ -56,10 +56,10 @@ function lgammaPositive(x: Expr): Expr {
   const large = x.ge(8);
   const log = logOf(select(large, x, product), naturalLog);
   const u = t.sub(2);
-  const small = u.fma(polynomial(u, LGAMMA), select(x.lt(1.5), log.neg(), log));
+  const small = u.mulAdd(polynomial(u, LGAMMA), select(x.lt(1.5), log.neg(), log));
   const z = number(1).div(x);
-  const rest = z.fma(polynomial(z.mul(z), STIRLING), STIRLING_CONSTANT);
-  const far = x.sub(0.5).fma(log.sub(1), rest);
+  const rest = z.mulAdd(polynomial(z.mul(z), STIRLING), STIRLING_CONSTANT);
+  const far = x.sub(0.5).mulAdd(log.sub(1), rest);
   return select(large, select(x.lt(Infinity), far, x), small);
 }
 

@@ -43,11 +43,11 @@ export function splitLog(x: Expr): { e: Expr; f: Expr; scale: Expr } {
 /** log(1+f) - f, for the f of {@link splitLog}, plus `low`. */
 function logTail(f: Expr, low: Expr, coefficients?: readonly number[]): Expr {
   const square = f.mul(f);
-  if (f.type === "f32") return square.fma(-0.5, polynomial(f, LOG_F32).fma(f.mul(square), low));
+  if (f.type === "f32") return square.mulAdd(-0.5, polynomial(f, LOG_F32).mulAdd(f.mul(square), low));
   const s = f.div(f.add(2));
   const z = s.mul(s);
   const half = square.mul(0.5);
-  return s.fma(polynomial(z, coefficients ?? LOG_F64).fma(z, half), low).sub(half);
+  return s.mulAdd(polynomial(z, coefficients ?? LOG_F64).mulAdd(z, half), low).sub(half);
 }
 /** Applies `core` to a positive normal number and an exponent to add, and mends what log gives for 0, negative numbers, infinity and NaN. */
 export function logOf(x: Expr, core: (e: Expr, f: Expr) => Expr): Expr {
@@ -65,7 +65,7 @@ function logSpecials(x: Expr, y: Expr): Expr {
 }
 export function naturalLog(e: Expr, f: Expr, coefficients?: readonly number[]): Expr {
   const [hi, lo] = LN2_PARTS[floatOf(e)];
-  return e.fma(hi, f.add(logTail(f, e.mul(lo), coefficients)));
+  return e.mulAdd(hi, f.add(logTail(f, e.mul(lo), coefficients)));
 }
 /** log(x) / log(base) = e * (hi + lo) + log(1+f) * factor */
 export function logToBase(x: Expr, hi: number, lo: number, factor: number): Expr {

@@ -38,7 +38,7 @@ function reduceAngle(x: Expr, limit: number, top: number, precise: boolean): Ang
   const folded = foldAngle(x, Math.log2(limit), top);
   const high = rarely(large, folded.high, x);
   const rest = rarely(large, folded.rest, constant(0, "f64"));
-  const shifted = high.fma(TWO_OVER_PI, ROUND);
+  const shifted = high.mulAdd(TWO_OVER_PI, ROUND);
   const n = shifted.sub(ROUND);
   const t = n.fma(-HALF_PI[0], high); // exact
   const y = n.fma(-HALF_PI[1], t);
@@ -116,16 +116,16 @@ function twoPi(places: bigint): bigint {
 
 export function sinKernel({ r, low }: Angle): Expr {
   const z = r.mul(r);
-  if (low === null) return polynomial(z, SIN_SHORT).fma(z.mul(r), r);
-  return polynomial(z, SIN).fma(z.mul(r), z.fma(-0.5, 1).mul(low)).add(r);
+  if (low === null) return polynomial(z, SIN_SHORT).mulAdd(z.mul(r), r);
+  return polynomial(z, SIN).mulAdd(z.mul(r), z.mulAdd(-0.5, 1).mul(low)).add(r);
 }
 export function cosKernel({ r, low }: Angle): Expr {
   const z = r.mul(r);
-  if (low === null) return polynomial(z, COS_SHORT).fma(z.mul(z), z.fma(-0.5, 1));
+  if (low === null) return polynomial(z, COS_SHORT).mulAdd(z.mul(z), z.mulAdd(-0.5, 1));
   const half = z.mul(0.5);
   const w = constant(1, r.type).sub(half);
   const error = constant(1, r.type).sub(w).sub(half);
-  return w.add(polynomial(z, COS).fma(z.mul(z), error.sub(r.mul(low))));
+  return w.add(polynomial(z, COS).mulAdd(z.mul(z), error.sub(r.mul(low))));
 }
 function angleOf(x: Expr): Angle {
   return x.type === "f32" ? reduceAngle(x.cast("f64"), 2 ** 48, 128, false) : reduceAngle(x, 2 ** 30, 1024, true);
@@ -181,9 +181,9 @@ export function asinOf(x: Expr, short: boolean): Expr {
   const [high, low] = halfPi(floatOf(x));
   const size = x.abs();
   const small = size.lt(0.5);
-  const z = size.fma(-0.5, 0.5);
+  const z = size.mulAdd(-0.5, 0.5);
   const s = oddSeries(select(small, size, z.sqrt()), tail);
-  const y = select(small, s, s.fma(-2, low).add(high));
+  const y = select(small, s, s.mulAdd(-2, low).add(high));
   return y.copysign(x);
 }
 export function acosOf(x: Expr, short: boolean): Expr {
@@ -191,7 +191,7 @@ export function acosOf(x: Expr, short: boolean): Expr {
   const [high, low] = halfPi(floatOf(x));
   const size = x.abs();
   const small = size.lt(0.5);
-  const root = size.fma(-0.5, 0.5).sqrt();
+  const root = size.mulAdd(-0.5, 0.5).sqrt();
   const s = oddSeries(select(small, x, root), tail);
   const near = constant(high, x.type).sub(s.sub(low));
   const far = s.mul(2);

@@ -2,7 +2,7 @@
  * A loop kernel as a graph: equal expressions are one node, transcendental functions are written out, lets are edges, and every node knows whether it differs
  * from lane to lane.
  */
-import { Expr, type Primitive, type ScalarType } from "../../../ir/expr.ts";
+import { eitherWay, Expr, type Primitive, type ScalarType } from "../../../ir/expr.ts";
 import type { Access, CombineOp, Int, LoopKernel, LoopVar, Stmt } from "../../../ir/loops.ts";
 import { isTranscendental, lowerTranscendental, PowerScale, rare } from "../../../ir/transcendental.ts";
 
@@ -272,7 +272,7 @@ export class Graph {
         return this.convert(new Expr("const", type, [], value));
     }
     if (op === "select" && args[1] === args[2]) return args[1]!;
-    if (e.ref !== rare) return this.inner(op, type, args, null);
+    if (e.ref !== rare) return this.inner(op, type, args, e.ref === eitherWay ? eitherWay : null);
     const node = this.inner(op, type, args, rare);
     const siblings = this.rareSelects.get(args[0]!);
     if (siblings === undefined) this.rareSelects.set(args[0]!, [node]);
@@ -281,7 +281,7 @@ export class Graph {
   }
 
   private inner(op: Node["op"], type: ScalarType, args: readonly Node[], ref: unknown): Node {
-    let key = `${op} ${type}${ref === rare ? "r" : ""}`;
+    let key = `${op} ${type}${ref === rare ? "r" : ref === eitherWay ? "e" : ""}`;
     let varying = false;
     let mutable = false;
     for (const a of args) {

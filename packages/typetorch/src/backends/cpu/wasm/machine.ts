@@ -4,7 +4,9 @@
  * Other threads share the memory but have tables of their own. The bytes of every installed module lie in the memory too, in the order of their table indices,
  * so that a thread can bring its table up to date by itself, without returning to its event loop: {@link WasmThread.update}.
  */
+import { fma64 as fma } from "../../../core/fma.ts";
 import type { Machine } from "../machine.ts";
+import { kernelModule } from "./kernelModule.ts";
 import { LinearMemory } from "./linear.ts";
 import { type MemoryLimits, ModuleWriter } from "./module.ts";
 import { type WasmInstance, type WasmMemory, type WasmTable, webAssembly } from "./webAssembly.ts";
@@ -22,6 +24,9 @@ export interface WasmShare {
   /** Address of the list of modules: their number, then address and length of each, all 32-bit. */
   readonly modules: number;
 }
+
+/** C's fmod, for kernels. */
+const remainder = (a: number, b: number): number => a % b;
 
 /** A thread's own table of kernels over the shared memory. */
 export class WasmThread {
@@ -59,7 +64,7 @@ export class WasmThread {
 
   private instantiate(bytes: Uint8Array<ArrayBuffer>): WasmInstance {
     const api = webAssembly!;
-    return new api.Instance(new api.Module(bytes), { env: { memory: this.share.memory, table: this.table } });
+    return new api.Instance(new api.Module(bytes), { env: { memory: this.share.memory, table: this.table, fma, remainder } });
   }
 
   /** Adds a module to the list of all threads and to this one's table; returns its index. */
@@ -114,13 +119,6 @@ export class WasmMachine implements Machine {
     this.chunkLeft -= size;
     return index;
   }
-}
-
-/** A module with the imports that every kernel has. */
-export function kernelModule(limits: MemoryLimits): ModuleWriter {
-  const m = new ModuleWriter();
-  m.importMemory("env", "memory", limits);
-  return m;
 }
 
 /** The function that calls the kernel of a block. */

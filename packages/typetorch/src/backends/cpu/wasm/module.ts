@@ -33,7 +33,7 @@ const noValue = 0x40;
 const convert = new DataView(new ArrayBuffer(8));
 
 /** A growing run of bytes. */
-class Bytes {
+export class Bytes {
   data = new Uint8Array(256);
   length = 0;
 
@@ -49,7 +49,10 @@ class Bytes {
   }
   bytes(values: ArrayLike<number>, count = values.length): void {
     this.room(count);
-    for (let k = 0; k < count; k++) this.data[this.length++] = values[k]!;
+    if (values instanceof Uint8Array) {
+      this.data.set(count === values.length ? values : values.subarray(0, count), this.length);
+      this.length += count;
+    } else for (let k = 0; k < count; k++) this.data[this.length++] = values[k]!;
   }
   /** Unsigned LEB128. */
   u32(value: number): void {
@@ -113,7 +116,8 @@ export class Target {
 
 /** The code of one function. Instructions take operands from the stack and leave results there, in the order in which the methods are called. */
 export class Body {
-  readonly code = new Bytes();
+  /** Where instructions go. It may be replaced for a while by another one, which {@link append} puts in its place later. */
+  code = new Bytes();
   /** Index of the function in the module. */
   readonly index: number;
   readonly type: number;
@@ -165,6 +169,10 @@ export class Body {
   v128(bytes: ArrayLike<number>): void {
     this.code.opcode(structured["v128.const"]);
     this.code.bytes(bytes, 16);
+  }
+
+  append(code: Bytes): void {
+    this.code.bytes(code.data, code.length);
   }
 
   op(name: PlainName): void {

@@ -111,6 +111,7 @@ export const plain = {
   "f64.copysign": 0xa6,
 
   "i32.wrap_i64": 0xa7,
+  "i32.trunc_f64_s": 0xaa,
   "i64.extend_i32_s": 0xac,
   "i64.extend_i32_u": 0xad,
   "f32.convert_i32_s": 0xb2,

@@ -157,7 +157,7 @@ export class Assembler {
   }
 
   /** The code and its constants. Throws when a label was jumped to but never bound, or a short jump is too long. */
-  finish(): Uint8Array {
+  finish(): Uint8Array<ArrayBuffer> {
     const constants = [...this.#pool.values()].sort((a, b) => b.alignment - a.alignment);
     if (constants.length > 0) {
       while (this.#length % 64 !== 0) this.#byte(0xcc);

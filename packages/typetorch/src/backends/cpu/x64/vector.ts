@@ -28,7 +28,7 @@ export function compileLoops(
   kernel: LoopKernel,
   level: "avx2" | "avx512",
   options: { readonly streaming?: boolean } = {},
-): Uint8Array | null {
+): Uint8Array<ArrayBuffer> | null {
   try {
     const c = new Code(level === "avx512");
     c.streaming = options.streaming ?? false;
@@ -47,7 +47,7 @@ const longBody = 300;
 
 /** Lays out statements and loops. */
 class Compiler extends Values {
-  compile(): Uint8Array {
+  compile(): Uint8Array<ArrayBuffer> {
     const { c } = this;
     this.run(this.graph.steps, 1);
     if (c.streaming) c.custom([], ({ asm }) => asm.sfence());
