@@ -8,7 +8,8 @@ import { emitConvWeight, emitSumParts } from "./convWeight.ts";
 import { emitDriver, emitPackPhase, emitTiles } from "./gemmDriver.ts";
 import { emitCopyStrided, emitPack } from "./gemmPack.ts";
 import { type GemmTarget, itemBytes, lanesOf } from "./gemmTile.ts";
-import { kernelModule, type WasmMachine } from "./machine.ts";
+import { kernelModule } from "./kernelModule.ts";
+import type { WasmMachine } from "./machine.ts";
 import type { Body, ModuleWriter } from "./module.ts";
 import { type Local, Words } from "./words.ts";
 
