@@ -2,11 +2,19 @@
  * The torch namespace: re-exports only.
  */
 export * as autograd from "./autograd/index.ts";
+export { Counter, DefaultDict, FrozenSet, OrderedDict, Size } from "./core/collections.ts";
+export { Complex } from "./core/complex.ts";
 export {
   DType,
   bfloat16,
   bool,
   canCast,
+  cdouble,
+  cfloat,
+  chalf,
+  complex128,
+  complex32,
+  complex64,
   double,
   float,
   float16,

@@ -24,7 +24,7 @@ const FLOORS: Record<string, number> = {
   compile: 4,
   nn: 4,
   optim: 5,
-  serialization: 4,
+  serialization: 5,
   multiprocessing: 4,
   autograd: 4,
   data: 5,

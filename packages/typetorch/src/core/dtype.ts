@@ -3,8 +3,10 @@
  */
 import { DTypeError } from "./errors.ts";
 
-/** Short name of a dtype, the key by which kernels are chosen. `c64` and `c128` keep the place of the complex types. */
+/** Short name of a dtype, the key by which kernels are chosen. */
 export type DTypeKey = "f32" | "f64" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
+/** Short name of a complex dtype. No kernel has these: the dispatcher refuses complex tensors before one is looked for. */
+export type ComplexKey = "c32" | "c64" | "c128";
 
 /** The typed array that holds elements of a dtype; float16 and bfloat16 are raw 16-bit words. */
 export type TypedArray =
@@ -23,8 +25,8 @@ export interface TypedArrayConstructor {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** Categories in promotion order: bool < integer < floating. */
-export type Category = 0 | 1 | 2;
+/** Categories in promotion order: bool < integer < floating < complex. */
+export type Category = 0 | 1 | 2 | 3;
 
 /** An element type. `torch.float32` and the others are the only instances: compare by identity. */
 export class DType {
@@ -33,16 +35,17 @@ export class DType {
   /** Bytes of one element. */
   readonly itemsize: number;
   readonly isFloatingPoint: boolean;
-  readonly isComplex: boolean = false;
+  readonly isComplex: boolean;
   readonly isSigned: boolean;
   readonly category: Category;
   /** Position in `dtypes`, for tables. */
   readonly index: number;
+  /** Holds the elements; of complex ones the real and the imaginary parts, in turn. */
   readonly Array: TypedArrayConstructor;
 
   constructor(
     name: string,
-    key: DTypeKey,
+    key: DTypeKey | ComplexKey,
     itemsize: number,
     category: Category,
     isSigned: boolean,
@@ -50,10 +53,11 @@ export class DType {
     Array: TypedArrayConstructor,
   ) {
     this.name = name;
-    this.key = key;
+    this.key = key as DTypeKey;
     this.itemsize = itemsize;
     this.category = category;
     this.isFloatingPoint = category === 2;
+    this.isComplex = category === 3;
     this.isSigned = isSigned;
     this.index = index;
     this.Array = Array;
@@ -76,15 +80,44 @@ export const float32 = new DType("float32", "f32", 4, 2, true, 6, Float32Array a
 export const float64 = new DType("float64", "f64", 8, 2, true, 7, Float64Array as TypedArrayConstructor);
 export const bool = new DType("bool", "bool", 1, 0, false, 8, Uint8Array as TypedArrayConstructor);
 export const bfloat16 = new DType("bfloat16", "bf16", 2, 2, true, 9, Uint16Array as TypedArrayConstructor);
+/** Complex dtypes are for storage: tensors of them are loaded, viewed, copied, read, printed and saved; there is no arithmetic. */
+export const complex32 = new DType("complex32", "c32", 4, 3, true, 10, Uint16Array as TypedArrayConstructor);
+export const complex64 = new DType("complex64", "c64", 8, 3, true, 11, Float32Array as TypedArrayConstructor);
+export const complex128 = new DType("complex128", "c128", 16, 3, true, 12, Float64Array as TypedArrayConstructor);
+export { complex32 as chalf, complex64 as cfloat, complex128 as cdouble };
 export { float16 as half, float32 as float, float64 as double, int16 as short, int32 as int, int64 as long };
 
 /** Every dtype, by its `index`. */
-export const dtypes: readonly DType[] = [uint8, int8, int16, int32, int64, float16, float32, float64, bool, bfloat16];
+export const dtypes: readonly DType[] = [
+  uint8,
+  int8,
+  int16,
+  int32,
+  int64,
+  float16,
+  float32,
+  float64,
+  bool,
+  bfloat16,
+  complex32,
+  complex64,
+  complex128,
+];
 
 export const dtypeOfKey: Readonly<Record<DTypeKey, DType>> = Object.fromEntries(dtypes.map((d) => [d.key, d])) as Record<
   DTypeKey,
   DType
 >;
+
+/** The floating dtype of a complex dtype's parts. */
+export function partsOf(complex: DType): DType {
+  return complex === complex128 ? float64 : complex === complex64 ? float32 : float16;
+}
+
+/** The complex dtype whose parts hold a dtype. */
+function complexOf(dtype: DType): DType {
+  return dtype === float64 ? complex128 : dtype === float16 ? complex32 : complex64;
+}
 
 const table: DType[] = [];
 for (const a of dtypes) {
@@ -93,7 +126,12 @@ for (const a of dtypes) {
 
 function promotePair(a: DType, b: DType): DType {
   if (a === b) return a;
+  if (a.isComplex !== b.isComplex) {
+    const [complex, real] = a.isComplex ? [a, b] : [b, a];
+    return real.isFloatingPoint ? promotePair(complex, complexOf(real)) : complex;
+  }
   if (a.category !== b.category) return a.category > b.category ? a : b;
+  if (a.category === 3) return a.itemsize > b.itemsize ? a : b;
   if (a.category === 2) {
     if (a.itemsize === b.itemsize) return float32; // float16 with bfloat16
     return a.itemsize > b.itemsize ? a : b;
@@ -105,7 +143,7 @@ function promotePair(a: DType, b: DType): DType {
 
 /** The smallest dtype that both can be converted to, as `torch.promote_types`. */
 export function promoteTypes(a: DType, b: DType): DType {
-  return table[a.index * 10 + b.index]!;
+  return table[a.index * dtypes.length + b.index]!;
 }
 
 /** Whether a value of `from` may be written to `to` by an in-place op or `out`, as `torch.can_cast`: no step down in category. */
@@ -115,7 +153,7 @@ export function canCast(from: DType, to: DType): boolean {
   return !(to === bool && from !== bool);
 }
 
-const kernelNames: Readonly<Record<DTypeKey, string>> = {
+const kernelNames: Readonly<Record<DTypeKey | ComplexKey, string>> = {
   u8: "Byte",
   i8: "Char",
   i16: "Short",
@@ -126,6 +164,9 @@ const kernelNames: Readonly<Record<DTypeKey, string>> = {
   f64: "Double",
   bool: "Bool",
   bf16: "BFloat16",
+  c32: "ComplexHalf",
+  c64: "ComplexFloat",
+  c128: "ComplexDouble",
 };
 
 /** PyTorch's name of a dtype in messages about kernels: `Long` for int64. */

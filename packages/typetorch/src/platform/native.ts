@@ -3,7 +3,7 @@
  */
 import { createRequire } from "node:module";
 import { arch, platform } from "node:process";
-import type { CpuFeatures, GuardedBuffer, Native } from "./types.ts";
+import type { CpuFeatures, FileMapping, GuardedBuffer, Native } from "./types.ts";
 
 type Koffi = typeof import("koffi");
 type Library = ReturnType<Koffi["load"]>;
@@ -82,6 +82,7 @@ function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
     installCode,
     call,
     guardedBuffer: (nbytes, options) => guardedBuffer(koffi, libc, nbytes, options?.at ?? "end"),
+    mapFile: (fd, length) => mapFile(koffi, libc, fd, length),
     trimMemory: () => void trim?.(0),
     threadNumber: () => gettid?.() ?? 0,
   };
@@ -175,6 +176,19 @@ function guardedBuffer(koffi: Koffi, libc: Libc, nbytes: number, at: "end" | "st
   const byteOffset = at === "end" ? inner - nbytes : 0;
   const buffer = koffi.view(BigInt(first), inner);
   return { address: first + byteOffset, nbytes, buffer, byteOffset, free: () => void libc.munmap(base, total) };
+}
+
+function mapFile(koffi: Koffi, libc: Libc, fd: number, length: number): FileMapping | null {
+  const address = length === 0 ? 0 : libc.mmap(0, length, protRead | protWrite, mapPrivate, fd, 0);
+  if (address <= 0) return null;
+  return {
+    address,
+    view(offset, nbytes) {
+      if (!(offset >= 0 && nbytes > 0 && offset + nbytes <= length && nbytes < 2 ** 32)) throw new RangeError("outside of the mapping");
+      return koffi.view(BigInt(address + offset), nbytes);
+    },
+    unmap: () => void libc.munmap(address, length),
+  };
 }
 
 const cpuidCode = Uint8Array.of(

@@ -10,12 +10,12 @@ import { availableParallelism, totalmem } from "node:os";
 import { emitWarning, env, stdout } from "node:process";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { openNative as openNativeLayer } from "./native.ts";
-import { inflateRaw } from "./nodeFiles.ts";
+import { inflateRaw, openFileWith } from "./nodeFiles.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Gpu } from "./gpuTypes.ts";
-import type { Native, WorkerHandle } from "./types.ts";
+import type { Native, OpenFile, WorkerHandle } from "./types.ts";
 
-export { crc32, deflateRaw, inflateRaw, openFile, openFileAsync, replaceFile } from "./nodeFiles.ts";
+export { crc32, deflateRaw, inflateRaw, openFileAsync, replaceFile } from "./nodeFiles.ts";
 
 export const platformName = "node";
 export { isMainThread, workerData };
@@ -220,6 +220,10 @@ export function writeFile(path: string, parts: readonly Uint8Array[]): void {
 
 export function fileExists(path: string): boolean {
   return existsSync(path);
+}
+
+export function openFile(path: string): OpenFile {
+  return openFileWith(openNative, path);
 }
 
 export async function inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array> {

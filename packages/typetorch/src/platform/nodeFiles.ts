@@ -22,7 +22,7 @@ import { pid } from "node:process";
 import * as zlib from "node:zlib";
 import { SerializationError } from "../core/errors.ts";
 import { crc32 as crc32OfTable } from "./crc32.ts";
-import type { OpenFile, OpenFileAsync, Replacement } from "./types.ts";
+import type { FileMapping, Native, OpenFile, OpenFileAsync, Replacement } from "./types.ts";
 
 /** The most that one system call moves. */
 const callBytes = 1 << 30;
@@ -44,7 +44,33 @@ function checkRegular(path: string, isFile: boolean): void {
     throw new SerializationError(`cannot read '${path}': not a regular file`, "read it into memory and pass the bytes");
 }
 
-export function openFile(path: string): OpenFile {
+/** How many buffers over a mapping are left. */
+interface Uses {
+  readonly mapping: FileMapping;
+  count: number;
+}
+
+/** Unmaps a file when the last buffer over it is gone. */
+const mapped = new FinalizationRegistry<Uses>((uses) => {
+  if (--uses.count === 0) uses.mapping.unmap();
+});
+
+function mapOpenFile(native: Native | null, fd: number, size: number): ReturnType<OpenFile["map"]> {
+  const mapping = native?.mapFile(fd, size) ?? null;
+  if (mapping === null) return null;
+  const uses: Uses = { mapping, count: 0 };
+  return (offset, nbytes) => {
+    const address = mapping.address + offset;
+    if (address % 64 !== 0 || nbytes === 0 || nbytes >= 2 ** 32) return null; // kernels want aligned storages, views have less than 4 GiB
+    const buffer = mapping.view(offset, nbytes);
+    uses.count++;
+    mapped.register(buffer, uses);
+    return { buffer, address };
+  };
+}
+
+/** Opens a file. `native` gives the layer that maps files, when one is to be mapped. */
+export function openFileWith(native: () => Native | null, path: string): OpenFile {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe without writer would block
@@ -65,6 +91,7 @@ export function openFile(path: string): OpenFile {
         }
         return done;
       },
+      map: () => mapOpenFile(native(), fd, status.size),
       close: () => closeSync(fd),
     };
   } catch (error) {

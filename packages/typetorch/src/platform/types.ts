@@ -58,10 +58,20 @@ export interface Native {
   readonly call: (block: number) => void;
   /** Memory between two inaccessible pages, for tests that catch stray accesses. */
   guardedBuffer(nbytes: number, options?: { at?: "end" | "start" }): GuardedBuffer;
+  /** Maps a file that is open for reading, privately. Null if the system refuses. */
+  mapFile(fd: number, length: number): FileMapping | null;
   /** Gives memory that the C allocator keeps back to the system. */
   trimMemory(): void;
   /** The system's number of the calling thread, 0 where it has none. */
   threadNumber(): number;
+}
+
+/** A file in memory. */
+export interface FileMapping {
+  readonly address: number;
+  /** A JavaScript view of less than 4 GiB. Not to be used after `unmap`. */
+  view(offset: number, nbytes: number): ArrayBuffer;
+  unmap(): void;
 }
 
 /** A thread started by {@link Platform.createWorker}. */
@@ -80,7 +90,16 @@ export interface OpenFile {
   readonly size: number;
   /** Fills `into` from this position of the file; returns how many bytes there were. */
   read(into: Uint8Array, position: number): number;
+  /** Maps the whole file, privately: what is written to the memory stays there. It lasts as long as a range of it is used. Null where files cannot be mapped. */
+  map(): ((offset: number, nbytes: number) => MappedRange | null) | null;
   close(): void;
+}
+
+/** A part of a mapped file. */
+export interface MappedRange {
+  readonly buffer: ArrayBuffer;
+  /** Machine address of its first byte. */
+  readonly address: number;
 }
 
 /** A file open for reading while other work goes on. */

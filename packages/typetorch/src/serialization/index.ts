@@ -1,3 +1,7 @@
+/**
+ * Files: checkpoints of PyTorch, safetensors, NumPy's arrays.
+ */
+export { load, loadAsync, type LoadFileOptions, type LoadOptions, type MapLocation, save, saveAsync } from "./checkpoint.ts";
 export type { NamedTensors } from "./namedTensors.ts";
 export { loadNpy, loadNpyAsync, saveNpy, saveNpyAsync } from "./npy.ts";
 export { type SaveNpzOptions, loadNpz, loadNpzAsync, saveNpz, saveNpzAsync } from "./npz.ts";
@@ -18,3 +22,4 @@ export {
   saveSafetensors,
   saveSafetensorsAsync,
 } from "./safetensorsWrite.ts";
+export type { AsyncInput, BlobLike, Progress, SyncInput } from "./source.ts";

@@ -144,7 +144,7 @@ export class Tensor {
       }
       return this;
     }
-    if (requiresGrad && !this.dtype.isFloatingPoint) {
+    if (requiresGrad && !this.dtype.isFloatingPoint && !this.dtype.isComplex) {
       throw new AutogradError(
         "only Tensors of floating point and complex dtype can require gradients",
         `this tensor is ${this.dtype}; convert it with x.to(torch.float32) first`,
