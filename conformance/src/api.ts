@@ -126,6 +126,11 @@ export class Api {
     return found as DTypeLike;
   }
 
+  /** Complex dtypes may be there for storage only: arithmetic comes with `torch.complex`. Throws {@link Missing} without it. */
+  requireComplex(): void {
+    if (this.torch.complex === undefined) throw new Missing("there is no complex arithmetic");
+  }
+
   /** Calls a function or, where the library has only that, a method, with Python's arguments. */
   call(name: string, args: readonly Json[], kwargs: JsonObject, decode: Decoder): unknown {
     const found = this.lookup(name);
@@ -190,6 +195,7 @@ export class Decoder {
 
   #make(entry: Entry): TensorLike {
     const dtype = this.api.dtype(entry.d);
+    if (entry.d === "c64" || entry.d === "c128") this.api.requireComplex();
     const key = `${entry.d}/${entry.p}/${entry.n}`;
     let base = entry.sh === 1 ? this.#storages.get(key) : undefined;
     if (base === undefined) {

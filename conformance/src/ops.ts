@@ -214,8 +214,7 @@ function complexKind(entry: Entry): boolean {
 }
 
 export function runOp(api: Api, c: OpCase, pools: Pools): void {
-  const complex = c.T.find(complexKind);
-  if (complex !== undefined) api.dtype(complex.d);
+  if (c.T.some(complexKind)) api.requireComplex();
   const decode = new Decoder(api, c, pools);
   decode.floatScalars = needsFloatScalars(c);
   const run = () => invoke(api, c, decode);
@@ -278,8 +277,7 @@ export function runOp(api: Api, c: OpCase, pools: Pools): void {
 
 /** A call that PyTorch refuses: ours must throw one of its own errors, with PyTorch's phrase in the message. */
 export function runError(api: Api, c: ErrorCase, pools: Pools): void {
-  const complex = c.T.find(complexKind);
-  if (complex !== undefined) api.dtype(complex.d);
+  if (c.T.some(complexKind)) api.requireComplex();
   const decode = new Decoder(api, c, pools);
   const TorchError = api.torch.TorchError as new () => Error;
   try {

@@ -2,6 +2,7 @@
  * Runs every suite that a folder of recorded cases has and groups the outcomes by op.
  */
 import { type Api, Missing } from "./api.ts";
+import { checkpointCases } from "./checkpoints.ts";
 import { type Case, isObject, type Json, type JsonObject, readCases, readJson } from "./format.ts";
 import { runMisc } from "./misc.ts";
 import { type ModuleCase, runModule } from "./modules.ts";
@@ -65,6 +66,7 @@ function jobs(directory: string): Job[] {
   fromTable("type-promotion", (table) => (isObject(table) ? promotionCases(table as JsonObject) : []));
   fromTable("rng", (table) => (isRows(table) ? streamCases(table) : []));
   fromTable("repr", (table) => reprCases(table as { expr: string; repr: string }[]));
+  for (const c of checkpointCases(directory)) out.push({ suite: "checkpoints", ...c });
   return out;
 }
 

@@ -13,7 +13,9 @@ export class Complex {
   /** As Python writes it: `(1+2j)`. */
   toString(): string {
     const imaginary = `${this.imag < 0 || Object.is(this.imag, -0) ? "-" : "+"}${word(Math.abs(this.imag))}j`;
-    return this.real === 0 && !Object.is(this.real, -0) ? imaginary.replace(/^\+/, "") : `(${Object.is(this.real, -0) ? "-0" : word(this.real)}${imaginary})`;
+    return this.real === 0 && !Object.is(this.real, -0)
+      ? imaginary.replace(/^\+/, "")
+      : `(${Object.is(this.real, -0) ? "-0" : word(this.real)}${imaginary})`;
   }
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();

@@ -1,7 +1,8 @@
 /**
  * The text of a tensor, as PyTorch prints it.
  */
-import { type DType, getDefaultDtype, int64 } from "./dtype.ts";
+import type { Complex } from "./complex.ts";
+import { type DType, complex128, complex64, float64, getDefaultDtype, int64 } from "./dtype.ts";
 import { ValueError } from "./errors.ts";
 import { numelOf, type Shape } from "./shape.ts";
 
@@ -58,12 +59,14 @@ export function getPrintoptions(): PrintOptions {
   return { ...printOptions };
 }
 
+type Element = number | bigint | boolean | Complex;
+
 /** What there is to say about a tensor. */
 export interface Printable {
   readonly shape: Shape;
   readonly dtype: DType;
-  /** The element at a row-major position: a number, a bigint for int64, a boolean or 0 and 1 for bool. */
-  get(index: number): number | bigint | boolean;
+  /** The element at a row-major position: a number, a bigint for int64, a boolean or 0 and 1 for bool, a complex number. */
+  get(index: number): Element;
   readonly requiresGrad?: boolean;
   /** Name of the backward function, as `MulBackward0`. */
   readonly gradFnName?: string | null;
@@ -91,7 +94,9 @@ export function formatTensor(tensor: Printable, options: PrintOptions = printOpt
     if (dtype !== getDefaultDtype()) suffixes.push(`dtype=${dtype}`);
     contents = "[]";
   } else {
-    if (dtype !== getDefaultDtype() && dtype !== int64 && dtype.key !== "bool") suffixes.push(`dtype=${dtype}`);
+    const defaultComplex = getDefaultDtype() === float64 ? complex128 : complex64;
+    if (dtype !== getDefaultDtype() && dtype !== defaultComplex && dtype !== int64 && dtype.key !== "bool")
+      suffixes.push(`dtype=${dtype}`);
     contents = formatValues(tensor, prefix.length, options);
   }
   if (tensor.gradFnName) suffixes.push(`grad_fn=<${tensor.gradFnName}>`);
@@ -133,7 +138,7 @@ function formatValues(tensor: Printable, indent: number, options: PrintOptions):
     const ends = Array.from({ length: edgeitems }, (_, i) => i);
     return [...ends, -1, ...ends.map((i) => size - edgeitems + i)];
   });
-  const values: (number | bigint | boolean)[] = [];
+  const values: Element[] = [];
   const collect = (dim: number, offset: number): void => {
     if (dim === shape.length) {
       values.push(tensor.get(offset));
@@ -142,9 +147,11 @@ function formatValues(tensor: Printable, indent: number, options: PrintOptions):
     for (const i of shown[dim]!) if (i >= 0) collect(dim + 1, offset * shape[dim]! + i);
   };
   collect(0, 0);
-  const formatter = dtype.isFloatingPoint
-    ? floatFormatter(values as number[], options)
-    : plainFormatter(values, dtype.key === "bool");
+  const formatter = dtype.isComplex
+    ? complexFormatter(values as Complex[], options)
+    : dtype.isFloatingPoint
+      ? floatFormatter(values as number[], options)
+      : plainFormatter(values, dtype.key === "bool");
   let next = 0; // values are formatted in the order in which they were collected
   const format = (): string => formatter.format(values[next++]!);
   const render = (dim: number, column: number): string => {
@@ -166,11 +173,31 @@ function formatValues(tensor: Printable, indent: number, options: PrintOptions):
 
 interface Formatter {
   readonly width: number;
-  format(value: number | bigint | boolean): string;
+  format(value: Element): string;
 }
 
-function plainFormatter(values: readonly (number | bigint | boolean)[], isBool: boolean): Formatter {
-  const text = (value: number | bigint | boolean): string => (isBool ? (value ? "True" : "False") : String(value));
+/** The parts are formatted each for itself; the imaginary ones are not aligned. */
+function complexFormatter(values: readonly Complex[], options: PrintOptions): Formatter {
+  const real = floatFormatter(
+    values.map((z) => z.real),
+    options,
+  );
+  const imag = floatFormatter(
+    values.map((z) => z.imag),
+    options,
+  );
+  return {
+    width: real.width + imag.width + 1,
+    format(value) {
+      const z = value as Complex;
+      const imaginary = `${imag.format(z.imag).trimStart()}j`;
+      return real.format(z.real) + (/^[+-]/.test(imaginary) ? "" : "+") + imaginary;
+    },
+  };
+}
+
+function plainFormatter(values: readonly Element[], isBool: boolean): Formatter {
+  const text = (value: Element): string => (isBool ? (value ? "True" : "False") : String(value));
   let width = 1;
   for (const value of values) width = Math.max(width, text(value).length);
   return { width, format: (value) => text(value).padStart(width) };
@@ -198,7 +225,7 @@ function floatFormatter(values: readonly number[], options: PrintOptions): Forma
     width = Math.max(width, length);
   }
   const scientific = telling.length > 0 && options.sciMode !== null ? options.sciMode : wide;
-  const format = (value: number | bigint | boolean): string => {
+  const format = (value: Element): string => {
     const x = Number(value);
     let text: string;
     if (scientific) text = formatExponential(x, precision);

@@ -2,7 +2,8 @@
  * Scalar expressions: what a kernel computes for one element. Nodes are immutable; equal nodes may or may not be the same object (renderers merge them by
  * structure). About forty primitives; each target has a render table that does not compile with a hole.
  */
-import type { DType } from "../core/dtype.ts";
+import { type DType, kernelName } from "../core/dtype.ts";
+import { NotSupportedError } from "../core/errors.ts";
 import type { Num } from "./num.ts";
 
 /** The type a value has inside a kernel. float16 and bfloat16 are computed as f32, the integers up to 32 bits as i32 (wrapped when stored). */
@@ -117,8 +118,17 @@ export function computeType(dtype: DType): ScalarType {
     case "bool":
       return "bool";
     default:
+      if (dtype.isComplex) throw complexNotImplemented("the operation", dtype);
       return "i32";
   }
+}
+
+/** What the user of a complex tensor is told where there is no kernel. */
+export function complexNotImplemented(name: string, dtype: DType): NotSupportedError {
+  return new NotSupportedError(
+    `"${name}" not implemented for '${kernelName(dtype)}'`,
+    "complex tensors can be loaded, viewed, copied, read, printed and saved; compute with torch.viewAsReal(x)",
+  );
 }
 
 export class Expr implements Num<Expr> {

@@ -31,6 +31,8 @@ export interface Op<A = unknown> {
   readonly gradName: string;
   /** The result shares memory with input 0. */
   readonly view: boolean;
+  /** Takes complex tensors; views do in any case. */
+  readonly complex: boolean;
   /** Computes the result. No gradients are recorded inside. `extra` takes what only the derivative needs; it is null when there will be none. */
   run(inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): Tensor | Tensor[];
   /** Computes the result into `out`, whose shape and dtype are right; `out` may be inputs[0] itself (in-place). Without it the result of `run` is copied. */
@@ -47,6 +49,7 @@ export interface OpDeclaration<A> {
   /** Default: the capitalised camel-case name with `Backward0`. */
   readonly gradName?: string;
   readonly view?: boolean;
+  readonly complex?: boolean;
   readonly saves?: { readonly inputs?: readonly number[]; readonly outputs?: readonly number[] };
   run(inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): Tensor | Tensor[];
   into?(out: Tensor, inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): void;
@@ -65,6 +68,7 @@ export function defineOp<A>(declaration: OpDeclaration<A>): Op<A> {
     name: declaration.name,
     gradName: declaration.gradName ?? gradNameOf(declaration.name),
     view: declaration.view ?? false,
+    complex: declaration.complex ?? declaration.view ?? false,
     run: declaration.run,
     into: declaration.into ?? null,
     backward: declaration.backward ?? null,

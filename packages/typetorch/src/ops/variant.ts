@@ -23,6 +23,7 @@ export class Variant implements Op<Attributes> {
   readonly name: string;
   readonly gradName: string;
   readonly view = false;
+  readonly complex = false;
   readonly backward: Op<Attributes>["backward"];
   private readonly definition: PointwiseDefinition;
   /** Bit i: operand i is a number. */
@@ -73,8 +74,8 @@ export class Variant implements Op<Attributes> {
 
   /** The forward kernel for inputs of these dtypes. */
   forwardSpec(inputs: readonly Tensor[], compute: DType, result: DType): MapSpec {
-    let key = compute.index * 10 + result.index;
-    for (let i = 0; i < inputs.length; i++) key = key * 10 + inputs[i]!.dtype.index;
+    let key = compute.index * 16 + result.index;
+    for (let i = 0; i < inputs.length; i++) key = key * 16 + inputs[i]!.dtype.index;
     if (key === this.lastKey) return this.lastSpec!;
     let spec = this.forwardSpecs.get(key);
     if (spec === undefined) {
@@ -226,9 +227,9 @@ export class Variant implements Op<Attributes> {
     saved: Saved<Attributes>,
     compute: DType,
   ): BackwardKernel {
-    let key = needs * 10 + compute.index;
-    for (const x of present) key = key * 10 + x.dtype.index;
-    for (let i = 0; i < operands.length - 1; i++) key = key * 10 + saved.inputDtype(i).index;
+    let key = needs * 16 + compute.index;
+    for (const x of present) key = key * 16 + x.dtype.index;
+    for (let i = 0; i < operands.length - 1; i++) key = key * 16 + saved.inputDtype(i).index;
     let kernel = this.backwardSpecs.get(key);
     if (kernel) return kernel;
     const type = computeType(compute);

@@ -184,7 +184,8 @@ function mapFile(koffi: Koffi, libc: Libc, fd: number, length: number): FileMapp
   return {
     address,
     view(offset, nbytes) {
-      if (!(offset >= 0 && nbytes > 0 && offset + nbytes <= length && nbytes < 2 ** 32)) throw new RangeError("outside of the mapping");
+      if (!(offset >= 0 && nbytes > 0 && offset + nbytes <= length && nbytes < 2 ** 32))
+        throw new RangeError("outside of the mapping");
       return koffi.view(BigInt(address + offset), nbytes);
     },
     unmap: () => void libc.munmap(address, length),

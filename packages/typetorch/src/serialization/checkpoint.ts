@@ -45,7 +45,7 @@ export interface LoadFileOptions extends LoadOptions {
  * @see torch.load
  * @example
  * const bytes = torch.save({ weight: torch.ones(2) });
- * torch.load(bytes).get("weight") // tensor([1., 1.])
+ * torch.load(bytes).get("weight")! // tensor([1., 1.])
  */
 export function load<T = Map<string, Tensor>>(input: SyncInput, options: LoadFileOptions = {}): T {
   const checkLocation = locationChecker(options.mapLocation ?? null);
@@ -63,7 +63,7 @@ export function load<T = Map<string, Tensor>>(input: SyncInput, options: LoadFil
  * @see torch.load
  * @example
  * const state = await torch.loadAsync(new Blob([torch.save({ bias: torch.zeros(2) })]));
- * state.get("bias") // tensor([0., 0.])
+ * state.get("bias")! // tensor([0., 0.])
  */
 export async function loadAsync<T = Map<string, Tensor>>(input: AsyncInput, options: LoadOptions = {}): Promise<T> {
   const checkLocation = locationChecker(options.mapLocation ?? null);
@@ -87,7 +87,7 @@ export async function loadAsync<T = Map<string, Tensor>>(input: AsyncInput, opti
  * @example
  * const layer = new nn.Linear(2, 1);
  * const bytes = torch.save({ model: layer.stateDict(), epoch: 3 });
- * torch.load<Map<string, unknown>>(bytes).get("epoch") // 3
+ * torch.load<Map<string, unknown>>(bytes).get("epoch")! // 3
  */
 export function save(value: unknown): Uint8Array<ArrayBuffer>;
 export function save(value: unknown, path: string): void;
@@ -111,7 +111,10 @@ function locationChecker(mapLocation: MapLocation | null): (location: string) =>
   const check = (target: string | Device) => {
     const type = typeof target === "string" ? target.replace(/:\d+$/, "") : target.type;
     if (type !== cpu.type) {
-      throw new DeviceError(`torch.load: there is no device ${String(target)} to load onto`, "load onto the CPU, the default, and move the tensors");
+      throw new DeviceError(
+        `torch.load: there is no device ${String(target)} to load onto`,
+        "load onto the CPU, the default, and move the tensors",
+      );
     }
   };
   if (mapLocation === null) return () => {};
@@ -133,7 +136,10 @@ function locationChecker(mapLocation: MapLocation | null): (location: string) =>
 /** Maps ranges of a file as storages. */
 function mapperOf(input: SyncInput): MapRange | null {
   if (typeof input !== "string") {
-    throw new ValueError("f must be a file path in order to use the mmap argument", "bytes are in memory already: load them without mmap");
+    throw new ValueError(
+      "f must be a file path in order to use the mmap argument",
+      "bytes are in memory already: load them without mmap",
+    );
   }
   const file = openFile(input);
   try {

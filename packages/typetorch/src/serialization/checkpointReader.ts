@@ -60,7 +60,10 @@ function startsWith(bytes: Uint8Array, text: string, at = 0): boolean {
 /** What else a file may be, and what to do with it. */
 function formatOf(head: Uint8Array, size: number): [what: string, help?: string] | null {
   if (startsWith(head, "ustar", 257)) {
-    return ["it is a tar archive, the format of PyTorch 0.1", "load it with PyTorch and save it again: torch.save(torch.load(path), path)"];
+    return [
+      "it is a tar archive, the format of PyTorch 0.1",
+      "load it with PyTorch and save it again: torch.save(torch.load(path), path)",
+    ];
   }
   if (startsWith(head, "\x93NUMPY")) return ["it is a NumPy array", "read it with torch.loadNpy"];
   if (startsWith(head, "\x89HDF")) return ["it is an HDF5 file"];
@@ -69,7 +72,8 @@ function formatOf(head: Uint8Array, size: number): [what: string, help?: string]
   if (startsWith(head, "version https://git-lfs")) return ["it is a Git LFS pointer, not the file itself", "run git lfs pull"];
   if (startsWith(head, "<")) return ["it begins like a web page", "the download gave a page instead of the file"];
   const headerLength = new DataView(head.buffer).getUint32(0, true);
-  if (startsWith(head, "\0\0\0\0{", 4) && headerLength < size) return ["it is a safetensors file", "read it with torch.loadSafetensors"];
+  if (startsWith(head, "\0\0\0\0{", 4) && headerLength < size)
+    return ["it is a safetensors file", "read it with torch.loadSafetensors"];
   return null;
 }
 
@@ -169,16 +173,19 @@ function* readZip(file: File, options: ReadOptions): Reader<unknown> {
 /** The folder of the archive that holds the checkpoint, with its slash. */
 function rootOf(archive: ZipArchive): string {
   const names = [...archive.entries.keys()];
-  const refuse = (what: string, help?: string) => new SerializationError(`${archive.fileName} is not a checkpoint of torch.save: ${what}`, help);
+  const refuse = (what: string, help?: string) =>
+    new SerializationError(`${archive.fileName} is not a checkpoint of torch.save: ${what}`, help);
   if (names.some((name) => /(^|\/)constants\.pkl$/.test(name))) {
     throw refuse(
       "it is a TorchScript archive (torch.jit.save), a program with its weights",
       "save the weights alone in Python: torch.save(torch.jit.load(path).state_dict(), path)",
     );
   }
-  if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) throw refuse("it holds NumPy arrays", "read it with torch.loadNpz");
+  if (names.length > 0 && names.every((name) => name.endsWith(".npy")))
+    throw refuse("it holds NumPy arrays", "read it with torch.loadNpz");
   const roots = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
-  if (roots.length !== 1) throw refuse(roots.length === 0 ? "the archive has no data.pkl" : "the archive has more than one data.pkl");
+  if (roots.length !== 1)
+    throw refuse(roots.length === 0 ? "the archive has no data.pkl" : "the archive has more than one data.pkl");
   return roots[0]!.slice(0, -"data.pkl".length);
 }
 
@@ -186,7 +193,8 @@ function* isBigEndian(archive: ZipArchive, root: string): Reader<boolean> {
   const entry = archive.entries.get(`${root}byteorder`);
   if (entry === undefined) return false;
   const order = entry.size > 100 ? "" : new TextDecoder().decode(yield* readEntry(archive, entry)).trim();
-  if (order !== "little" && order !== "big") throw new SerializationError(`${archive.fileName}: unknown byte order ${quoted(order)}`);
+  if (order !== "little" && order !== "big")
+    throw new SerializationError(`${archive.fileName}: unknown byte order ${quoted(order)}`);
   return order === "big";
 }
 
@@ -247,14 +255,18 @@ function* readLegacy(file: File, options: ReadOptions): Reader<unknown> {
   let at = end;
   for (const key of keys) {
     const known = storages.byKey.get(String(key));
-    if (known === undefined || !missing.delete(String(key))) throw new UnpicklingError(`the storage ${quoted(String(key))} is listed wrongly`);
+    if (known === undefined || !missing.delete(String(key)))
+      throw new UnpicklingError(`the storage ${quoted(String(key))} is listed wrongly`);
     const { storage, id } = known;
-    if (at + 8 + storage.nbytes > file.size) throw new SerializationError(`${file.name} is cut off: the storage ${quoted(id.key)} is missing`);
+    if (at + 8 + storage.nbytes > file.size)
+      throw new SerializationError(`${file.name} is cut off: the storage ${quoted(id.key)} is missing`);
     const header = yield { offset: at, length: 8 };
     const length = new DataView(header.buffer, header.byteOffset).getBigInt64(0, true);
     const itemsize = id.type.dtype?.itemsize ?? 1;
     if (Number(length) * itemsize !== storage.nbytes) {
-      throw new UnpicklingError(`the storage ${quoted(id.key)} is to have ${storage.nbytes / itemsize} elements, but the file has ${length}`);
+      throw new UnpicklingError(
+        `the storage ${quoted(id.key)} is to have ${storage.nbytes / itemsize} elements, but the file has ${length}`,
+      );
     }
     at += 8;
     for (const into of storageWindows(storage)) {

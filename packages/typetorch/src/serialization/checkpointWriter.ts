@@ -54,7 +54,8 @@ function writeTensor(
 ): void {
   const { storage, dtype } = tensor;
   const storageName = storageNames.get(dtype);
-  if (storageName === undefined) throw new SerializationError(`cannot save a tensor of ${dtype} (at ${path})`, "PyTorch has no storage for it");
+  if (storageName === undefined)
+    throw new SerializationError(`cannot save a tensor of ${dtype} (at ${path})`, "PyTorch has no storage for it");
   let known = storages.get(storage);
   if (known === undefined) {
     known = { key: String(storages.size), dtype };

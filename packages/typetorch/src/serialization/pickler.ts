@@ -48,15 +48,16 @@ export class Pickler {
     return this.length - extra;
   }
   private opcode(...bytes: number[]): void {
-    this.bytes.set(bytes, this.reserve(bytes.length));
+    this.append(bytes);
   }
   private opcode32(opcode: number, argument: number): void {
     const at = this.reserve(5);
     this.bytes[at] = opcode;
     this.data.setUint32(at + 1, argument, true);
   }
-  private append(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.reserve(bytes.length));
+  private append(bytes: ArrayLike<number>): void {
+    const at = this.reserve(bytes.length);
+    this.bytes.set(bytes, at);
   }
 
   /** Gives what is on top of the stack a number, by which it can be had again. */
@@ -91,14 +92,20 @@ export class Pickler {
   global(module: string, name: string): void {
     const full = `${module}\n${name}\n`;
     const index = this.globals.get(full);
-    if (index !== undefined) return this.get(index);
+    if (index !== undefined) {
+      this.get(index);
+      return;
+    }
     this.opcode(0x63);
     this.append(encodeText(full));
     this.globals.set(full, this.put());
   }
 
   integer(value: number): void {
-    if (!Number.isSafeInteger(value)) return this.float(value);
+    if (!Number.isSafeInteger(value)) {
+      this.float(value);
+      return;
+    }
     if (value >= 0 && value < 256) this.opcode(0x4b, value);
     else if (value >= 0 && value < 65536) this.opcode(0x4d, value & 255, value >> 8);
     else if (value >= -(2 ** 31) && value < 2 ** 31) this.opcode32(0x4a, value);
@@ -120,7 +127,10 @@ export class Pickler {
   }
   text(value: string): void {
     const index = this.memo.get(value);
-    if (index !== undefined) return this.get(index);
+    if (index !== undefined) {
+      this.get(index);
+      return;
+    }
     const bytes = encodeText(value);
     this.opcode32(0x58, bytes.length);
     this.append(bytes);
@@ -128,11 +138,18 @@ export class Pickler {
   }
   /** A tuple of whole numbers. */
   sizes(values: readonly number[]): void {
-    this.tuple(values, () => {}, (value) => this.integer(value));
+    this.tuple(
+      values,
+      () => {},
+      (value) => this.integer(value),
+    );
   }
 
   private tuple<T>(items: readonly T[], memoize: () => void, write: (item: T, i: number) => void): void {
-    if (items.length === 0) return this.opcode(0x29);
+    if (items.length === 0) {
+      this.opcode(0x29);
+      return;
+    }
     if (items.length > 3) this.mark();
     items.forEach(write);
     this.opcode(items.length > 3 ? 0x74 : 0x84 + items.length);
@@ -142,24 +159,36 @@ export class Pickler {
   /** A call of a function with arguments. */
   call(module: string, name: string, ...args: unknown[]): void {
     this.global(module, name);
-    this.tuple(args, () => {}, (arg) => this.value(arg, ""));
+    this.tuple(
+      args,
+      () => {},
+      (arg) => this.value(arg, ""),
+    );
     this.reduce();
   }
 
   value(value: unknown, path: string): void {
     switch (typeof value) {
       case "undefined":
-        return this.opcode(0x4e);
+        this.opcode(0x4e);
+        return;
       case "boolean":
-        return this.boolean(value);
+        this.boolean(value);
+        return;
       case "number":
-        return Number.isSafeInteger(value) && !Object.is(value, -0) ? this.integer(value) : this.float(value);
+        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.integer(value);
+        else this.float(value);
+        return;
       case "bigint":
-        return this.long(value);
+        this.long(value);
+        return;
       case "string":
-        return this.text(value);
+        this.text(value);
+        return;
       case "object":
-        return value === null ? this.opcode(0x4e) : this.object(value, path);
+        if (value === null) this.opcode(0x4e);
+        else this.object(value, path);
+        return;
       default:
         throw this.refusal(value, path);
     }
@@ -177,7 +206,10 @@ export class Pickler {
 
   private object(value: object, path: string): void {
     const index = this.memo.get(value);
-    if (index !== undefined) return this.get(index);
+    if (index !== undefined) {
+      this.get(index);
+      return;
+    }
     if (this.open.has(value)) throw new SerializationError(`cannot save an object that contains itself (at ${path})`);
     if (this.open.size >= deepest) throw new SerializationError(`cannot save an object nested more than ${deepest} levels deep`);
     this.open.add(value);
@@ -191,41 +223,53 @@ export class Pickler {
   }
 
   private plainObject(value: object, path: string): void {
+    if (Array.isArray(value) && !(value instanceof Size)) this.array(value, path);
+    else if (value instanceof Map) this.map(value, path);
+    else if (value instanceof DType) this.global("torch", value.name);
+    else if (value instanceof Scalar) {
+      if (value.dtype.isFloatingPoint) this.float(Number(value.value));
+      else this.value(value.value, path);
+    } else if (isPlainObject(value)) {
+      this.opcode(0x7d); // EMPTY_DICT
+      this.memoize(value);
+      this.entries(Object.entries(value), path);
+    } else {
+      this.constructed(value, path);
+      this.memoize(value);
+    }
+  }
+
+  private array(value: readonly unknown[], path: string): void {
+    const item = (x: unknown, i: number) => this.value(x, `${path}[${i}]`);
+    if (Object.isFrozen(value)) {
+      this.tuple(value, () => this.memoize(value), item);
+      return;
+    }
+    this.opcode(0x5d); // EMPTY_LIST
+    this.memoize(value);
+    this.batches(value.length, 0x65, (i) => item(value[i], i));
+  }
+
+  /** Objects that a function makes of its arguments. */
+  private constructed(value: object, path: string): void {
     if (value instanceof Size) {
       this.global("torch", "Size");
       this.sizes(value);
       this.opcode(0x85);
       this.reduce();
-    } else if (Array.isArray(value)) {
-      const item = (x: unknown, i: number) => this.value(x, `${path}[${i}]`);
-      if (Object.isFrozen(value)) return this.tuple(value, () => this.memoize(value), item);
-      this.opcode(0x5d); // EMPTY_LIST
-      this.memoize(value);
-      return this.batches(value.length, 0x65, (i) => item(value[i], i));
-    } else if (value instanceof Map) return this.map(value, path);
-    else if (value instanceof Set) {
+    } else if (value instanceof Set) {
       this.call("__builtin__", value instanceof FrozenSet ? "frozenset" : "set", [...value]);
-    } else if (value instanceof Uint8Array) this.byteString(value);
-    else if (value instanceof Scalar) {
-      const { value: number, dtype } = value;
-      if (dtype.isFloatingPoint) this.float(Number(number));
-      else this.value(number, path);
-      return; // numbers are not memoized
+    } else if (value instanceof Uint8Array) {
+      this.byteString(value);
     } else if (value instanceof Complex) {
       this.global("__builtin__", "complex");
       this.float(value.real);
       this.float(value.imag);
       this.opcode(0x86);
       this.reduce();
-    } else if (value instanceof DType) return this.global("torch", value.name);
-    else if (value instanceof Device) {
+    } else if (value instanceof Device) {
       this.call("torch", "device", value.type, ...(value.index === null ? [] : [value.index]));
-    } else if (isPlainObject(value)) {
-      this.opcode(0x7d); // EMPTY_DICT
-      this.memoize(value);
-      return this.entries(Object.entries(value), path);
     } else throw this.refusal(value, path);
-    this.memoize(value);
   }
 
   private map(value: Map<unknown, unknown>, path: string): void {
@@ -254,11 +298,21 @@ export class Pickler {
   private entries(entries: readonly (readonly [unknown, unknown])[], path: string): void {
     this.batches(entries.length, 0x75, (i) => {
       const [key, value] = entries[i]!;
-      if ((key instanceof Map || key instanceof Set || Array.isArray(key)) && !Object.isFrozen(key) && !(key instanceof FrozenSet)) {
-        throw new SerializationError(`cannot save a dictionary whose key is ${Array.isArray(key) ? "a list" : "a collection"} (at ${path})`, "freeze an array with Object.freeze to make it a tuple");
+      if (
+        (key instanceof Map || key instanceof Set || Array.isArray(key)) &&
+        !Object.isFrozen(key) &&
+        !(key instanceof FrozenSet)
+      ) {
+        throw new SerializationError(
+          `cannot save a dictionary whose key is ${Array.isArray(key) ? "a list" : "a collection"} (at ${path})`,
+          "freeze an array with Object.freeze to make it a tuple",
+        );
       }
       this.value(key, path);
-      this.value(value, typeof key === "string" && /^\w+$/.test(key) ? `${path}${path === "" ? "" : "."}${key}` : `${path}[${keyText(key)}]`);
+      this.value(
+        value,
+        typeof key === "string" && /^\w+$/.test(key) ? `${path}${path === "" ? "" : "."}${key}` : `${path}[${keyText(key)}]`,
+      );
     });
   }
 
@@ -276,7 +330,8 @@ export class Pickler {
     if (bytes.length === 0) {
       this.global("__builtin__", "bytes");
       this.opcode(0x29);
-      return this.reduce();
+      this.reduce();
+      return;
     }
     this.global("_codecs", "encode");
     const encoded = new Uint8Array(bytes.length + bytes.reduce((n, byte) => n + (byte >> 7), 0));

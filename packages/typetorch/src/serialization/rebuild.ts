@@ -52,7 +52,9 @@ const mostDimensions = 64;
 
 function sizesOf(what: string, value: unknown): readonly number[] {
   if (!isTuple(value) || !value.every((n) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0)) {
-    throw new UnpicklingError(`the ${what} of a tensor is ${isTuple(value) ? `(${value.map(String).join(", ").slice(0, 100)})` : describe(value)}`);
+    throw new UnpicklingError(
+      `the ${what} of a tensor is ${isTuple(value) ? `(${value.map(String).join(", ").slice(0, 100)})` : describe(value)}`,
+    );
   }
   if (value.length > mostDimensions) throw new UnpicklingError(`a tensor of ${value.length} dimensions`);
   return [...(value as readonly number[])];

@@ -215,10 +215,14 @@ export function findTorchGlobal(module: string, name: string): unknown {
   const full = `${module === "__builtin__" ? "builtins" : module}.${name}`;
   const found = globals.get(full);
   if (found !== undefined) return found;
-  if (quantizedStorage.test(full)) throw new SerializationError("quantized tensors are not supported", "save tensor.dequantize() in Python");
+  if (quantizedStorage.test(full))
+    throw new SerializationError("quantized tensors are not supported", "save tensor.dequantize() in Python");
   const shown = /^[\w.]{1,200}$/.test(full) ? full : quoted(full);
   if (module === "torch" && /^(uint16|uint32|uint64|float8_|float4_|int1|uint[1-7]$|bits)/.test(name)) {
-    throw new SerializationError(`the file holds tensors of the dtype ${shown}, which is not supported`, "save them as another dtype in Python");
+    throw new SerializationError(
+      `the file holds tensors of the dtype ${shown}, which is not supported`,
+      "save them as another dtype in Python",
+    );
   }
   throw new UnpicklingError(
     `Weights only load failed: the file names ${shown}, which is not among the functions and classes that a checkpoint may use. Nothing was run.`,

@@ -31,8 +31,6 @@ export interface UnpickleOptions {
 const longestLong = 4096;
 const longestDecimal = 4300;
 
-const MARK = Symbol("mark");
-
 /** Runs the pickle that begins at `start` of the bytes; gives its value and where it ends. */
 export function unpickle(bytes: Uint8Array, options: UnpickleOptions, start = 0): { value: unknown; end: number } {
   const machine = new Machine(bytes, options, start);
@@ -167,7 +165,11 @@ class Machine {
     for (const item of items) target.add(this.hashable(item));
   }
   private hashable(key: unknown): unknown {
-    if (key instanceof Map || (key instanceof Set && !(key instanceof FrozenSet)) || (Array.isArray(key) && !Object.isFrozen(key))) {
+    if (
+      key instanceof Map ||
+      (key instanceof Set && !(key instanceof FrozenSet)) ||
+      (Array.isArray(key) && !Object.isFrozen(key))
+    ) {
       throw this.bad(`unhashable type: '${Array.isArray(key) ? "list" : key instanceof Map ? "dict" : "set"}'`);
     }
     return key;
@@ -204,7 +206,18 @@ class Machine {
   private quotedString(line: string): string {
     const quote = line[0];
     if (line.length < 2 || (quote !== "'" && quote !== '"') || !line.endsWith(quote)) throw this.bad("a string is not in quotes");
-    const simple: Record<string, string> = { n: "\n", r: "\r", t: "\t", a: "\x07", b: "\b", f: "\f", v: "\v", "\\": "\\", "'": "'", '"': '"' };
+    const simple: Record<string, string> = {
+      n: "\n",
+      r: "\r",
+      t: "\t",
+      a: "\x07",
+      b: "\b",
+      f: "\f",
+      v: "\v",
+      "\\": "\\",
+      "'": "'",
+      '"': '"',
+    };
     const text = line.slice(1, -1).replace(/\\(x[0-9a-f]{2}|[0-7]{1,3}|.)/gis, (all, escape: string) => {
       if (/^x[0-9a-f]{2}$/i.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
       if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 255);
@@ -234,112 +247,150 @@ class Machine {
 
       // numbers
       case 0x4b:
-        return this.push(this.uint8()); // BININT1
+        this.push(this.uint8()); // BININT1
+        return;
       case 0x4d:
-        return this.push(this.uint16()); // BININT2
+        this.push(this.uint16()); // BININT2
+        return;
       case 0x4a:
-        return this.push(this.int32()); // BININT
+        this.push(this.int32()); // BININT
+        return;
       case 0x8a:
-        return this.push(this.long(this.uint8())); // LONG1
+        this.push(this.long(this.uint8())); // LONG1
+        return;
       case 0x8b:
-        return this.push(this.long(this.int32())); // LONG4
+        this.push(this.long(this.int32())); // LONG4
+        return;
       case 0x47: // BINFLOAT
         this.take(8);
-        return this.push(this.data.getFloat64(this.at - 8, false));
+        this.push(this.data.getFloat64(this.at - 8, false));
+        return;
       case 0x49: {
         const line = this.line(); // INT
-        return this.push(line === "00" ? false : line === "01" ? true : this.decimal(line));
+        this.push(line === "00" ? false : line === "01" ? true : this.decimal(line));
+        return;
       }
       case 0x4c:
-        return this.push(this.decimal(this.line())); // LONG
+        this.push(this.decimal(this.line())); // LONG
+        return;
       case 0x46:
-        return this.push(this.float(this.line())); // FLOAT
+        this.push(this.float(this.line())); // FLOAT
+        return;
       case 0x4e:
-        return this.push(null); // NONE
+        this.push(null); // NONE
+        return;
       case 0x88:
-        return this.push(true); // NEWTRUE
+        this.push(true); // NEWTRUE
+        return;
       case 0x89:
-        return this.push(false); // NEWFALSE
+        this.push(false); // NEWFALSE
+        return;
 
       // text and bytes
       case 0x58:
-        return this.push(decodeText(this.take(this.uint32()))); // BINUNICODE
+        this.push(decodeText(this.take(this.uint32()))); // BINUNICODE
+        return;
       case 0x8c:
-        return this.push(decodeText(this.take(this.uint8()))); // SHORT_BINUNICODE
+        this.push(decodeText(this.take(this.uint8()))); // SHORT_BINUNICODE
+        return;
       case 0x8d:
-        return this.push(decodeText(this.take(this.length64()))); // BINUNICODE8
+        this.push(decodeText(this.take(this.length64()))); // BINUNICODE8
+        return;
       case 0x56:
-        return this.push(this.escapedText(this.line())); // UNICODE
+        this.push(this.escapedText(this.line())); // UNICODE
+        return;
       case 0x55:
-        return this.push(decodeText(this.take(this.uint8()))); // SHORT_BINSTRING
+        this.push(decodeText(this.take(this.uint8()))); // SHORT_BINSTRING
+        return;
       case 0x54:
-        return this.push(decodeText(this.take(this.uint32()))); // BINSTRING
+        this.push(decodeText(this.take(this.uint32()))); // BINSTRING
+        return;
       case 0x53:
-        return this.push(this.quotedString(this.line())); // STRING
+        this.push(this.quotedString(this.line())); // STRING
+        return;
       case 0x43:
-        return this.push(this.take(this.uint8()).slice()); // SHORT_BINBYTES
+        this.push(this.take(this.uint8()).slice()); // SHORT_BINBYTES
+        return;
       case 0x42:
-        return this.push(this.take(this.uint32()).slice()); // BINBYTES
+        this.push(this.take(this.uint32()).slice()); // BINBYTES
+        return;
       case 0x8e: // BINBYTES8
       case 0x96:
-        return this.push(this.take(this.length64()).slice()); // BYTEARRAY8
+        this.push(this.take(this.length64()).slice()); // BYTEARRAY8
+        return;
 
       // containers
       case 0x28:
         this.marks.push(this.stack.length); // MARK
         return;
       case 0x5d:
-        return this.push([]); // EMPTY_LIST
+        this.push([]); // EMPTY_LIST
+        return;
       case 0x6c:
-        return this.push(this.popMark()); // LIST
+        this.push(this.popMark()); // LIST
+        return;
       case 0x61: {
         const item = this.pop(); // APPEND
-        return this.append(this.top(), [item]);
+        this.append(this.top(), [item]);
+        return;
       }
       case 0x65: {
         const items = this.popMark(); // APPENDS
-        return this.append(this.top(), items);
+        this.append(this.top(), items);
+        return;
       }
       case 0x29:
-        return this.push(tuple([])); // EMPTY_TUPLE
+        this.push(tuple([])); // EMPTY_TUPLE
+        return;
       case 0x74:
-        return this.push(tuple(this.popMark())); // TUPLE
+        this.push(tuple(this.popMark())); // TUPLE
+        return;
       case 0x85:
-        return this.push(tuple([this.pop()])); // TUPLE1
+        this.push(tuple([this.pop()])); // TUPLE1
+        return;
       case 0x86: {
         const second = this.pop(); // TUPLE2
-        return this.push(tuple([this.pop(), second]));
+        this.push(tuple([this.pop(), second]));
+        return;
       }
       case 0x87: {
         const third = this.pop(); // TUPLE3
         const second = this.pop();
-        return this.push(tuple([this.pop(), second, third]));
+        this.push(tuple([this.pop(), second, third]));
+        return;
       }
       case 0x7d:
-        return this.push(new Map()); // EMPTY_DICT
+        this.push(new Map()); // EMPTY_DICT
+        return;
       case 0x64: {
         const items = this.popMark(); // DICT
         const dict = new Map();
         this.setItems(dict, items);
-        return this.push(dict);
+        this.push(dict);
+        return;
       }
       case 0x73: {
         const value = this.pop(); // SETITEM
         const key = this.pop();
-        return this.setItems(this.top(), [key, value]);
+        this.setItems(this.top(), [key, value]);
+        return;
       }
       case 0x75: {
         const items = this.popMark(); // SETITEMS
-        return this.setItems(this.top(), items);
+        this.setItems(this.top(), items);
+        return;
       }
       case 0x8f:
-        return this.push(new Set()); // EMPTY_SET
+        this.push(new Set()); // EMPTY_SET
+        return;
       case 0x90: {
         const items = this.popMark(); // ADDITEMS
-        return this.addItems(this.top(), items);
+        this.addItems(this.top(), items);
+        return;
       }
       case 0x91:
-        return this.push(new FrozenSet(this.popMark().map((item) => this.hashable(item)))); // FROZENSET
+        this.push(new FrozenSet(this.popMark().map((item) => this.hashable(item)))); // FROZENSET
+        return;
 
       // the stack and the memo
       case 0x30: // POP
@@ -350,66 +401,87 @@ class Machine {
         this.popMark(); // POP_MARK
         return;
       case 0x32:
-        return this.push(this.top()); // DUP
+        this.push(this.top()); // DUP
+        return;
       case 0x67:
-        return this.get(this.index()); // GET
+        this.get(this.index()); // GET
+        return;
       case 0x68:
-        return this.get(this.uint8()); // BINGET
+        this.get(this.uint8()); // BINGET
+        return;
       case 0x6a:
-        return this.get(this.uint32()); // LONG_BINGET
+        this.get(this.uint32()); // LONG_BINGET
+        return;
       case 0x70:
-        return this.put(this.index()); // PUT
+        this.put(this.index()); // PUT
+        return;
       case 0x71:
-        return this.put(this.uint8()); // BINPUT
+        this.put(this.uint8()); // BINPUT
+        return;
       case 0x72:
-        return this.put(this.uint32()); // LONG_BINPUT
+        this.put(this.uint32()); // LONG_BINPUT
+        return;
       case 0x94:
-        return this.put(this.memo.size); // MEMOIZE
+        this.put(this.memo.size); // MEMOIZE
+        return;
 
       // what the closed list decides about
       case 0x63: {
         const module = this.line(); // GLOBAL
-        return this.global(module, this.line());
+        this.global(module, this.line());
+        return;
       }
       case 0x93: {
         const name = this.pop(); // STACK_GLOBAL
-        return this.global(this.pop(), name);
+        this.global(this.pop(), name);
+        return;
       }
       case 0x52: {
         const args = this.pop(); // REDUCE
-        return this.call(this.pop(), args);
+        this.call(this.pop(), args);
+        return;
       }
       case 0x81: {
         const args = this.pop(); // NEWOBJ
-        return this.call(this.pop(), args);
+        this.call(this.pop(), args);
+        return;
       }
       case 0x92: {
         const keywords = this.pop(); // NEWOBJ_EX
         const args = this.pop();
         if (!(keywords instanceof Map) || keywords.size > 0) throw this.bad("a class is called with keyword arguments");
-        return this.call(this.pop(), args);
+        this.call(this.pop(), args);
+        return;
       }
       case 0x69: {
         const module = this.line(); // INST
         const callable = this.options.findGlobal(module, this.line());
-        return this.call(callable, tuple(this.popMark()));
+        this.call(callable, tuple(this.popMark()));
+        return;
       }
       case 0x6f: {
         const [callable, ...args] = this.popMark(); // OBJ
-        return this.call(callable, tuple(args));
+        this.call(callable, tuple(args));
+        return;
       }
       case 0x62: {
         const state = this.pop(); // BUILD
-        return this.build(this.top(), state);
+        this.build(this.top(), state);
+        return;
       }
       case 0x50:
-        return this.persistent(this.line()); // PERSID
+        this.persistent(this.line()); // PERSID
+        return;
       case 0x51:
-        return this.persistent(this.pop()); // BINPERSID
+        this.persistent(this.pop()); // BINPERSID
+        return;
       case 0x82:
       case 0x83:
       case 0x84:
-        throw new UnpicklingError("the pickle names a global by an extension code", "extension codes mean something to one program only");
+        throw new UnpicklingError(
+          "the pickle names a global by an extension code",
+          "extension codes mean something to one program only",
+        );
       case 0x97:
       case 0x98:
         throw new UnpicklingError("the pickle refers to buffers outside of it");
@@ -477,10 +549,16 @@ export function checkTree(root: unknown): void {
   const enter = (value: unknown): void => {
     distinct++;
     const children = childrenOf(value);
-    if (children === null) return leave(0, 1);
+    if (children === null) {
+      leave(0, 1);
+      return;
+    }
     const extent = seen.get(value as object);
     if (extent === null) throw new UnpicklingError("the object contains itself", "save a tree: lists, dicts and tensors");
-    if (extent !== undefined) return leave(extent.height, extent.values);
+    if (extent !== undefined) {
+      leave(extent.height, extent.values);
+      return;
+    }
     if (path.length >= deepest) throw new UnpicklingError(`the object is nested more than ${deepest} levels deep`);
     seen.set(value as object, null);
     path.push({ node: value as object, rest: children, height: 0, values: 1 });

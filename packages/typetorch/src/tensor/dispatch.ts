@@ -6,6 +6,7 @@ import { canCast, kernelName } from "../core/dtype.ts";
 import { AutogradError, DTypeError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
 import type { Op, Saves } from "../ops/op.ts";
+import { complexNotImplemented } from "../ir/expr.ts";
 import { runtime } from "../ops/runtime.ts";
 import { checkInPlace, gradEdge, rebaseHistory } from "./autograd/edges.ts";
 import { gradEnabled } from "./autograd/gradMode.ts";
@@ -72,7 +73,14 @@ function throughModes<A>(op: Op<A>, inputs: readonly Tensor[], bottom: () => Ten
   return proceed();
 }
 
+function refuseComplex<A>(op: Op<A>, inputs: readonly Tensor[]): void {
+  for (let i = 0; i < inputs.length; i++) {
+    if (inputs[i]!.dtype.isComplex) throw complexNotImplemented(op.name, inputs[i]!.dtype);
+  }
+}
+
 function perform<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor | Tensor[] {
+  if (!op.complex) refuseComplex(op, inputs);
   if (gradEnabled && op.backward !== null) {
     const mask = gradMask(inputs);
     if (mask === VOLATILE) return markVolatile(op.run(inputs, attributes, null));
@@ -145,6 +153,7 @@ export function callInPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes:
 }
 
 function inPlace<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+  if (!op.complex) refuseComplex(op, inputs);
   const self = inputs[0]!;
   const mask = gradEnabled ? gradMask(inputs) : 0;
   if (mask === 0 || mask === VOLATILE) {
@@ -203,6 +212,7 @@ export function setCopyElements(fn: (out: Tensor, from: Tensor) => void): void {
 
 /** Runs an op and writes its result to `out`, as `out=` does in PyTorch. */
 export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, out: Tensor): Tensor {
+  if (!op.complex) refuseComplex(op, inputs);
   if (gradEnabled && (gradMask(inputs) !== 0 || out.requiresGrad)) {
     throw new AutogradError(
       `${op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,

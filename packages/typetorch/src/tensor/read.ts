@@ -2,14 +2,15 @@
  * Reading elements of a tensor one by one or as arrays. What lies on another device than the CPU is read back.
  */
 import { exposedArrayOf, typedArrayOf } from "../backends/cpu/memory.ts";
-import type { DType, TypedArray } from "../core/dtype.ts";
+import { Complex } from "../core/complex.ts";
+import { type DType, type TypedArray, complex32 } from "../core/dtype.ts";
 import { bfloatToNumber, halfToNumber } from "../core/float16.ts";
 import { isContiguous, numelOf } from "../core/shape.ts";
 import type { Operand } from "../backends/backend.ts";
 import type { Nested } from "./tensor.ts";
 
-/** A JavaScript value for an element: boolean, number, or a bigint outside the safe integers. */
-export type Element = number | bigint | boolean;
+/** A JavaScript value for an element: boolean, number, a bigint outside the safe integers, or a complex number. */
+export type Element = number | bigint | boolean | Complex;
 
 /** The same elements in the CPU's memory, for reading only: waits for the device. */
 export function onHost(x: Operand): Operand {
@@ -26,6 +27,10 @@ export async function onHostAsync(x: Operand): Promise<Operand> {
 
 /** How an element of an array is read. */
 function decoder(dtype: DType, array: TypedArray): (k: number) => Element {
+  if (dtype.isComplex) {
+    const part = dtype === complex32 ? (k: number) => halfToNumber(array[k] as number) : (k: number) => array[k] as number;
+    return (k) => new Complex(part(2 * k), part(2 * k + 1));
+  }
   switch (dtype.key) {
     case "bool":
       return (k) => array[k] !== 0;
@@ -93,11 +98,14 @@ export function forEachPosition(
 
 export function typedArrayOfTensor(x: Operand): TypedArray {
   const n = numelOf(x.shape);
-  if (isContiguous(x.shape, x.strides)) return exposedArrayOf(x.storage, x.dtype, x.storageOffset, x.storageOffset + n);
+  const parts = x.dtype.isComplex ? 2 : 1;
+  if (isContiguous(x.shape, x.strides)) {
+    return exposedArrayOf(x.storage, x.dtype, parts * x.storageOffset, parts * (x.storageOffset + n));
+  }
   const array = typedArrayOf(x.storage, x.dtype);
-  const out = new x.dtype.Array(n);
+  const out = new x.dtype.Array(parts * n);
   forEachPosition(x, (position, k) => {
-    out[k] = array[position]!;
+    for (let i = 0; i < parts; i++) out[parts * k + i] = array[parts * position + i]!;
   });
   return out;
 }

@@ -181,7 +181,7 @@ export class Tensor {
 
   /**
    * The elements in row-major order as a typed array: the tensor's own memory when it is contiguous, otherwise a copy, and on another device than the CPU always a
-   * copy. float16 and bfloat16 are raw 16-bit words.
+   * copy. float16 and bfloat16 are raw 16-bit words; complex elements are their real and imaginary parts, in turn.
    */
   get data(): TypedArray {
     return typedArrayOfTensor(this);

@@ -9,7 +9,7 @@
  * and the garbage collector frees what nobody released (but see `Tracked` for large ones). For the wasm target it is regions of the linear memory, which the
  * collector does not see: every storage refers to the owner of its region, and so does every typed array over it (see wasm/linear.ts).
  */
-import type { DType, TypedArray } from "../../core/dtype.ts";
+import { type DType, type TypedArray, dtypes } from "../../core/dtype.ts";
 import { OutOfMemoryError } from "../../core/errors.ts";
 import { Storage, cpu } from "../../core/storage.ts";
 import { allocateUninitialized, collectGarbage, memoryLimit, now, openNative, releaseWeakTargets } from "../../platform/index.ts";
@@ -351,14 +351,17 @@ export function emptyCache(): void {
 /** What a typed array over the linear memory keeps from being used again. */
 const ownerOfArray = new WeakMap<TypedArray, object>();
 
-/** A typed array over the whole storage, made once for each dtype. Of device memory it is a mirror that the device gets before its next use of the storage. */
+/**
+ * A typed array over the whole storage, made once for each dtype; of complex elements it holds both parts. Of device memory it is a mirror that the device gets
+ * before its next use of the storage.
+ */
 export function typedArrayOf(storage: Storage, dtype: DType): TypedArray {
   if (storage.remote !== null) return typedArrayOf(storage.remote.bringToHost(true), dtype);
   if (storage.tracked !== null) untrack(storage);
-  storage.views ??= [null, null, null, null, null, null, null, null, null, null];
+  storage.views ??= new Array<null>(dtypes.length).fill(null);
   let view = storage.views[dtype.index] as TypedArray | null;
   if (view === null) {
-    view = new dtype.Array(storage.buffer, storage.byteOffset, Math.floor(storage.nbytes / dtype.itemsize));
+    view = new dtype.Array(storage.buffer, storage.byteOffset, Math.floor(storage.nbytes / dtype.Array.BYTES_PER_ELEMENT));
     if (storage.tracked !== null) ownerOfArray.set(view, storage.tracked);
     storage.views[dtype.index] = view;
   }

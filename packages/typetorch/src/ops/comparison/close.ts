@@ -6,6 +6,7 @@ import { ArgumentTypeError, DTypeError, ValueError } from "../../core/errors.ts"
 import { sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { viewAsReal } from "../math/complex.ts";
 import { variadicMethod, method } from "../methods.ts";
 import { definePointwise } from "../pointwise.ts";
 import { all } from "../reduction/any.ts";
@@ -87,6 +88,7 @@ export function equal(input: Tensor, other: Tensor): boolean {
     throw new ArgumentTypeError(`equal(): argument '${name}' (position ${i + 1}) must be Tensor, not ${typeof x}`);
   }
   if (!sameShape(input.shape, other.shape)) return false;
+  if (input.dtype.isComplex && other.dtype.isComplex) return equal(viewAsReal(input), viewAsReal(other));
   return Boolean(all(eq(input, other)).item());
 }
 

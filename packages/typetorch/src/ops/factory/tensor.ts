@@ -127,7 +127,7 @@ export function encoderFor(dtype: DType): (value: number | bigint | boolean) => 
 }
 
 const byConstructor = new Map<unknown, DType>(
-  dtypes.filter((d) => d.key !== "f16" && d.key !== "bf16" && d.key !== "bool").map((d) => [d.Array, d]),
+  dtypes.filter((d) => !d.isComplex && d.key !== "f16" && d.key !== "bf16" && d.key !== "bool").map((d) => [d.Array, d]),
 );
 
 function fromTypedArray(data: TypedArray, dtype: DType | null): Tensor {

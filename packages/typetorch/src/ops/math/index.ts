@@ -8,4 +8,4 @@ export * from "./special.ts";
 export * from "./trigonometric.ts";
 export * from "./floatParts.ts";
 export * from "./logAddExp.ts";
-export { conj, conjPhysical, imag, real, resolveConj, resolveNeg } from "./complex.ts";
+export { conj, conjPhysical, imag, real, resolveConj, resolveNeg, viewAsComplex, viewAsReal } from "./complex.ts";

@@ -22,6 +22,7 @@ interface Layout {
 
 const catOp = defineOp<Layout>({
   name: "cat",
+  complex: true,
   run(inputs, { dim, sizes, shape, dtype }) {
     const out = runtime.empty(shape, dtype);
     runtime.withoutGrad(() => {

@@ -1,10 +1,11 @@
 /**
  * Copies: `clone`, `contiguous`, `copy_`, and conversions of dtype.
  */
-import { type DType, dtypes } from "../../core/dtype.ts";
+import { type DType, dtypes, partsOf } from "../../core/dtype.ts";
+import type { Operand } from "../../backends/backend.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from "../../core/shape.ts";
-import { type Expr, computeType, input } from "../../ir/expr.ts";
+import { type Expr, complexNotImplemented, computeType, input } from "../../ir/expr.ts";
 import type { MapSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -55,11 +56,23 @@ function copySpec(from: DType, to: DType): MapSpec {
 
 /** Writes the elements of `from`, broadcast to its shape, into `out`. No checks, no history. */
 export function copyElements(out: Tensor, from: Tensor): void {
+  if (from.dtype.isComplex || out.dtype.isComplex) {
+    if (from.dtype.isComplex !== out.dtype.isComplex) throw complexNotImplemented("copy_ between real and complex", out.dtype);
+    copyElements(partsView(out), partsView(broadcastOperand(from, out.shape)));
+    return;
+  }
   runtime.backendOf(out).map(copySpec(from.dtype, out.dtype), out.shape, [broadcastOperand(from, out.shape)], [out], []);
+}
+
+/** A complex tensor's memory as the dtype of its parts, in one dimension more. */
+export function partsView(x: Operand): Tensor {
+  const strides = [...x.strides.map((stride) => 2 * stride), 1];
+  return runtime.aliasDtype(x as Tensor, [...x.shape, 2], strides, 2 * x.storageOffset, partsOf(x.dtype));
 }
 
 const cloneOp = defineOp<{ format: MemoryFormat }>({
   name: "clone",
+  complex: true,
   run([x], { format }) {
     const out = runtime.emptyStrided(x!.shape, stridesIn(format, x!), x!.dtype);
     copyElements(out, x!);
@@ -95,6 +108,7 @@ export function isDense(x: { shape: readonly number[]; strides: readonly number[
 
 const convertOp = defineOp<{ dtype: DType }>({
   name: "to_copy",
+  complex: true,
   run([x], { dtype }) {
     const out =
       isContiguous(x!.shape, x!.strides) || !isDense(x!)
@@ -109,6 +123,7 @@ const convertOp = defineOp<{ dtype: DType }>({
 const copyOp = defineOp<null>({
   name: "copy_",
   gradName: "CopyBackwards",
+  complex: true,
   run([x, source]) {
     const out = runtime.empty(x!.shape, x!.dtype);
     copyElements(out, source!);
