@@ -18,6 +18,7 @@ export interface DTypeLike {
 export interface TensorLike {
   readonly shape: readonly number[];
   readonly dtype: DTypeLike;
+  readonly device: { readonly type: string };
   readonly storage?: unknown;
   grad: TensorLike | null;
   requiresGrad: boolean;
@@ -62,17 +63,30 @@ export class Api {
   readonly torch: Namespace;
   readonly Tensor: { readonly prototype: Namespace } & (new (...args: never[]) => TensorLike);
   readonly NotSupported: (new (...args: never[]) => Error) | undefined;
+  /** Where the tensors of the cases lie; null for the CPU. */
+  readonly device: string | null;
 
-  constructor(torch: Namespace) {
+  constructor(torch: Namespace, device: string | null = null) {
     this.torch = torch;
+    this.device = device;
     this.Tensor = torch.Tensor as Api["Tensor"];
     this.NotSupported = torch.NotSupportedError as Api["NotSupported"];
   }
 
-  static async load(target: string | undefined): Promise<Api> {
+  static async load(target: string | undefined, device: string | null = null): Promise<Api> {
     if (target !== undefined) process.env.TYPETORCH_TARGET = target;
     const name: string = "typetorch";
-    return new Api((await import(name)) as Namespace);
+    return new Api((await import(name)) as Namespace, device);
+  }
+
+  /** Whether what names no device is made on the cases' device, or on the CPU. */
+  setDefaultDevice(there: boolean): void {
+    if (this.device !== null) this.fn("set_default_device")(there ? this.device : "cpu");
+  }
+
+  /** A tensor, or a module, on the cases' device. */
+  place<P extends { to(device: never): unknown }>(x: P): P {
+    return this.device === null ? x : (x.to(this.device as never) as P);
   }
 
   /** A namespace whose absent names throw {@link Missing} when they are read; `""` is torch itself. */
@@ -205,6 +219,7 @@ export class Decoder {
         const flat = this.pools.values({ d: entry.d, p: entry.p, s: [raw.length] });
         base = create(Float32Array.from(flat as number[]), { dtype }) as TensorLike;
       } else base = create(raw, { dtype }) as TensorLike;
+      base = this.api.place(base);
       if (entry.sh === 1) this.#storages.set(key, base);
     }
     if (entry.st !== undefined) return base.asStrided(entry.s, entry.st, { storageOffset: entry.o ?? 0 });
@@ -235,7 +250,7 @@ export class Decoder {
     if ("$dict" in value) return Object.fromEntries((value.$dict as [string, Json][]).map(([k, v]) => [k, this.value(v)]));
     if ("$module" in value) {
       const { name, args, kwargs } = value.$module as { name: string; args: Json[]; kwargs: JsonObject };
-      return this.construct(name, args, kwargs);
+      return this.api.place(this.construct(name, args, kwargs) as { to(device: never): unknown });
     }
     if ("$fn" in value) return this.api.fn(value.$fn as string);
     if ("$js" in value) return functionOf(value.$js as string);
@@ -250,7 +265,12 @@ export class Decoder {
     if (bound.options.length > 0) {
       out.push(
         Object.fromEntries(
-          bound.options.map(({ parameter, value }) => [camel(parameter.name), this.value(value, parameter.type)]),
+          bound.options.map(({ parameter, value }) => [
+            camel(parameter.name),
+            parameter.name === "device" && value === "cpu" && this.api.device !== null
+              ? this.api.device
+              : this.value(value, parameter.type),
+          ]),
         ),
       );
     }

@@ -43,6 +43,8 @@ export function compareTensor(
   if (actual.shape.length !== entry.s.length || actual.shape.some((s, i) => s !== entry.s[i])) {
     throw new Mismatch(`${what}: shape [${actual.shape.join(", ")}], expected [${entry.s.join(", ")}]`);
   }
+  if (api.device !== null && actual.device.type !== api.device)
+    throw new Mismatch(`${what}: on ${actual.device.type}, expected on ${api.device}`);
   if (!values) return;
   const expected = pools.values(entry);
   const got = read(api, actual);

@@ -30,7 +30,7 @@ function fromPython(decode: Decoder, source: string): ModuleLike {
     if (key === null) args.push(parsed);
     else kwargs[key] = parsed;
   }
-  return decode.construct(name!, args, kwargs) as ModuleLike;
+  return decode.api.place(decode.construct(name!, args, kwargs) as ModuleLike);
 }
 
 function call(decode: Decoder, name: string, args: readonly unknown[], kwargs: JsonObject): unknown {
@@ -53,7 +53,7 @@ const kinds: Record<string, (api: Api, c: MiscCase, decode: Decoder, pools: Pool
   clip_grad(api, c, decode, pools, tol) {
     const parameters = (c.grads as number[]).map((index) => {
       const grad = decode.constant(index);
-      const parameter = (api.fn("zeros")(grad.shape) as TensorLike).requiresGrad_();
+      const parameter = api.place(api.fn("zeros")(grad.shape) as TensorLike).requiresGrad_();
       parameter.grad = grad;
       return parameter;
     });
@@ -135,7 +135,7 @@ const kinds: Record<string, (api: Api, c: MiscCase, decode: Decoder, pools: Pool
     expectNumber("gain", api.fn("nn.init.calculate_gain")(...(c.args as unknown[])), numberOf(c.out!), tol);
   },
   init_exact(api, c, decode, pools) {
-    const tensor = api.fn("empty")(c.shape);
+    const tensor = api.place(api.fn("empty")(c.shape) as TensorLike);
     call(decode, c.fn as string, [tensor], c.kwargs as JsonObject);
     compareTensor(api, "tensor", tensor, c.T[c.out as number]!, pools, EXACT);
   },

@@ -55,7 +55,7 @@ function forwardArguments(decode: Decoder, c: ModuleCase): unknown[] {
 
 export function runModule(api: Api, c: ModuleCase, pools: Pools): void {
   const decode = new Decoder(api, c, pools);
-  const module = decode.construct(c.module, c.cargs, c.ckwargs) as ModuleLike;
+  const module = api.place(decode.construct(c.module, c.cargs, c.ckwargs) as ModuleLike);
   if (c.dtype === "f64") module.to(api.dtype("f64"));
   module.train(c.training);
   const args = forwardArguments(decode, c);

@@ -3,6 +3,7 @@
  */
 import { type Api, Missing } from "./api.ts";
 import { checkpointCases } from "./checkpoints.ts";
+import { exceptionFor, takesTensors } from "./device.ts";
 import { type Case, isObject, type Json, type JsonObject, readCases, readJson } from "./format.ts";
 import { runMisc } from "./misc.ts";
 import { type ModuleCase, runModule } from "./modules.ts";
@@ -25,6 +26,8 @@ export interface Outcome {
   /** Why cases count as missing: the last reason seen. */
   missingReason: string;
   readonly failures: Failure[];
+  /** How many cases do not apply to the device, by reason. */
+  readonly leftOut: Map<string, number>;
 }
 
 export interface Selection {
@@ -38,6 +41,8 @@ interface Job {
   readonly suite: string;
   readonly op: string;
   readonly id: string;
+  /** Null for a row of a table. */
+  readonly source: Case | null;
   run(api: Api): void;
 }
 
@@ -50,11 +55,12 @@ function jobs(directory: string): Job[] {
   ) => {
     const read = readCases(directory, suite);
     if (read === null) return;
-    for (const c of read.cases as C[]) out.push({ suite, op: op(c), id: c.id, run: (api) => run(api, c, read.pools) });
+    for (const c of read.cases as C[]) out.push({ suite, op: op(c), id: c.id, source: c, run: (api) => run(api, c, read.pools) });
   };
   const fromTable = (suite: string, make: (table: Json) => TableCase[]) => {
     const table = readJson(directory, `${suite}.json`);
-    if (table !== null) for (const c of make(table)) out.push({ suite, op: c.op, id: c.id, run: (api) => c.run(api) });
+    if (table !== null)
+      for (const c of make(table)) out.push({ suite, op: c.op, id: c.id, source: null, run: (api) => c.run(api) });
   };
   fromCases<OpCase>("ops", (c) => c.op, runOp);
   fromCases<ErrorCase>("ops-errors", (c) => c.op, runError);
@@ -66,7 +72,7 @@ function jobs(directory: string): Job[] {
   fromTable("type-promotion", (table) => (isObject(table) ? promotionCases(table as JsonObject) : []));
   fromTable("rng", (table) => (isRows(table) ? streamCases(table) : []));
   fromTable("repr", (table) => reprCases(table as { expr: string; repr: string }[]));
-  for (const c of checkpointCases(directory)) out.push({ suite: "checkpoints", ...c });
+  for (const c of checkpointCases(directory)) out.push({ suite: "checkpoints", source: null, ...c });
   return out;
 }
 
@@ -79,9 +85,16 @@ export function runAll(api: Api, directory: string, selection: Selection = {}): 
     const key = `${job.suite}/${job.op}`;
     let outcome = outcomes.get(key);
     if (outcome === undefined) {
-      outcome = { suite: job.suite, op: job.op, passed: 0, missing: 0, missingReason: "", failures: [] };
+      outcome = { suite: job.suite, op: job.op, passed: 0, missing: 0, missingReason: "", failures: [], leftOut: new Map() };
       outcomes.set(key, outcome);
     }
+    const exception = api.device === null ? null : exceptionFor(api.device, job.suite, job.source);
+    if (exception !== null) {
+      outcome.leftOut.set(exception, (outcome.leftOut.get(exception) ?? 0) + 1);
+      continue;
+    }
+    // what is made from nothing is made on the device; otherwise the inputs decide
+    api.setDefaultDevice(job.source !== null && !takesTensors(job.source));
     try {
       job.run(api);
       outcome.passed++;

@@ -98,7 +98,7 @@ function tasks(api: Api): Record<string, () => Task> {
         }
         forward(x: T): T {
           const length = x.shape[1]!;
-          const mask = torch("triu")(torch("ones")([length, length], { dtype: api.dtype("bool") }), { diagonal: 1 });
+          const mask = torch("triu")(api.place(torch("ones")([length, length], { dtype: api.dtype("bool") })), { diagonal: 1 });
           const h = this.ln1.call(x);
           const [a] = this.attn.call(h, h, h, { attnMask: mask, needWeights: false });
           const y = x.add(a);
@@ -177,6 +177,7 @@ export function runTrain(api: Api, source: Case, pools: Pools): void {
   const make = tasks(api)[c.name.replace(/_f64$/, "")];
   if (make === undefined) throw new Error(`the runner does not know the model ${c.name}`);
   const { model, loss } = make();
+  api.place(model);
   if (c.dtype === "f64") model.to(api.dtype("f64"));
   loadState(decode, model, c.state0);
   const data: Data = Object.fromEntries(Object.entries(c.data).map(([name, index]) => [name, decode.constant(index)]));

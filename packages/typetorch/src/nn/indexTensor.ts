@@ -1,10 +1,11 @@
 import { int64 } from "../core/dtype.ts";
+import type { Device } from "../core/storage.ts";
 import { empty } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Numbers as an int64 vector. */
-export function indexTensor(values: readonly number[]): Tensor {
-  const out = empty([values.length], { dtype: int64 });
+/** Numbers as an int64 vector on a device. */
+export function indexTensor(device: Device, values: readonly number[]): Tensor {
+  const out = empty([values.length], { dtype: int64, device });
   const data = out.data as BigInt64Array;
   for (const [i, value] of values.entries()) data[i] = BigInt(value);
   return out;

@@ -37,6 +37,10 @@ export interface Runtime {
   empty(shape: readonly number[], dtype: DType): Tensor;
   /** A new tensor with the given strides, which cover its memory without gaps. */
   emptyStrided(shape: readonly number[], strides: readonly number[], dtype: DType): Tensor;
+  /** A new row-major tensor beside another: on its device, contents undefined. */
+  newEmpty(like: Tensor, shape: readonly number[], dtype: DType): Tensor;
+  /** A new tensor beside another, filled with a number. */
+  newFull(like: Tensor, shape: readonly number[], value: NumberLike, dtype: DType): Tensor;
   /** A tensor over the memory of another, without history: what view ops return from `run`. */
   alias(source: Tensor, shape: readonly number[], strides: readonly number[], storageOffset: number): Tensor;
   /** The same bytes seen as another dtype. */

@@ -42,6 +42,13 @@ bindRuntime({
     fillElements(x, value);
     return x;
   },
+  newEmpty: (like, shape, dtype) => onDevice(like.storage.device, () => empty(shape, dtype)),
+  newFull: (like, shape, value, dtype) =>
+    onDevice(like.storage.device, () => {
+      const x = empty(shape, dtype);
+      fillElements(x, value);
+      return x;
+    }),
   storageArray: (x) => typedArrayOf(x.storage, x.dtype),
   isPlain,
   mapFlat(spec, n, x, y, param, result) {

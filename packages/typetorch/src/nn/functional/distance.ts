@@ -90,7 +90,7 @@ export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number
     }
   }
   return input
-    .indexSelect(0, indexTensor(first))
-    .sub(input.indexSelect(0, indexTensor(second)))
+    .indexSelect(0, indexTensor(input.device, first))
+    .sub(input.indexSelect(0, indexTensor(input.device, second)))
     .norm(p, -1);
 }

@@ -61,10 +61,13 @@ export function embeddingBag(
     return out;
   });
   const kept = members.flat();
-  const index = indexTensor(kept.map((k) => indices[k]!));
+  const index = indexTensor(
+    weight.device,
+    kept.map((k) => indices[k]!),
+  );
   let values = embedding(index, weight, { paddingIdx: padding, maxNorm, normType, scaleGradByFreq }); // (kept, width)
   if (perSampleWeights !== null) {
-    values = values.mul(perSampleWeights.reshape([-1]).indexSelect(0, indexTensor(kept)).unsqueeze(1));
+    values = values.mul(perSampleWeights.reshape([-1]).indexSelect(0, indexTensor(weight.device, kept)).unsqueeze(1));
   }
   const width = weight.shape[1]!;
   const like = { dtype: weight.dtype, device: weight.device };

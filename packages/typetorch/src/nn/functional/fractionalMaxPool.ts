@@ -48,13 +48,13 @@ function pool(rank: number, input: Tensor, kernelSize: Size, options: Fractional
       throw new ShapeError(`${name}(): pool size ${kernel[d]} too large relative to input size ${spatial[d]}`);
     }
   }
-  const samples = options._randomSamples ?? rand([batch, channels, rank], { dtype: input.dtype });
+  const samples = options._randomSamples ?? rand([batch, channels, rank], { dtype: input.dtype, device: input.device });
   const chosen = samples.contiguous().data as Float64Array;
   const values = x.detach().contiguous().data as Float64Array;
   const round = x.dtype.key === "f32" ? Math.fround : (v: number) => v;
   const places = numelOf(spatial);
   const count = numelOf(sizes);
-  const indices = empty([batch, channels, count], { dtype: int64 });
+  const indices = empty([batch, channels, count], { dtype: int64, device: input.device });
   const found = indices.data as BigInt64Array;
   const window = numelOf(kernel);
   for (let plane = 0; plane < batch * channels; plane++) {

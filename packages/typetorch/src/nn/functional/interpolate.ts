@@ -119,12 +119,12 @@ function resample(
   const from = x.shape[dim]!;
   const round = x.dtype === float64 ? (v: number) => v : Math.fround;
   const { positions, weights } = tapsOf(from, size, factor, mode, alignCorners, round);
-  const pick = (tap: number[]) => x.indexSelect(dim, indexTensor(tap));
+  const pick = (tap: number[]) => x.indexSelect(dim, indexTensor(x.device, tap));
   if (weights === null) return pick(positions[0]!);
   const shape = x.shape.map((_, d) => (d === dim ? size : 1));
   let sum: Tensor | null = null;
   positions.forEach((tap, k) => {
-    const term = pick(tap).mul(tensor(weights[k]!, { dtype: x.dtype }).view(shape));
+    const term = pick(tap).mul(tensor(weights[k]!, { dtype: x.dtype, device: x.device }).view(shape));
     sum = sum === null ? term : (sum as Tensor).add(term);
   });
   return sum!;

@@ -17,12 +17,12 @@ export function oneHot(input: Tensor, ...rest: Trailing<[numClasses: number], { 
   const classes = numbersOf(input);
   if (classes.length === 0) {
     if (numClasses <= 0) throw new ValueError("Can not infer total number of classes from empty tensor.");
-    return zeros([...input.shape, numClasses], { dtype: int64 });
+    return zeros([...input.shape, numClasses], { dtype: int64, device: input.device });
   }
   const most = Math.max(...classes);
   if (Math.min(...classes) < 0) throw new ValueError("Class values must be non-negative.");
   if (numClasses !== -1 && numClasses < 1) throw new ValueError("num_classes should be positive");
   if (numClasses !== -1 && most >= numClasses) throw new ValueError("Class values must be smaller than num_classes.");
   const count = numClasses === -1 ? most + 1 : numClasses;
-  return zeros([...input.shape, count], { dtype: int64 }).scatter(-1, input.unsqueeze(-1), 1);
+  return zeros([...input.shape, count], { dtype: int64, device: input.device }).scatter(-1, input.unsqueeze(-1), 1);
 }

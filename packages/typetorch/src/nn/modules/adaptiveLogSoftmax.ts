@@ -92,15 +92,18 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     const clusterOf = (c: number) => this.cutoffs.findIndex((end) => c < end); // 0: the shortlist
     const headColumns = classes.map((c) => (clusterOf(c) === 0 ? c : this.shortlistSize + clusterOf(c) - 1));
     const headLogs = F.logSoftmax(this.head.call(input), 1);
-    let output = headLogs.gather(1, indexTensor(headColumns).unsqueeze(1)).squeeze(1);
+    let output = headLogs.gather(1, indexTensor(headLogs.device, headColumns).unsqueeze(1)).squeeze(1);
     for (let cluster = 1; cluster <= this.nClusters; cluster++) {
       const rows = classes.flatMap((c, n) => (clusterOf(c) === cluster ? [n] : []));
       if (rows.length === 0) continue;
-      const index = indexTensor(rows);
+      const index = indexTensor(headLogs.device, rows);
       const logs = F.logSoftmax(this.tail.at(cluster - 1).call(input.indexSelect(0, index)), 1);
-      const relative = indexTensor(rows.map((n) => classes[n]! - this.cutoffs[cluster - 1]!));
+      const relative = indexTensor(
+        headLogs.device,
+        rows.map((n) => classes[n]! - this.cutoffs[cluster - 1]!),
+      );
       const local = logs.gather(1, relative.unsqueeze(1)).squeeze(1);
-      output = output.add(zeros([classes.length], { dtype: output.dtype }).indexAdd(0, index, local));
+      output = output.add(zeros([classes.length], { dtype: output.dtype, device: output.device }).indexAdd(0, index, local));
     }
     return [output, output.neg().mean()];
   }

@@ -2,6 +2,7 @@
  * Sequences of different lengths: packing them for the recurrent layers and padding them.
  */
 import { ShapeError, ValueError } from "../../core/errors.ts";
+import { cpu } from "../../core/storage.ts";
 import { cat, full, stack } from "../../tensor/index.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor, numbersOf } from "../indexTensor.ts";
@@ -56,7 +57,7 @@ export function invertPermutation(permutation: Tensor | null): Tensor | null {
   const order = numbersOf(permutation);
   const inverse = new Array<number>(order.length);
   for (const [i, j] of order.entries()) inverse[j] = i;
-  return indexTensor(inverse);
+  return indexTensor(permutation.device, inverse);
 }
 
 export interface PackOptions {
@@ -88,7 +89,7 @@ export function packPaddedSequence(
   if (!enforceSorted) {
     const order = given.map((_, i) => i).sort((a, b) => given[b]! - given[a]! || a - b);
     sorted = order.map((i) => given[i]!);
-    sortedIndices = indexTensor(order);
+    sortedIndices = indexTensor(input.device, order);
     x = input.indexSelect(batchDim, sortedIndices);
   }
   if (sorted.length === 0 || sorted[sorted.length - 1]! <= 0) {
@@ -108,7 +109,7 @@ export function packPaddedSequence(
     batchSizes.push(size);
     steps.push(x.select(timeDim, t).narrow(0, 0, size));
   }
-  return new PackedSequence(cat(steps, 0), indexTensor(batchSizes), sortedIndices);
+  return new PackedSequence(cat(steps, 0), indexTensor(cpu, batchSizes), sortedIndices);
 }
 
 /**
@@ -151,7 +152,7 @@ export function padPackedSequence(
     const sortedLengths = lengths;
     lengths = numbersOf(sequence.unsortedIndices).map((i) => sortedLengths[i]!);
   }
-  return [padded, indexTensor(lengths)];
+  return [padded, indexTensor(cpu, lengths)];
 }
 
 /**

@@ -72,7 +72,7 @@ export function spectralNorm<M extends AnyModule>(
     },
   );
   const [rows, columns] = matrixOf(weight.detach()).shape as [number, number];
-  const draw = (size: number) => noGrad(() => unit(empty([size], { dtype: weight.dtype }).normal_(0, 1)));
+  const draw = (size: number) => noGrad(() => unit(empty([size], { dtype: weight.dtype, device: weight.device }).normal_(0, 1)));
   const u = draw(rows);
   const v = draw(columns);
   const own = attributesOf(module);

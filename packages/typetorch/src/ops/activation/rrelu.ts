@@ -24,7 +24,7 @@ const checkDtype = floatingOnly("rrelu_with_noise_out_cpu");
 
 /** 1 where x is positive, else a slope drawn from [lower, upper). Only elements that are not positive draw. */
 function slopes(input: Tensor, lower: number, upper: number, generator: Generator): Tensor {
-  const noise = runtime.empty(input.shape, input.dtype);
+  const noise = runtime.newEmpty(input, input.shape, input.dtype);
   const target = noise.data;
   const source = input.data;
   const { key } = input.dtype;

@@ -132,7 +132,7 @@ function combinedPositions(
 ): Tensor {
   const columns = dims.map((d) => {
     const size = x.shape[d]!;
-    const index = indices[d]!;
+    const index = runtime.moveTo(indices[d]!, x.device);
     const wide = sameShape(index.shape, shape) ? index : index.expand(shape);
     return checkedIndices(wide, size, true, (value) => {
       if (size === 0) throw new IndexError("index is out of bounds for dimension with size 0");
@@ -142,7 +142,7 @@ function combinedPositions(
   if (columns.length === 1) return columns[0]!;
   const words = columns.map(wordsOf);
   const sizes = dims.map((d) => x.shape[d]!);
-  return integers(shape, (k) => {
+  return integers(x, shape, (k) => {
     let at = 0;
     for (let c = 0; c < words.length; c++) at = at * sizes[c]! + (words[c]![2 * k]! >>> 0) + words[c]![2 * k + 1]! * 4294967296;
     return at;

@@ -107,7 +107,8 @@ interface Parsed {
 
 function parse(x: Tensor, given: readonly Index[]): Parsed {
   const indices = given.map(
-    (index) => (Array.isArray(index) ? fromArray(index as IndexArray) : index) as Exclude<Index, IndexArray>,
+    (index) =>
+      (Array.isArray(index) ? runtime.on(x.device, () => fromArray(index as IndexArray)) : index) as Exclude<Index, IndexArray>,
   );
   const used = indices.reduce<number>((n, index) => n + consumes(index), 0);
   if (x.shape.length === 0 && used > 0)
@@ -129,7 +130,7 @@ function parse(x: Tensor, given: readonly Index[]): Parsed {
     } else if (index === null || index === undefined) view = view.unsqueeze(dim++);
     else if (typeof index === "boolean") {
       view = view.unsqueeze(dim);
-      put(runtime.full([1], index, bool));
+      put(runtime.newFull(x, [1], index, bool));
       dim++;
     } else if (typeof index === "number" || typeof index === "bigint") view = selectAt(view, dim, Number(index));
     else if (typeof index === "string" || index instanceof Slice) {
@@ -221,7 +222,7 @@ function setAt(x: Tensor, indices: Index | readonly Index[], value: Tensor | Num
     maskedFill_(view, mask.reshape([...mask.shape, ...new Array<number>(trailing).fill(1)]), given);
     return x;
   }
-  const values = isNumberLike(given) ? runtime.full([], given, x.dtype) : given.toDtype(x.dtype);
+  const values = isNumberLike(given) ? runtime.newFull(x, [], given, x.dtype) : given.toDtype(x.dtype);
   indexPut_(view, tensors, values);
   return x;
 }

@@ -152,7 +152,7 @@ function scatterOp(name: string, how: Write) {
 /** The gradient of a source that is larger than the index: zero where the index does not reach. */
 function padTo(g: Tensor, shape: readonly number[]): Tensor {
   if (formatShape(g.shape) === formatShape(shape)) return g;
-  const out = runtime.full(shape, 0, g.dtype);
+  const out = runtime.newFull(g, shape, 0, g.dtype);
   let part = out;
   for (let d = 0; d < shape.length; d++) part = part.narrow(d, 0, g.shape[d]!);
   part.copy_(g);
@@ -164,7 +164,7 @@ const addOp = scatterOp("scatter_add", "add");
 const multiplyOp = scatterOp("scatter", "multiply");
 
 function operands(input: Tensor, index: Tensor, src: Tensor | NumberLike): Tensor {
-  return isNumberLike(src) ? runtime.full([], src, input.dtype).expand(index.shape) : src;
+  return isNumberLike(src) ? runtime.newFull(input, [], src, input.dtype).expand(index.shape) : src;
 }
 function opFor(reduce: "add" | "multiply" | undefined) {
   if (reduce === undefined) return setOp;

@@ -170,7 +170,7 @@ export function indexCopy(input: Tensor, dim: number, index: Tensor, source: Ten
 function filledRows(x: Tensor, dim: number, count: number, value: NumberLike | Tensor): Tensor {
   const shape = [...x.shape];
   if (shape.length > 0) shape[dim] = count;
-  if (!runtime.isTensor(value)) return runtime.full([], value, x.dtype).expand(shape);
+  if (!runtime.isTensor(value)) return runtime.newFull(x, [], value, x.dtype).expand(shape);
   if (value.shape.length > 0)
     throw new ShapeError(
       `index_fill_ only supports a 0-dimensional value tensor, but got tensor with ${value.shape.length} dimension(s).`,
@@ -283,11 +283,11 @@ function indexReduceProduct(x: Tensor, attributes: ReduceAttributes, source: Ten
 /** How many elements each result of a mean is made of. */
 function rowCounts(x: Tensor, { dim, checked, includeSelf }: ReduceAttributes): Tensor {
   return runtime.withoutGrad(() => {
-    const ones = runtime.full(x.shape, 1, x.dtype);
+    const ones = runtime.newFull(x, x.shape, 1, x.dtype);
     const start = includeSelf ? ones : indexFill(ones, dim, checked, 0);
     const shape = [...x.shape];
     if (shape.length > 0) shape[dim] = checked.numel();
-    const counts = start.indexAdd(dim, checked, runtime.full(shape, 1, x.dtype));
+    const counts = start.indexAdd(dim, checked, runtime.newFull(x, shape, 1, x.dtype));
     return counts.where(counts.ne(0), 1);
   });
 }

@@ -12,16 +12,21 @@ export function wordsOf(x: Tensor): Int32Array {
   return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
 }
 
-/** A new int64 tensor; `write` gives element k. */
-export function integers(shape: readonly number[], write: (k: number) => number): Tensor {
-  const out = runtime.empty(shape, int64);
+/** A new int64 tensor on the device of `like`; `write` gives element k. */
+export function integers(like: Tensor, shape: readonly number[], write: (k: number) => number): Tensor {
+  const out = runtime.newEmpty(like, shape, int64);
+  writeIntegers(out, write);
+  return out;
+}
+
+/** Sets the elements of a row-major int64 tensor; `write` gives element k. */
+export function writeIntegers(out: Tensor, write: (k: number) => number): void {
   const words = wordsOf(out);
   for (let k = 0; 2 * k < words.length; k++) {
     const v = write(k);
     words[2 * k] = v | 0;
     words[2 * k + 1] = Math.floor(v / 4294967296);
   }
-  return out;
 }
 
 /**
@@ -47,7 +52,7 @@ export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail:
     if (v < 0) negative = true;
   }
   if (!negative) return checked;
-  return integers(checked.shape, (k) => {
+  return integers(checked, checked.shape, (k) => {
     const v = words[2 * k + 1]! * 4294967296 + (words[2 * k]! >>> 0);
     return v < 0 ? v + size : v;
   });

@@ -183,7 +183,7 @@ const scatterOp = defineOp<Places>({
     const chosen = g!.reshape([-1]).indexSelect(0, positions);
     const padded = runtime.full([n], 0, g!.dtype).indexAdd(
       0,
-      integers([positions.numel()], (k) => k),
+      integers(positions, [positions.numel()], (k) => k),
       chosen,
     );
     return [gx, null, padded.view(size)];

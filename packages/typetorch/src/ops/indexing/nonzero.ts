@@ -63,7 +63,7 @@ function listSet(x: Tensor): Int32Array | Float64Array {
 /** {@link listSet} as an int64 vector. */
 export function nonzeroPositions(x: Tensor): Tensor {
   const list = listSet(x);
-  const out = runtime.empty([list.length], int64);
+  const out = runtime.newEmpty(x, [list.length], int64);
   const words = wordsOf(out);
   for (let i = 0; i < list.length; i++) {
     const v = list[i]!;

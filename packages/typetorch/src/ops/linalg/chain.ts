@@ -108,7 +108,7 @@ export function matrixPower(input: Tensor, n: number, options?: OutOption): Tens
     if (rest > 1) square = matmul(square, square);
   }
   if (result === null) {
-    const one = eye(rows, { dtype: input.dtype });
+    const one = eye(rows, { dtype: input.dtype, device: input.device });
     result = one.expand(input.shape).clone({ memoryFormat: "contiguous" });
     // The identity does not depend on the input, but its place in the graph does.
     if (runtime.recording([input])) result = result.add(input.mul(0).where(input.ne(input).logicalNot(), 0));

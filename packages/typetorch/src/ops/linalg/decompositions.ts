@@ -84,7 +84,7 @@ export function choleskyEx(input: Tensor, options: { upper?: boolean; checkError
   const strict = options.checkErrors ?? false;
   const x = options.upper ? input.mT : input;
   const l = runtime.call(choleskyOp, [x], { infos: strict ? null : infos, name: "linalg.cholesky_ex" });
-  const info = runtime.full(sizesOf(input).batch, 0, int32);
+  const info = runtime.newFull(input, sizesOf(input).batch, 0, int32);
   infos.forEach((order, i) => {
     info.data[i] = order;
   });
@@ -150,7 +150,7 @@ export function qr(
       `qr received unrecognized mode '${String(kind)}' but expected one of 'reduced' (default), 'r', or 'complete'`,
     );
   const [q, r] = runtime.callMany(qrOp, [input], { complete: kind === "complete" });
-  return returnType("linalg_qr", ["Q", "R"] as const, [kind === "r" ? runtime.empty([0], input.dtype) : q!, r!]);
+  return returnType("linalg_qr", ["Q", "R"] as const, [kind === "r" ? runtime.newEmpty(input, [0], input.dtype) : q!, r!]);
 }
 
 /** {@link qr} as the older `torch.qr` has it. */
@@ -196,7 +196,7 @@ const eighOp = defineOp<{ upper: boolean }>({
 /** True on the diagonal. */
 function eyeLike(x: Tensor): Tensor {
   const n = x.shape[x.shape.length - 1]!;
-  return runtime.full([n], true, booleanOf(x)).diagEmbed();
+  return runtime.newFull(x, [n], true, booleanOf(x)).diagEmbed();
 }
 const booleanOf = (x: Tensor): Tensor["dtype"] => runtime.withoutGrad(() => x.detach().ne(x.detach())).dtype;
 
@@ -253,7 +253,7 @@ const svdOp: Op<{ full: boolean }> = defineOp<{ full: boolean }>({
     const v = saved.output(2).narrow(-2, 0, k).mT;
     if (!gU && !gVh) return [gS ? matmul(columnsTimes(u, gS), v.mT) : null];
     const skew = (t: Tensor): Tensor => t.sub(t.mT);
-    const diagonal = runtime.full([k], true, booleanOf(s)).diagEmbed();
+    const diagonal = runtime.newFull(s, [k], true, booleanOf(s)).diagEmbed();
     const squares = s.mul(s);
     const gaps = squares.unsqueeze(-2).sub(squares.unsqueeze(-1)).where(diagonal.logicalNot(), 1);
     const du = gU ? gU.narrow(-1, 0, k) : null;
@@ -306,7 +306,7 @@ export function oldSvd(
   if (o.computeUv === false) {
     const { m, n, batch } = sizesOf(input);
     const s = svdvals(input);
-    const zeros = (size: number): Tensor => runtime.full([...batch, size, size], 0, input.dtype);
+    const zeros = (size: number): Tensor => runtime.newFull(input, [...batch, size, size], 0, input.dtype);
     return returnType("svd", names, [zeros(m), s, zeros(n)]);
   }
   const { U, S, Vh } = svd(input, { fullMatrices: !(o.some ?? true) });

@@ -79,7 +79,7 @@ export { inv as inverse };
 /** The inverse, and for each matrix 0 or the place of the first zero pivot. As `torch.linalg.inv_ex`. */
 export function invEx(input: Tensor, options: { checkErrors?: boolean } = {}): InverseAndInfo {
   checkMatrices("linalg.inv", input, true);
-  const info = runtime.empty(sizesOf(input).batch, int32);
+  const info = runtime.newEmpty(input, sizesOf(input).batch, int32);
   factorsOf(input).forEach((factors, i) => {
     info.data[i] = factors.singular + 1;
   });
@@ -190,14 +190,14 @@ function isNearlySingular(x: Tensor, determinants: Tensor): boolean {
 function minors(x: Tensor): Tensor {
   const { n, batch } = sizesOf(x);
   const left = n - 1;
-  const others = integers([n, left], (k) => {
+  const others = integers(x, [n, left], (k) => {
     const [skipped, i] = [Math.floor(k / left), k % left];
     return i < skipped ? i : i + 1;
   });
   const rows = others.view([n, 1, left, 1]);
   const columns = others.view([1, n, 1, left]);
   const parts = indexWith(x, [...batch.map(() => null), rows, columns]); // (…, n, n, n - 1, n - 1)
-  const signs = integers([n, n], (k) => ((Math.floor(k / n) + (k % n)) % 2 === 0 ? 1 : -1));
+  const signs = integers(x, [n, n], (k) => ((Math.floor(k / n) + (k % n)) % 2 === 0 ? 1 : -1));
   return runtime.call(detOp, [parts], null).mul(signs);
 }
 

@@ -127,7 +127,7 @@ export interface RankOptions {
 
 /** The limit below which singular values count as 0: max(atol, rtol * largest). */
 function limitOf(s: Tensor, m: number, n: number, { atol, rtol }: RankOptions): Tensor {
-  const as = (t: number | Tensor): Tensor => (runtime.isTensor(t) ? t : runtime.full([], t, s.dtype));
+  const as = (t: number | Tensor): Tensor => (runtime.isTensor(t) ? t : runtime.newFull(s, [], t, s.dtype));
   const absolute = as(atol ?? 0);
   const eps = s.dtype.key === "f64" ? 2 ** -52 : 2 ** -23;
   // A given absolute limit switches the relative one off, unless that is given too.
@@ -136,8 +136,8 @@ function limitOf(s: Tensor, m: number, n: number, { atol, rtol }: RankOptions): 
       ? as(rtol)
       : atol === undefined || atol === null
         ? as(eps * Math.max(m, n))
-        : runtime.full([], eps * Math.max(m, n), s.dtype).where(absolute.le(0), 0);
-  const largest = s.shape[s.shape.length - 1] === 0 ? runtime.full(s.shape.slice(0, -1), 0, s.dtype) : s.amax(-1);
+        : runtime.newFull(s, [], eps * Math.max(m, n), s.dtype).where(absolute.le(0), 0);
+  const largest = s.shape[s.shape.length - 1] === 0 ? runtime.newFull(s, s.shape.slice(0, -1), 0, s.dtype) : s.amax(-1);
   return absolute.maximum(relative.mul(largest));
 }
 
@@ -162,7 +162,7 @@ export function matrixRank(
   checkMatrices("linalg.matrix_rank", input, o.hermitian ?? false);
   const { m, n, batch } = sizesOf(input);
   return runtime.withoutGrad(() => {
-    if (input.numel() === 0) return runtime.full(batch, 0, int64);
+    if (input.numel() === 0) return runtime.newFull(input, batch, 0, int64);
     const s = spectrum(input.detach(), o.hermitian ?? false);
     return s.gt(limitOf(s, m, n, o).unsqueeze(-1)).sum(-1);
   });
@@ -239,12 +239,12 @@ export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNor
     checkMatrices("linalg.cond", input, false);
     const s = svdvals(input);
     const k = s.shape[s.shape.length - 1]!;
-    if (k === 0) return runtime.full(s.shape.slice(0, -1), 0, s.dtype);
+    if (k === 0) return runtime.newFull(s, s.shape.slice(0, -1), 0, s.dtype);
     const [largest, smallest] = [s.select(-1, 0), s.select(-1, k - 1)];
     return order === -2 ? smallest.div(largest) : largest.div(smallest);
   }
   checkMatrices("linalg.cond", input, true);
-  if (input.numel() === 0) return runtime.full(sizesOf(input).batch, 0, input.dtype);
+  if (input.numel() === 0) return runtime.newFull(input, sizesOf(input).batch, 0, input.dtype);
   return matrixNorm(input, order).mul(matrixNorm(inv(input), order));
 }
 
@@ -255,11 +255,11 @@ export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
   if (n <= 1 && options.N !== undefined && options.N !== null) throw new ValueError(`N must be greater than 1.`);
   const dtype = v.dtype.isFloatingPoint ? v.dtype : int64;
   const base = toDtype(v, dtype).unsqueeze(-1);
-  const ones = runtime.full([...v.shape, 1], 1, dtype);
+  const ones = runtime.newFull(v, [...v.shape, 1], 1, dtype);
   if (n <= 1) return ones.narrow(-1, 0, Math.max(n, 0));
   const powers = base.expand([...v.shape, n - 1]).cumprod(-1);
   return runtime
-    .full([...v.shape, n], 0, dtype)
+    .newFull(v, [...v.shape, n], 0, dtype)
     .sliceScatter(ones, -1, 0, 1)
     .sliceScatter(powers, -1, 1, n);
 }

@@ -63,7 +63,7 @@ export function combinations(
   const count = o.r ?? 2;
   if (input.shape.length !== 1) throw new ShapeError(`Expect a 1D vector, but got shape ${formatShape(input.shape)}`);
   if (count < 0) throw new ValueError(`Expect a non-negative number, but got ${count}`);
-  if (count === 0) return runtime.empty([0], input.dtype);
+  if (count === 0) return runtime.newEmpty(input, [0], input.dtype);
   const n = input.shape[0]!;
   const places: number[] = [];
   const chosen = new Array<number>(count);
@@ -81,7 +81,7 @@ export function combinations(
   return input
     .indexSelect(
       0,
-      integers([places.length], (k) => places[k]!),
+      integers(input, [places.length], (k) => places[k]!),
     )
     .view([places.length / count, count]);
 }

@@ -73,7 +73,7 @@ function repeatedPositions(repeats: Tensor): Tensor {
   }
   let at = -1;
   let left = 0;
-  return integers([total], () => {
+  return integers(repeats, [total], () => {
     while (left === 0) left = words[2 * ++at]! >>> 0;
     left--;
     return at;

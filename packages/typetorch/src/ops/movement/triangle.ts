@@ -7,8 +7,8 @@ import { computeType, constant } from "../../ir/expr.ts";
 import { LoopVar, extent, index, load } from "../../ir/loops.ts";
 import type { LoopSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type FactoryOptions, finish } from "../factory/options.ts";
-import { integers } from "../indexing/integers.ts";
+import { type FactoryOptions, make } from "../factory/options.ts";
+import { writeIntegers } from "../indexing/integers.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
@@ -163,8 +163,12 @@ function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: numb
       }
     }
     const n = rows.length;
-    const made = integers([2, n], (at) => (at < n ? rows[at]! : columns[at - n]!));
-    return finish(made.toDtype(o.dtype ?? int64), o);
+    const dtype = o.dtype ?? int64;
+    return make(o, dtype, () => {
+      const made = runtime.empty([2, n], int64);
+      writeIntegers(made, (at) => (at < n ? rows[at]! : columns[at - n]!));
+      return made.toDtype(dtype);
+    });
   };
 }
 

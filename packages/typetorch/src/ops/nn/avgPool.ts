@@ -60,7 +60,7 @@ const backwardOp: Op<Attributes> = defineOp<Attributes>({
 
 /** What each window of a plane is divided by. */
 function divisors(x: Tensor, g: PoolGeometry, sizes: readonly number[], options: AvgPoolOptions): Tensor {
-  const table = runtime.empty(sizes, x.dtype);
+  const table = runtime.newEmpty(x, sizes, x.dtype);
   const counts = sizes.map((n, d) =>
     Array.from({ length: n }, (_, i) => {
       const size = x.shape[2 + d]!;
@@ -83,7 +83,7 @@ function divisors(x: Tensor, g: PoolGeometry, sizes: readonly number[], options:
   return table;
 
   function fromNumbers(list: readonly number[], like: Tensor): Tensor {
-    const wide = runtime.empty(sizes, like.dtype.key === "f64" ? like.dtype : float32);
+    const wide = runtime.newEmpty(like, sizes, like.dtype.key === "f64" ? like.dtype : float32);
     (wide.data as Float32Array).set(list);
     return wide;
   }
@@ -216,7 +216,7 @@ function adaptiveMaxPool(rank: number) {
 }
 
 function adaptiveMaxima(input: Tensor, lead: readonly number[], spatial: readonly number[], sizes: readonly number[]): Tensor {
-  const indices = runtime.empty([...lead, ...sizes], int64);
+  const indices = runtime.newEmpty(input, [...lead, ...sizes], int64);
   const to = indices.data as BigInt64Array;
   const from = runtime.withoutGrad(
     () => (input.dtype.key === "f16" || input.dtype.key === "bf16" ? input.float() : input).contiguous().data,

@@ -217,8 +217,8 @@ export function batchNorm(
     );
   }
   const dtype = weight?.dtype ?? runningMean?.dtype ?? x.dtype;
-  const w = weight ?? runtime.full([channels], 1, dtype);
-  const b = bias ?? runtime.full([channels], 0, dtype);
+  const w = weight ?? runtime.newFull(x, [channels], 1, dtype);
+  const b = bias ?? runtime.newFull(x, [channels], 0, dtype);
   const inputs = training ? [x, w, b] : [x, w, b, runningMean!, runningVar!];
   const [y, mu, , variance] = runtime.callMany(op, inputs, { training, eps, weighted: weight !== null }) as [
     Tensor,

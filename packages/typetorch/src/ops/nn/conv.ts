@@ -192,7 +192,7 @@ function convolve(rank: number, input: Tensor, weight: Tensor, options: ConvOpti
     total.forEach((t, i) => {
       if (t % 2 === 0) return;
       const border = x.shape.map((n, d) => (d === 2 + i ? 1 : n));
-      x = cat([x, runtime.full(border, 0, x.dtype)], 2 + i);
+      x = cat([x, runtime.newFull(x, border, 0, x.dtype)], 2 + i);
     });
   } else if (options.padding === "valid") padding = new Array<number>(rank).fill(0);
   else if (typeof options.padding === "string")

@@ -134,7 +134,9 @@ const rowsOp = defineOp<{ ignoreIndex: number }>({
     if (runtime.recording([g!, x])) {
       const counted = target.ne(ignoreIndex);
       const safe = target.mul(counted.long());
-      const hot = runtime.full(x.shape, 0, x.dtype).scatter(1, safe.unsqueeze(1), runtime.full([x.shape[0]!, 1], 1, x.dtype));
+      const hot = runtime
+        .newFull(x, x.shape, 0, x.dtype)
+        .scatter(1, safe.unsqueeze(1), runtime.newFull(x, [x.shape[0]!, 1], 1, x.dtype));
       return [
         logSoftmax(x, 1)
           .exp()
@@ -207,7 +209,9 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: Class
   const counted = index.ne(ignoreIndex);
   const safe = index.where(counted, 0);
   const picked = x.gather(1, safe.unsqueeze(1)).squeeze(1).neg();
-  const factors = weight ? weight.indexSelect(0, safe.reshape([-1])).view(safe.shape) : runtime.full(safe.shape, 1, x.dtype);
+  const factors = weight
+    ? weight.indexSelect(0, safe.reshape([-1])).view(safe.shape)
+    : runtime.newFull(x, safe.shape, 1, x.dtype);
   const used = factors.where(counted, 0);
   const losses = picked.mul(used).where(counted, 0);
   if (options.reduction === "none") return rank === 1 ? losses.squeeze(0) : losses;

@@ -184,7 +184,7 @@ export function ctcLoss(
   }
   const losses = runtime.call(op, [x], { blank, zeroInfinity, inputLengths: lengths, labels });
   if (reduction === "mean") {
-    const divisors = runtime.empty([batch], x.dtype);
+    const divisors = runtime.newEmpty(x, [batch], x.dtype);
     (divisors.data as Float64Array).set(counts.map((count) => Math.max(count, 1)));
     return losses.div(divisors).mean();
   }

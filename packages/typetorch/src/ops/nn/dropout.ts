@@ -60,7 +60,7 @@ function keptScale(p: number, dtype: DType): number {
 /** One mask for each element, or for each of the first two dimensions. */
 function maskFor(x: Tensor, p: number, perChannel: boolean): Tensor {
   const shape = perChannel ? [x.shape[0]!, x.shape[1]!, ...x.shape.slice(2).map(() => 1)] : x.shape;
-  const mask = runtime.empty(shape, bool);
+  const mask = runtime.newEmpty(x, shape, bool);
   fillBernoulli(mask.data, bool, 1 - p, defaultGenerator);
   return mask;
 }

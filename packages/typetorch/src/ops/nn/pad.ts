@@ -1,10 +1,10 @@
 /**
  * Borders around a tensor: of a constant, mirrored, repeated or wrapped around.
  */
-import { int64 } from "../../core/dtype.ts";
 import { NotSupportedError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { integers } from "../indexing/integers.ts";
 import { type Op, defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
 
@@ -114,8 +114,5 @@ function positions(mode: PadMode, input: Tensor, d: number, before: number, afte
     if (mode === "replicate") return i < 0 ? 0 : size - 1;
     return i < 0 ? -i : 2 * (size - 1) - i;
   };
-  const index = runtime.empty([Math.max(size + before + after, 0)], int64);
-  const data = index.data as BigInt64Array;
-  for (let k = 0; k < data.length; k++) data[k] = BigInt(at(k - before));
-  return index;
+  return integers(input, [Math.max(size + before + after, 0)], (k) => at(k - before));
 }

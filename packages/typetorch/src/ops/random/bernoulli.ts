@@ -39,7 +39,7 @@ function probabilitiesFor(x: Tensor, p: Tensor): Tensor {
     order.map((d) => stretched.strides[d]!),
     p.storageOffset,
   );
-  const out = runtime.empty(view.shape, p.dtype);
+  const out = runtime.newEmpty(p, view.shape, p.dtype);
   copyElements(out, view);
   return out;
 }

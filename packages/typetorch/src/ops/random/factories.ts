@@ -6,7 +6,7 @@ import { checkRandperm, fillRandomFromTo, fillRandperm } from "../../core/random
 import { fillUniform } from "../../core/random/uniform.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { emptyLike } from "../factory/fill.ts";
-import { type FactoryOptions, checkSizes, finish, sizesAndOptions } from "../factory/options.ts";
+import { type FactoryOptions, checkSizes, finish, make, sizesAndOptions } from "../factory/options.ts";
 import { runtime } from "../runtime.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
 import { type Fill, fillElementsRandomly, normalFill } from "./inPlace.ts";
@@ -17,14 +17,17 @@ type Sizes = (number | readonly number[] | RandomOptions | undefined)[];
 
 function drawn(args: readonly unknown[], fillOf: (x: Tensor, options: RandomOptions | undefined) => Fill): Tensor {
   const { shape, options } = sizesAndOptions(args);
-  const x = runtime.empty(shape, options?.dtype ?? options?.out?.dtype ?? getDefaultDtype());
-  fillElementsRandomly(x, fillOf(x, options));
-  return finish(x, options);
+  const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
+  return make(options, dtype, () => {
+    const x = runtime.empty(shape, dtype);
+    fillElementsRandomly(x, fillOf(x, options));
+    return x;
+  });
 }
 
 /** A tensor like another; transposed ones are drawn in the order of memory. */
 function drawnLike(input: Tensor, options: RandomOptions | undefined, fillOf: (x: Tensor) => Fill): Tensor {
-  const x = emptyLike(input, { dtype: options?.dtype ?? input.dtype });
+  const x = emptyLike(input, { dtype: options?.dtype ?? input.dtype, device: options?.device });
   fillElementsRandomly(x, fillOf(x));
   return finish(x, options);
 }
@@ -75,9 +78,12 @@ export function randint(...args: unknown[]): Tensor {
     RandomOptions | undefined,
   ];
   const shape = checkSizes(typeof size === "number" ? [size] : size);
-  const x = runtime.empty(shape, options?.dtype ?? options?.out?.dtype ?? int64);
-  fillElementsRandomly(x, (array) => fillRandomFromTo(array, x.dtype, low, high, generatorOf(options)));
-  return finish(x, options);
+  const dtype = options?.dtype ?? options?.out?.dtype ?? int64;
+  return make(options, dtype, () => {
+    const x = runtime.empty(shape, dtype);
+    fillElementsRandomly(x, (array) => fillRandomFromTo(array, dtype, low, high, generatorOf(options)));
+    return x;
+  });
 }
 
 export function randintLike(input: Tensor, high: number, options?: RandomOptions): Tensor;
@@ -92,7 +98,9 @@ export function randintLike(input: Tensor, ...args: unknown[]): Tensor {
 export function randperm(n: number, options?: RandomOptions): Tensor {
   const dtype = options?.dtype ?? options?.out?.dtype ?? int64;
   checkRandperm(n, dtype);
-  const x = runtime.empty([n], dtype);
-  fillElementsRandomly(x, (array) => fillRandperm(array, dtype, generatorOf(options)));
-  return finish(x, options);
+  return make(options, dtype, () => {
+    const x = runtime.empty([n], dtype);
+    fillElementsRandomly(x, (array) => fillRandperm(array, dtype, generatorOf(options)));
+    return x;
+  });
 }

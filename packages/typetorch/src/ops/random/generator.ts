@@ -4,6 +4,7 @@
 import { uint8 } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { type Generator, defaultGenerator } from "../../core/random/generator.ts";
+import { cpu } from "../../core/storage.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { runtime } from "../runtime.ts";
 
@@ -37,7 +38,7 @@ export function initialSeed(): number | bigint {
 /** The state of the default generator as a uint8 tensor, as `torch.get_rng_state`. */
 export function getRngState(): Tensor {
   const bytes = defaultGenerator.getState();
-  const state = runtime.empty([bytes.length], uint8);
+  const state = runtime.on(cpu, () => runtime.empty([bytes.length], uint8));
   state.data.set(bytes as never);
   return state;
 }

@@ -72,7 +72,7 @@ export function fillElementsRandomly(x: Tensor, fill: Fill): void {
     return;
   }
   const view = inMemoryOrder(x);
-  const drawn = runtime.empty(view.shape, x.dtype);
+  const drawn = runtime.newEmpty(x, view.shape, x.dtype);
   fill(drawn.data, false);
   copyElements(view, drawn);
 }

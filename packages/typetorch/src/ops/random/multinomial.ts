@@ -46,7 +46,11 @@ export function multinomial(
   }
   const rows = rank === 1 ? 1 : input.shape[0]!;
   const categories = input.shape[rank - 1]!;
-  const result = runtime.empty(rank === 1 ? [numSamples > 0 ? numSamples : 0] : [rows, numSamples > 0 ? numSamples : 0], int64);
+  const result = runtime.newEmpty(
+    input,
+    rank === 1 ? [numSamples > 0 ? numSamples : 0] : [rows, numSamples > 0 ? numSamples : 0],
+    int64,
+  );
   const weights = input.data; // row-major, a copy where the input is not
   fillMultinomial(result.data as BigInt64Array, weights, input.dtype, rows, categories, numSamples, again, generatorOf(named));
   if (!named?.out) return result;

@@ -5,7 +5,7 @@ import { getDefaultDtype } from "../../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { checkSizes, finish } from "../factory/options.ts";
+import { checkSizes, finish, make } from "../factory/options.ts";
 import { runtime } from "../runtime.ts";
 import type { RandomOptions } from "./factories.ts";
 import { generatorOf } from "./generator.ts";
@@ -31,8 +31,8 @@ export function normal(mean: Tensor | number, ...args: unknown[]): Tensor {
           "with two numbers give a size: normal(0, 1, [2, 3])",
         );
       const shape = checkSizes(typeof size === "number" ? [size] : size);
-      const x = runtime.empty(shape, named?.dtype ?? named?.out?.dtype ?? getDefaultDtype());
-      return finish(draw(x, mean, std, named), named);
+      const dtype = named?.dtype ?? named?.out?.dtype ?? getDefaultDtype();
+      return make(named, dtype, () => draw(runtime.empty(shape, dtype), mean, std, named));
     }
     return finish(around(mean, std, named), named);
   });
@@ -47,10 +47,10 @@ function draw(x: Tensor, mean: number, std: number, options: RandomOptions | und
 function around(mean: Tensor | number, std: Tensor | number, options: RandomOptions | undefined): Tensor {
   if (!runtime.isTensor(std)) {
     const center = mean as Tensor;
-    return draw(runtime.empty(center.shape, center.dtype), 0, std, options).add_(center);
+    return draw(runtime.newEmpty(center, center.shape, center.dtype), 0, std, options).add_(center);
   }
   if (std.numel() > 0 && std.lt(0).any().item()) throw new ValueError("normal expects all elements of std >= 0.0");
   const shape = runtime.isTensor(mean) ? broadcastShapes(mean.shape, std.shape) : std.shape;
-  const x = runtime.empty(shape, runtime.isTensor(mean) ? mean.dtype : std.dtype);
+  const x = runtime.newEmpty(std, shape, runtime.isTensor(mean) ? mean.dtype : std.dtype);
   return draw(x, 0, 1, options).mul_(std).add_(mean);
 }

@@ -62,7 +62,7 @@ export function cov(input: Tensor, options: CovarianceOptions = {}): Tensor {
   if (aweights) checkWeights("aweights", aweights, n);
   const w = fweights && aweights ? fweights.mul(aweights) : (fweights ?? aweights);
   const weights = w === null ? null : w.shape.length === 0 ? w.reshape([1]) : w;
-  const total = weights ? weights.sum() : runtime.full([], n, int64);
+  const total = weights ? weights.sum() : runtime.newFull(input, [], n, int64);
   if (weights && runtime.withoutGrad(() => total.detach().eq(0).item()) && n > 0)
     throw new ValueError("cov(): weights sum to zero, can't be normalized");
   const mean = (weights ? x.mul(weights) : x).sum(1, { keepdim: true }).div(total);

@@ -37,7 +37,7 @@ const countOp = defineOp<{ minlength: number }>({
       if (!weights) {
         const counts = new Float64Array(size);
         for (let i = 0; i < places.length; i++) counts[places[i]!]!++;
-        return integers([size], (k) => counts[k]!);
+        return integers(x!, [size], (k) => counts[k]!);
       }
       // Weights of float32 are summed as they are, all others as float64.
       const dtype = weights.dtype.key === "f32" ? weights.dtype : float64;

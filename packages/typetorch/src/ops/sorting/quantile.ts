@@ -62,7 +62,7 @@ function compute(input: Tensor, q: Tensor, options: QuantileOptions, ignoreNan: 
   } else {
     ranks = flatQ.mul(n - 1).expand(wide);
     const hasNan = isNumber.all(-1, { keepdim: true }).logicalNot().expand(wide);
-    ranks = runtime.full([], n - 1, input.dtype).where(hasNan, ranks);
+    ranks = runtime.newFull(input, [], n - 1, input.dtype).where(hasNan, ranks);
   }
   if (interpolation === "lower") ranks = ranks.floor();
   else if (interpolation === "higher") ranks = ranks.ceil();
@@ -70,7 +70,7 @@ function compute(input: Tensor, q: Tensor, options: QuantileOptions, ignoreNan: 
   const below = ranks.detach().long();
   let values = sorted.gather(-1, below);
   if (interpolation === "linear" || interpolation === "midpoint") {
-    const weights = interpolation === "midpoint" ? runtime.full(ranks.shape, 0.5, input.dtype) : ranks.sub(below);
+    const weights = interpolation === "midpoint" ? runtime.newFull(input, ranks.shape, 0.5, input.dtype) : ranks.sub(below);
     const upper = sorted.gather(-1, ranks.detach().ceil().long());
     values = values.add(upper.sub(values).mul(weights));
   }
@@ -95,7 +95,7 @@ function family(ignoreNan: boolean) {
       typeof dim === "object" && dim !== null ? dim : typeof keepdim === "object" ? { ...keepdim, dim } : { dim, keepdim };
     if (typeof q === "number" && !(q >= 0 && q <= 1))
       throw new ValueError(`quantile() q must be in the range [0, 1] but got ${q}`);
-    return compute(input, typeof q === "number" ? runtime.full([], q, input.dtype) : q, o, ignoreNan);
+    return compute(input, typeof q === "number" ? runtime.newFull(input, [], q, input.dtype) : q, o, ignoreNan);
   };
 }
 

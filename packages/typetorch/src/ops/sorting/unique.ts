@@ -121,11 +121,11 @@ function distinct(name: string, input: Tensor, options: UniqueOptions, sorted: b
     const { firsts, inverse, counts } = runsOf(slicesOf(x, n, width, sorted));
     const picked = x.indexSelect(
       0,
-      integers([firsts.length], (k) => firsts[k]!),
+      integers(x, [firsts.length], (k) => firsts[k]!),
     );
     const results = [flat ? picked : picked.movedim(0, d).contiguous()];
-    if (returnInverse) results.push(integers(flat ? input.shape : [n], (k) => inverse[k]!));
-    if (returnCounts) results.push(integers([counts.length], (k) => counts[k]!));
+    if (returnInverse) results.push(integers(x, flat ? input.shape : [n], (k) => inverse[k]!));
+    if (returnCounts) results.push(integers(x, [counts.length], (k) => counts[k]!));
     return results.length === 1 ? results[0]! : results;
   });
 }

@@ -60,7 +60,7 @@ export function polygamma(n: number, input: Tensor, options?: OutOption): Tensor
 export function mvlgamma(input: Tensor, p: number, options?: OutOption): Tensor {
   if (!(p >= 1)) throw new ValueError("p has to be greater than or equal to 1", `p is ${p}`);
   const x = input.dtype.isFloatingPoint ? input : input.to(getDefaultDtype());
-  const shifts = arange(-p / 2 + 0.5, 0.5, 0.5, { dtype: x.dtype });
+  const shifts = arange(-p / 2 + 0.5, 0.5, 0.5, { dtype: x.dtype, device: x.device });
   const result = lgamma(x.unsqueeze(-1).add(shifts))
     .sum(-1)
     .add(((p * (p - 1)) / 4) * Math.log(Math.PI));
