@@ -500,7 +500,7 @@ class Renderer {
 }
 
 /** A value as it is stored: rounded or wrapped to its dtype, see layout.ts. */
-function elementText(dtype: DType, x: string, layout: DeviceLayout): string {
+export function elementText(dtype: DType, x: string, layout: DeviceLayout): string {
   switch (dtype.key) {
     case "bool":
       return `select(0u, 1u, ${x})`;
