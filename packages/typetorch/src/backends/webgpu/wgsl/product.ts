@@ -46,7 +46,7 @@ interface TileShape {
   readonly perColumns: 4 | 8;
 }
 
-const tileShapes: readonly TileShape[] = [
+export const tileShapes: readonly TileShape[] = [
   { rows: 128, columns: 128, perRows: 8, perColumns: 8 },
   { rows: 64, columns: 64, perRows: 4, perColumns: 4 },
   { rows: 32, columns: 32, perRows: 4, perColumns: 4 },
@@ -75,26 +75,30 @@ export function storedElement(x: Operand, queue: GpuQueue, value: string): strin
   return elementText(x.dtype, value, deviceLayout(x.dtype, queue.features.f16)!);
 }
 
+/** What `choose` would choose, given by a test: a kernel, and how many pieces of work are wanted. @internal */
+export const chosen: { kind: Kind | null; wanted: number | null } = { kind: null, wanted: null };
+
 type Kind = { readonly kind: "direct"; readonly rows: 1 | 4 } | { readonly kind: "tiled"; readonly shape: TileShape };
 
 const pipelines = new WeakMap<GpuQueue, Map<string, number>>();
 let block = new DataView(new ArrayBuffer(512));
 
-/** Enqueues a product. `text` gives its texts; it is called once for each `key`. Everything is positive. */
-export function runProduct(queue: GpuQueue, key: string, text: () => ProductText, call: ProductCall): void {
+/** Enqueues a product. `text` gives its texts; it is called once for each `name`. Everything is positive. */
+export function runProduct(queue: GpuQueue, name: string, text: () => ProductText, call: ProductCall): void {
   const { m, n, k, batch } = call;
-  const kind = choose(queue, m, n, batch);
+  const key = queue.features.f16 ? `${name} f16` : name;
+  const kind = chosen.kind ?? choose(queue, m, n, batch);
   const [tileRows, tileColumns] = kind.kind === "tiled" ? [kind.shape.rows, kind.shape.columns] : [8 * kind.rows, 32];
   const tiles = Math.ceil(m / tileRows) * Math.ceil(n / tileColumns) * batch;
   const most = queue.limits.maxComputeWorkgroupsPerDimension;
 
   // pieces of k, when there are too few tiles
-  const wanted = queue.features.software ? 16 : enough;
+  const wanted = chosen.wanted ?? (queue.features.software ? 16 : enough);
   let splits = Math.max(1, Math.min(Math.ceil(wanted / tiles), Math.floor(k / (8 * depth)), Math.floor(most / batch)));
   const piece = Math.ceil(k / splits / depth) * depth;
   splits = Math.ceil(k / piece);
 
-  const names = [...own, ...text0(key, text).names];
+  const names = [...own, ...textOf(key, text).names];
   const words = Math.ceil(names.length / 4) * 4;
   if (block.byteLength < words * 4) block = new DataView(new ArrayBuffer(words * 8));
   const put = (name: string, value: number): void => block.setUint32(names.indexOf(name) * 4, value, true);
@@ -145,7 +149,7 @@ function choose(queue: GpuQueue, m: number, n: number, batch: number): Kind {
 
 const texts = new Map<string, ProductText>();
 
-function text0(key: string, text: () => ProductText): ProductText {
+function textOf(key: string, text: () => ProductText): ProductText {
   let known = texts.get(key);
   if (known === undefined) {
     known = text();
@@ -163,7 +167,11 @@ function pipelineOf(
   partial: boolean,
 ): number {
   const kindKey =
-    kind === "finish" ? "finish" : kind.kind === "direct" ? `direct ${kind.rows}` : `tiled ${kind.shape.rows}x${kind.shape.columns}`;
+    kind === "finish"
+      ? "finish"
+      : kind.kind === "direct"
+        ? `direct ${kind.rows}`
+        : `tiled ${kind.shape.rows}x${kind.shape.columns}`;
   const full = `${key} ${kindKey}${partial ? " partial" : ""}`;
   let known = pipelines.get(queue);
   if (known === undefined) {
@@ -172,7 +180,7 @@ function pipelineOf(
   }
   let pipeline = known.get(full);
   if (pipeline === undefined) {
-    const product = text0(key, text);
+    const product = textOf(key, text);
     const last = operands.length - 1;
     const hasPartial = kind === "finish";
     const bindings = operands.map((_, binding) => (binding === last ? "read_write" : "read") as "read" | "read_write");
@@ -270,9 +278,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let b = vec4f(${each(4, (c) => `b_at(q${c}, k)`, ", ")});
     ${each(rows, (r) => `c${r} = fma(vec4f(a_at(r${r}, k)), b, c${r});`)}
   }
-  ${each(rows, (r) => `if (row + ${r}u < args.m) {
+  ${each(
+    rows,
+    (r) => `if (row + ${r}u < args.m) {
     ${each(4, (c) => `if (column + ${c}u < args.n) { STORE(batch, row + ${r}u, column + ${c}u, c${r}[${c}]); }`, "\n    ")}
-  }`)}
+  }`,
+  )}
 }`;
 }
 
@@ -324,11 +335,7 @@ function tiledText(product: ProductText, shape: TileShape): string {
     "\n      ",
   );
   const stores = each(bands * 4, (r) =>
-    each(
-      strips,
-      (s) => `keep(batch, split, ${rowOf(r >> 2)} + ${r & 3}u, ${columnOf(s)}, c${r}_${s});`,
-      " ",
-    ),
+    each(strips, (s) => `keep(batch, split, ${rowOf(r >> 2)} + ${r & 3}u, ${columnOf(s)}, c${r}_${s});`, " "),
   );
   return /* wgsl */ `
 var<workgroup> tile_a: array<vec4f, ${a.pitch * depth}>;
