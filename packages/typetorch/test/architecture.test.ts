@@ -33,6 +33,7 @@ const FLOORS: Record<string, number> = {
   onnx: 5,
   trainer: 6,
   tensorboard: 6,
+  cli: 6,
 };
 const TOP = 7;
 

@@ -7,7 +7,7 @@ export { loadNpy, loadNpyAsync, saveNpy, saveNpyAsync } from "./npy.ts";
 export { type SaveNpzOptions, loadNpz, loadNpzAsync, saveNpz, saveNpzAsync } from "./npz.ts";
 export {
   AsyncSafetensorsFile,
-  type LoadAsyncOptions,
+  type LoadProgressOptions,
   SafetensorsDict,
   SafetensorsFile,
   type SafetensorsSlice,
@@ -16,6 +16,11 @@ export {
   openSafetensors,
   openSafetensorsAsync,
 } from "./safetensors.ts";
+export {
+  type LoadSafetensorsModelOptions,
+  loadSafetensorsModel,
+  saveSafetensorsModel,
+} from "./safetensorsModel.ts";
 export {
   type SaveSafetensorsOptions,
   type SaveShardedOptions,

@@ -7,7 +7,7 @@ import { runtime } from "../ops/runtime.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Reader, readAsync, readSync } from "./bytes.ts";
 import { type NpyHeader, formatNpyHeader, locateNpyHeader, npyPrefixBytes, parseNpyHeader } from "./npyHeader.ts";
-import type { LoadAsyncOptions } from "./safetensors.ts";
+import type { LoadProgressOptions } from "./safetensors.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
 import { type AsyncInput, type SyncInput, openSource, openSourceAsync } from "./source.ts";
 import { storageWindows } from "./storageBytes.ts";
@@ -41,7 +41,7 @@ export class NpyBuilder {
     const x = runtime.empty(inMemory, dtype);
     for (const window of storageWindows(x.storage)) {
       yield window;
-      if (bigEndian) swapBytes(window, dtype.itemsize);
+      if (bigEndian) swapBytes(window, dtype.Array.BYTES_PER_ELEMENT); // of complex numbers each part
     }
     checkElements(x);
     this.tensor = fortranOrder ? new Tensor(x.storage, shape, contiguousStrides(inMemory).reverse(), 0, dtype) : x;
@@ -66,9 +66,9 @@ export class NpyBuilder {
   }
 }
 
-function swapBytes(bytes: Uint8Array, itemsize: number): void {
-  for (let at = 0; at < bytes.length; at += itemsize) {
-    for (let low = at, high = at + itemsize - 1; low < high; low++, high--) {
+function swapBytes(bytes: Uint8Array, width: number): void {
+  for (let at = 0; at < bytes.length; at += width) {
+    for (let low = at, high = at + width - 1; low < high; low++, high--) {
       const byte = bytes[low]!;
       bytes[low] = bytes[high]!;
       bytes[high] = byte;
@@ -84,6 +84,18 @@ function* readNpy(file: { readonly name: string; readonly size: number }): Reade
     offset += into.length;
   }
   return builder.tensor!;
+}
+
+/** Reads the header of an array that lies in the file from `offset` on, in `size` bytes. */
+export function* readNpyHeader(name: string, offset: number, size: number): Reader<NpyHeader> {
+  const windows = new NpyBuilder(name).header(size);
+  let at = offset;
+  for (let step = windows.next(); ; step = windows.next()) {
+    if (step.done) return step.value;
+    const into = step.value;
+    yield { offset: at, length: into.length, into };
+    at += into.length;
+  }
 }
 
 /**
@@ -103,7 +115,7 @@ export function loadNpy(input: SyncInput): Tensor {
 }
 
 /** As {@link loadNpy}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes, while other work goes on. */
-export async function loadNpyAsync(input: AsyncInput, options: LoadAsyncOptions = {}): Promise<Tensor> {
+export async function loadNpyAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<Tensor> {
   const source = await openSourceAsync(input, "loadNpy", options.progress);
   try {
     return await readAsync(source, readNpy(source));
@@ -138,7 +150,11 @@ export function saveNpy(x: Tensor, path?: string): Uint8Array<ArrayBuffer> | voi
   writeTo(fileSink(path), file.pieces());
 }
 
-/** As {@link saveNpy} to a path, while other work goes on. */
-export async function saveNpyAsync(x: Tensor, path: string): Promise<void> {
-  await writeToAsync(fileSink(path), npyFile(x).pieces());
+/** {@link saveNpy} that lets other work go on in between. */
+export function saveNpyAsync(x: Tensor, path: string): Promise<void>;
+export function saveNpyAsync(x: Tensor): Promise<Uint8Array<ArrayBuffer>>;
+export async function saveNpyAsync(x: Tensor, path?: string): Promise<Uint8Array<ArrayBuffer> | void> {
+  const file = npyFile(x);
+  if (path === undefined) return (await writeToAsync(memorySink(file.size), file.pieces())).bytes;
+  await writeToAsync(fileSink(path), file.pieces());
 }

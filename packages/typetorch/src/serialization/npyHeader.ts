@@ -1,7 +1,20 @@
 /**
  * The header of an array in NumPy's `.npy` format: a Python dict with the dtype, the order and the shape.
  */
-import { type DType, type DTypeKey, dtypeOfKey } from "../core/dtype.ts";
+import {
+  type DType,
+  bool,
+  complex128,
+  complex64,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  uint8,
+} from "../core/dtype.ts";
 import { DTypeError, SerializationError } from "../core/errors.ts";
 
 /** What the header says of an array. */
@@ -22,18 +35,20 @@ const longestHeader = 10_000;
 const alignment = 64;
 
 /** NumPy's kind and size of each dtype. */
-const codes: Readonly<Record<string, DTypeKey>> = {
-  b1: "bool",
-  u1: "u8",
-  i1: "i8",
-  i2: "i16",
-  i4: "i32",
-  i8: "i64",
-  f2: "f16",
-  f4: "f32",
-  f8: "f64",
+const dtypeOfCode: Readonly<Record<string, DType>> = {
+  b1: bool,
+  u1: uint8,
+  i1: int8,
+  i2: int16,
+  i4: int32,
+  i8: int64,
+  f2: float16,
+  f4: float32,
+  f8: float64,
+  c8: complex64,
+  c16: complex128,
 };
-const codeOfKey: ReadonlyMap<string, string> = new Map(Object.entries(codes).map(([code, key]) => [key, code]));
+const codeOfDtype: ReadonlyMap<DType, string> = new Map(Object.entries(dtypeOfCode).map(([code, dtype]) => [dtype, code]));
 
 /** Where the header's text lies in the file. Throws {@link SerializationError} for what is no array. */
 export function locateNpyHeader(file: string, prefix: Uint8Array): { readonly start: number; readonly end: number } {
@@ -102,8 +117,8 @@ function parseShape(tuple: string, refuse: (why: string) => never): number[] {
 function parseDescr(file: string, literal: string): Pick<NpyHeader, "dtype" | "bigEndian"> {
   const descr = /^['"]/.test(literal) ? literal.slice(1, -1) : null;
   const match = descr === null ? null : /^([<>=|]?)(\w\d*)$/.exec(descr);
-  const key = match === null ? undefined : codes[match[2]!];
-  if (key !== undefined) return { dtype: dtypeOfKey[key], bigEndian: match![1] === ">" };
+  const dtype = match === null ? undefined : dtypeOfCode[match[2]!];
+  if (dtype !== undefined) return { dtype, bigEndian: match![1] === ">" };
   if (match?.[2] === "O") {
     throw new SerializationError(
       `${file}: Object arrays cannot be loaded when allow_pickle=False`,
@@ -111,14 +126,14 @@ function parseDescr(file: string, literal: string): Pick<NpyHeader, "dtype" | "b
     );
   }
   throw new DTypeError(
-    `${file}: can't convert np.ndarray of dtype ${literal.slice(0, 100)}. The only supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, and bool.`,
+    `${file}: can't convert np.ndarray of dtype ${literal.slice(0, 100)}. The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool.`,
     descr === null ? "save each field of a structured array as an array of its own" : "convert it in NumPy with array.astype(…)",
   );
 }
 
 /** The bytes before an array's elements, as `np.save` writes them. Throws {@link DTypeError} for dtypes that NumPy does not have. */
 export function formatNpyHeader(dtype: DType, fortranOrder: boolean, shape: readonly number[]): Uint8Array {
-  const code = codeOfKey.get(dtype.key);
+  const code = codeOfDtype.get(dtype);
   if (code === undefined) {
     throw new DTypeError(`NumPy has no dtype for ${dtype}`, "convert the tensor first: x.to(torch.float32)");
   }

@@ -4,16 +4,37 @@
 import { SerializationError, ValueError } from "../core/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Reader, readAsync, readSync } from "./bytes.ts";
-import { NpyBuilder, npyFile } from "./npy.ts";
-import type { LoadAsyncOptions } from "./safetensors.ts";
+import { NpyBuilder, npyFile, readNpyHeader } from "./npy.ts";
+import type { NpyHeader } from "./npyHeader.ts";
+import type { LoadProgressOptions } from "./safetensors.ts";
 import { type NamedTensors, namedTensors } from "./namedTensors.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
-import { type AsyncInput, type SyncInput, openSource, openSourceAsync } from "./source.ts";
-import { type ZipArchive, type ZipEntry, quoted, readEntryInto, readZipDirectory } from "./zipReader.ts";
+import { type AsyncInput, type SyncInput, memorySource, openSource, openSourceAsync } from "./source.ts";
+import { type ZipArchive, type ZipEntry, locateEntry, quoted, readEntry, readEntryInto, readZipDirectory } from "./zipReader.ts";
 import { ZipWriter } from "./zipWriter.ts";
 
+/** Reads the headers of an archive's arrays, and of their data only what cannot be passed over. */
+export function* readNpzHeaders(file: { readonly name: string; readonly size: number }): Reader<Map<string, NpyHeader>> {
+  const archive = yield* readZipDirectory(file);
+  const headers = new Map<string, NpyHeader>();
+  for (const [name, entry] of npzEntries(archive)) {
+    const label = labelOf(file, entry);
+    if (entry.stored) headers.set(name, yield* readNpyHeader(label, yield* locateEntry(archive, entry), entry.size));
+    else {
+      const bytes = memorySource(yield* readEntry(archive, entry));
+      headers.set(name, readSync(bytes, readNpyHeader(label, 0, bytes.size)));
+    }
+  }
+  return headers;
+}
+
+/** What errors call an array of an archive. */
+function labelOf(file: { readonly name: string }, entry: ZipEntry): string {
+  return `${file.name}: the entry ${quoted(entry.name)}`;
+}
+
 /** The entries of an archive by the names of their arrays: without `.npy`. */
-export function npzEntries(archive: ZipArchive): Map<string, ZipEntry> {
+function npzEntries(archive: ZipArchive): Map<string, ZipEntry> {
   const out = new Map<string, ZipEntry>();
   for (const [entryName, entry] of archive.entries) {
     const name = entryName.replace(/\.npy$/, "");
@@ -27,7 +48,7 @@ function* readNpz(file: { readonly name: string; readonly size: number }): Reade
   const archive = yield* readZipDirectory(file);
   const tensors = new Map<string, Tensor>();
   for (const [name, entry] of npzEntries(archive)) {
-    const builder = new NpyBuilder(`${file.name}: the entry ${quoted(entry.name)}`);
+    const builder = new NpyBuilder(labelOf(file, entry));
     yield* readEntryInto(archive, entry, (size) => builder.windows(size));
     tensors.set(name, builder.tensor!);
   }
@@ -51,7 +72,7 @@ export function loadNpz(input: SyncInput): Map<string, Tensor> {
 }
 
 /** As {@link loadNpz}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes, while other work goes on. */
-export async function loadNpzAsync(input: AsyncInput, options: LoadAsyncOptions = {}): Promise<Map<string, Tensor>> {
+export async function loadNpzAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<Map<string, Tensor>> {
   const source = await openSourceAsync(input, "loadNpz", options.progress);
   try {
     return await readAsync(source, readNpz(source));
@@ -80,8 +101,15 @@ export function saveNpz(
   else return writeTo(memorySink(), npzPieces(tensors, path)).bytes;
 }
 
-/** As {@link saveNpz} to a path, while other work goes on; the tensors must not change meanwhile. */
-export async function saveNpzAsync(tensors: NamedTensors, path: string, options?: SaveNpzOptions): Promise<void> {
+/** {@link saveNpz} that lets other work go on in between. The tensors must not change until it is done. */
+export function saveNpzAsync(tensors: NamedTensors, path: string, options?: SaveNpzOptions): Promise<void>;
+export function saveNpzAsync(tensors: NamedTensors, options?: SaveNpzOptions): Promise<Uint8Array<ArrayBuffer>>;
+export async function saveNpzAsync(
+  tensors: NamedTensors,
+  path?: string | SaveNpzOptions,
+  options?: SaveNpzOptions,
+): Promise<Uint8Array<ArrayBuffer> | void> {
+  if (typeof path !== "string") return (await writeToAsync(memorySink(), npzPieces(tensors, path))).bytes;
   await writeToAsync(fileSink(path), npzPieces(tensors, options));
 }
 

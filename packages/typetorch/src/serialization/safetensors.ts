@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type AsyncByteSource, type ByteSource, type Reader, readAsync, readSync } from "./bytes.ts";
 import { type SafetensorsHeader, type SafetensorsInfo, dtypeOfInfo, readHeader } from "./safetensorsHeader.ts";
 import { checkShards, isIndex, readIndex, shardInput } from "./safetensorsIndex.ts";
-import { type AsyncInput, type Progress, type SyncInput, openSource, openSourceAsync } from "./source.ts";
+import { type AsyncInput, type Progress, type SyncInput, openSource, openSourceAsync, withProgress } from "./source.ts";
 import { readTensor, readView, shapeOnly } from "./tensorBytes.ts";
 
 /** Tensors by name, with the file's notes. */
@@ -56,6 +56,10 @@ abstract class SafetensorsContents<Source extends ByteSource | AsyncByteSource> 
       for (const [key, value] of header.metadata ?? []) if (!notes.has(key)) notes.set(key, value);
     }
     return this.shards.every(({ header }) => header.metadata === null) ? null : notes;
+  }
+  /** The files that were opened, and their sizes in bytes. */
+  files(): { readonly name: string; readonly size: number }[] {
+    return this.shards.map(({ source: { name, size } }) => ({ name, size }));
   }
   /** Shape of a tensor, without reading it. */
   getShape(name: string): readonly number[] {
@@ -188,12 +192,17 @@ function makesView(index: Index): boolean {
   );
 }
 
+export interface LoadProgressOptions {
+  /** Told how many of the file's bytes were read; of each shard by itself. */
+  progress?: Progress;
+}
+
 /**
  * Opens a safetensors file, or the index of a sharded one (`model.safetensors.index.json`), without reading data. As the Python package's `safe_open`.
  * Throws {@link SerializationError} for a file that breaks a rule of the format.
  */
-export function openSafetensors(input: SyncInput): SafetensorsFile {
-  const source = openSource(input, "openSafetensors");
+export function openSafetensors(input: SyncInput, options: LoadProgressOptions = {}): SafetensorsFile {
+  const source = withProgress(openSource(input, "openSafetensors"), options.progress);
   const opened = [source];
   try {
     if (!isIndex(input)) return new SafetensorsFile(source.name, [openShard(source)]);
@@ -201,7 +210,7 @@ export function openSafetensors(input: SyncInput): SafetensorsFile {
     source.close();
     opened.pop();
     const shards = index.files.map((file) => {
-      const shard = openSource(shardInput(input, file) as string, "openSafetensors");
+      const shard = withProgress(openSource(shardInput(input, file) as string, "openSafetensors"), options.progress);
       opened.push(shard);
       return openShard(shard);
     });
@@ -220,13 +229,8 @@ function openShard(source: ByteSource): Shard<ByteSource> {
   return { source, header: readSync(source, readHeader(source.name, source.size)) };
 }
 
-export interface LoadAsyncOptions {
-  /** Told how many of the file's bytes were read. */
-  progress?: Progress;
-}
-
 /** As {@link openSafetensors}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes; of a server that answers range requests only what is asked for is fetched. */
-export async function openSafetensorsAsync(input: AsyncInput, options: LoadAsyncOptions = {}): Promise<AsyncSafetensorsFile> {
+export async function openSafetensorsAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<AsyncSafetensorsFile> {
   const source = await openSourceAsync(input, "openSafetensors", options.progress);
   const opened = [source];
   try {
@@ -259,13 +263,13 @@ async function openShardAsync(source: AsyncByteSource): Promise<Shard<AsyncByteS
  * Loads the tensors of a safetensors file, or of all shards of an index (`model.safetensors.index.json`), from a path or bytes; `metadata` of the result has
  * the file's notes. As `safetensors.torch.load_file`. Throws {@link SerializationError} for a file that breaks a rule of the format.
  */
-export function loadSafetensors(input: SyncInput): SafetensorsDict {
-  using file = openSafetensors(input);
+export function loadSafetensors(input: SyncInput, options: LoadProgressOptions = {}): SafetensorsDict {
+  using file = openSafetensors(input, options);
   return file.getTensors();
 }
 
 /** As {@link loadSafetensors}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes, while other work goes on. */
-export async function loadSafetensorsAsync(input: AsyncInput, options: LoadAsyncOptions = {}): Promise<SafetensorsDict> {
+export async function loadSafetensorsAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<SafetensorsDict> {
   const file = await openSafetensorsAsync(input, options);
   try {
     return await file.getTensors();

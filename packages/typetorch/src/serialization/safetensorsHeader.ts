@@ -3,7 +3,20 @@
  * header, and the tensors' data without gaps. The rules and the phrases of the errors are those of the reference implementation; where that one is laxer than
  * the format's text (duplicate names, blanks before the header), the text holds.
  */
-import { type DType, type DTypeKey, dtypeOfKey } from "../core/dtype.ts";
+import {
+  type DType,
+  bfloat16,
+  bool,
+  complex64,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  uint8,
+} from "../core/dtype.ts";
 import { DTypeError, SerializationError } from "../core/errors.ts";
 import type { Reader } from "./bytes.ts";
 
@@ -13,39 +26,37 @@ export const maxHeaderBytes = 100_000_000;
 interface FormatDtype {
   readonly bits: number;
   /** The dtype here; null when there is none. */
-  readonly key: DTypeKey | null;
+  readonly dtype: DType | null;
 }
 
 /** Every dtype of the format, in the order in which the reference implementation sorts them when it writes. */
 const formatDtypes: ReadonlyMap<string, FormatDtype> = new Map<string, FormatDtype>([
-  ["BOOL", { bits: 8, key: "bool" }],
-  ["F4", { bits: 4, key: null }],
-  ["F6_E2M3", { bits: 6, key: null }],
-  ["F6_E3M2", { bits: 6, key: null }],
-  ["U8", { bits: 8, key: "u8" }],
-  ["I8", { bits: 8, key: "i8" }],
-  ["F8_E5M2", { bits: 8, key: null }],
-  ["F8_E4M3", { bits: 8, key: null }],
-  ["F8_E8M0", { bits: 8, key: null }],
-  ["F8_E4M3FNUZ", { bits: 8, key: null }],
-  ["F8_E5M2FNUZ", { bits: 8, key: null }],
-  ["I16", { bits: 16, key: "i16" }],
-  ["U16", { bits: 16, key: null }],
-  ["F16", { bits: 16, key: "f16" }],
-  ["BF16", { bits: 16, key: "bf16" }],
-  ["I32", { bits: 32, key: "i32" }],
-  ["U32", { bits: 32, key: null }],
-  ["F32", { bits: 32, key: "f32" }],
-  ["C64", { bits: 64, key: null }],
-  ["F64", { bits: 64, key: "f64" }],
-  ["I64", { bits: 64, key: "i64" }],
-  ["U64", { bits: 64, key: null }],
+  ["BOOL", { bits: 8, dtype: bool }],
+  ["F4", { bits: 4, dtype: null }],
+  ["F6_E2M3", { bits: 6, dtype: null }],
+  ["F6_E3M2", { bits: 6, dtype: null }],
+  ["U8", { bits: 8, dtype: uint8 }],
+  ["I8", { bits: 8, dtype: int8 }],
+  ["F8_E5M2", { bits: 8, dtype: null }],
+  ["F8_E4M3", { bits: 8, dtype: null }],
+  ["F8_E8M0", { bits: 8, dtype: null }],
+  ["F8_E4M3FNUZ", { bits: 8, dtype: null }],
+  ["F8_E5M2FNUZ", { bits: 8, dtype: null }],
+  ["I16", { bits: 16, dtype: int16 }],
+  ["U16", { bits: 16, dtype: null }],
+  ["F16", { bits: 16, dtype: float16 }],
+  ["BF16", { bits: 16, dtype: bfloat16 }],
+  ["I32", { bits: 32, dtype: int32 }],
+  ["U32", { bits: 32, dtype: null }],
+  ["F32", { bits: 32, dtype: float32 }],
+  ["C64", { bits: 64, dtype: complex64 }],
+  ["F64", { bits: 64, dtype: float64 }],
+  ["I64", { bits: 64, dtype: int64 }],
+  ["U64", { bits: 64, dtype: null }],
 ]);
 
 const rankOfDtype: ReadonlyMap<string, number> = new Map([...formatDtypes.keys()].map((name, rank) => [name, rank]));
-const nameOfKey: ReadonlyMap<string, string> = new Map(
-  [...formatDtypes].filter(([, { key }]) => key !== null).map(([name, { key }]) => [key as string, name]),
-);
+const nameOfDtype: ReadonlyMap<DType | null, string> = new Map([...formatDtypes].map(([name, { dtype }]) => [dtype, name]));
 
 /** What the header says of one tensor. */
 export interface SafetensorsInfo {
@@ -67,21 +78,26 @@ export interface SafetensorsHeader {
   readonly dataStart: number;
 }
 
+/** The name that PyTorch has for a dtype of the format; the format's own where there is none. */
+export function torchNameOf(formatName: string): string {
+  return formatDtypes.get(formatName)?.dtype?.name ?? formatName;
+}
+
 /** The dtype of a tensor in a file. Throws {@link DTypeError} for those that TypeTorch does not have. */
 export function dtypeOfInfo(info: SafetensorsInfo): DType {
-  const key = formatDtypes.get(info.dtype)?.key ?? null;
-  if (key === null) {
+  const dtype = formatDtypes.get(info.dtype)?.dtype ?? null;
+  if (dtype === null) {
     throw new DTypeError(
       `safetensors: the tensor '${info.name}' is ${info.dtype}, for which there is no dtype here`,
       "the other tensors of the file can be read by name: openSafetensors(path).getTensor(name); convert this one in Python",
     );
   }
-  return dtypeOfKey[key];
+  return dtype;
 }
 
 /** The format's name of a dtype. Throws {@link DTypeError} for those that the format does not have. */
 export function formatNameOf(dtype: DType, tensorName: string): string {
-  const name = nameOfKey.get(dtype.key);
+  const name = nameOfDtype.get(dtype);
   if (name === undefined) {
     throw new DTypeError(
       `safetensors: the tensor '${tensorName}' is ${dtype}, which the format does not have`,

@@ -42,8 +42,18 @@ export function saveSafetensors(
   for (const [name, file] of filesToWrite(tensors, path, options)) writeTo(fileSink(name), file);
 }
 
-/** As {@link saveSafetensors} to a path, while other work goes on; the tensors must not change meanwhile. */
-export async function saveSafetensorsAsync(tensors: NamedTensors, path: string, options?: SaveShardedOptions): Promise<void> {
+/** {@link saveSafetensors} that lets other work go on in between. The tensors must not change until it is done. */
+export function saveSafetensorsAsync(tensors: NamedTensors, path: string, options?: SaveShardedOptions): Promise<void>;
+export function saveSafetensorsAsync(tensors: NamedTensors, options?: SaveSafetensorsOptions): Promise<Uint8Array<ArrayBuffer>>;
+export async function saveSafetensorsAsync(
+  tensors: NamedTensors,
+  path?: string | SaveSafetensorsOptions,
+  options?: SaveShardedOptions,
+): Promise<Uint8Array<ArrayBuffer> | void> {
+  if (typeof path !== "string") {
+    const file = describeFile(tensorsToWrite(tensors), notesOf(path?.metadata));
+    return (await writeToAsync(memorySink(file.bytes), pieces(file))).bytes;
+  }
   for (const [name, file] of filesToWrite(tensors, path, options)) await writeToAsync(fileSink(name), file);
 }
 

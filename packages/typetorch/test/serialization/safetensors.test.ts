@@ -210,6 +210,42 @@ test("parameters are written, and loaded as plain tensors", () => {
   assert.ok(torch.equal(other.weight, linear.weight));
 });
 
+/** A module whose output layer is its embedding, as in GPT-2. */
+class Tied extends torch.nn.Module<[torch.Tensor], torch.Tensor> {
+  wte = new torch.nn.Embedding(5, 3);
+  lmHead = new torch.nn.Linear(3, 5, { bias: false });
+  constructor() {
+    super();
+    this.lmHead.weight = this.wte.weight;
+  }
+  override forward(tokens: torch.Tensor): torch.Tensor {
+    return this.lmHead.call(this.wte.call(tokens));
+  }
+}
+
+test("a module with tied weights is saved under one name, which the metadata tells, and loaded from it or the other", () => {
+  const model = new Tied();
+  assert.throws(() => torch.saveSafetensors(model.stateDict()), { message: /'lm_head.weight', 'wte.weight'/ });
+  const bytes = torch.saveSafetensorsModel(model);
+  const file = torch.loadSafetensors(bytes);
+  assert.deepEqual([...file.keys()], ["lm_head.weight"]);
+  assert.deepEqual([...file.metadata!], [["wte.weight", "lm_head.weight"]]);
+  for (const name of ["lm_head.weight", "wte.weight"]) {
+    const other = new Tied();
+    const input = torch.saveSafetensors({ [name]: model.wte.weight });
+    assert.equal(String(torch.loadSafetensorsModel(other, input)), "<All keys matched successfully>");
+    assert.ok(torch.equal(other.lmHead.weight, model.wte.weight));
+    assert.equal(other.lmHead.weight, other.wte.weight);
+  }
+  const wrong = torch.saveSafetensors({ weight: torch.ones(1) });
+  assert.throws(() => torch.loadSafetensorsModel(new Tied(), wrong), {
+    name: "StateDictError",
+    message: /Missing key.*lm_head.*\n?.*Unexpected key.*"weight"/s,
+  });
+  const keys = torch.loadSafetensorsModel(new Tied(), wrong, { strict: false });
+  assert.deepEqual(keys.unexpectedKeys, ["weight"]);
+});
+
 test("what cannot be written is refused with a reason, and no file appears", () => {
   const path = join(folder, "refused.safetensors");
   const x = torch.ones(1);
