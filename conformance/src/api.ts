@@ -172,14 +172,14 @@ export class Api {
 /** Turns the values of one case into the library's. Tensors are made once and kept, so that gradients can be asked for. */
 export class Decoder {
   readonly api: Api;
-  readonly pools: Pools;
+  readonly pools: Pools | null;
   readonly entries: readonly Entry[];
   /** Whether Python's `2.0` must stay visibly a float: only where no floating tensor takes part can it change a dtype. */
   floatScalars = false;
   readonly #tensors = new Map<number, TensorLike>();
   readonly #storages = new Map<string, TensorLike>();
 
-  constructor(api: Api, source: Case, pools: Pools) {
+  constructor(api: Api, source: Pick<Case, "T">, pools: Pools | null) {
     this.api = api;
     this.pools = pools;
     this.entries = source.T;
@@ -210,13 +210,18 @@ export class Decoder {
   #make(entry: Entry): TensorLike {
     const dtype = this.api.dtype(entry.d);
     if (entry.d === "c64" || entry.d === "c128") this.api.requireComplex();
+    if (entry.of !== undefined) return this.tensor(entry.of).asStrided(entry.s, entry.st!, { storageOffset: entry.o ?? 0 });
+    if (entry.v !== undefined) {
+      const made = this.api.fn("tensor")(entry.v.map(floatOf), { dtype }) as TensorLike;
+      return entry.st === undefined ? made.reshape(entry.s) : made.asStrided(entry.s, entry.st, { storageOffset: entry.o ?? 0 });
+    }
     const key = `${entry.d}/${entry.p}/${entry.n}`;
     let base = entry.sh === 1 ? this.#storages.get(key) : undefined;
     if (base === undefined) {
       const create = this.api.fn("tensor");
-      const raw = this.pools.storage(entry);
+      const raw = this.pools!.storage(entry);
       if (entry.d === "f16" || entry.d === "bf16") {
-        const flat = this.pools.values({ d: entry.d, p: entry.p, s: [raw.length] });
+        const flat = this.pools!.values({ d: entry.d, p: entry.p, s: [raw.length] });
         base = create(Float32Array.from(flat as number[]), { dtype }) as TensorLike;
       } else base = create(raw, { dtype }) as TensorLike;
       base = this.api.place(base);

@@ -29,6 +29,10 @@ export interface Entry {
   readonly ost?: readonly number[];
   /** The result is a view of this input. */
   readonly alias?: number;
+  /** The storage's elements, where they are not in a pool; absent for a view of `of`. */
+  readonly v?: readonly (number | string)[];
+  /** The entry whose memory this one sees. */
+  readonly of?: number;
 }
 
 export interface Case {

@@ -126,6 +126,37 @@ function bindTo(signature: readonly Parameter[], args: readonly Json[], kwargs: 
   return { positional, options };
 }
 
+/** The position of the first overload that takes the arguments; -1 where none does. */
+export function overloadOf(name: string, args: readonly Json[], kwargs: JsonObject): number {
+  for (const checkTypes of [true, false]) {
+    const at = (overloads(name) ?? []).findIndex((signature) => bindTo(signature, args, kwargs, checkTypes) !== null);
+    if (at >= 0) return at;
+  }
+  return -1;
+}
+
+/** Arguments laid out by a signature that they need not fit: what is missing in front of another becomes undefined, names that it lacks become options. */
+export function place(
+  signature: readonly Parameter[],
+  args: readonly Json[],
+  kwargs: JsonObject,
+): { positional: (Json | undefined)[]; options: JsonObject } {
+  const positional: (Json | undefined)[] = [];
+  const options: JsonObject = {};
+  const byPosition = signature.filter((p) => !p.keywordOnly);
+  args.forEach((value, i) => {
+    const parameter = byPosition[i];
+    if (parameter === undefined || parameter.variadic || !parameter.hasDefault) positional[i] = value;
+    else options[parameter.name] = value;
+  });
+  for (const [name, value] of Object.entries(kwargs)) {
+    const at = byPosition.findIndex((p) => p.name === name && !p.hasDefault);
+    if (at >= 0) positional[at] = value;
+    else options[name] = value;
+  }
+  return { positional: Array.from(positional), options };
+}
+
 /** Binds Python arguments to the first overload that takes them (by types if possible, by count otherwise). */
 export function bind(name: string, args: readonly Json[], kwargs: JsonObject): Bound | null {
   const list = overloads(name);
