@@ -31,7 +31,7 @@ def worker(calls_file, out_file, start):
             x = torch.as_strided(tensors[entry["of"]], entry["s"], entry["st"], entry.get("o", 0))
         else:
             x = torch.tensor([number(v) for v in entry["v"]], dtype=getattr(torch, NAMES[entry["d"]]))
-            x = x.as_strided(entry["s"], entry["st"], entry.get("o", 0)) if "st" in entry else x.reshape(entry["s"])
+            x = torch.empty(0, dtype=x.dtype).set_(x.storage(), entry.get("o", 0), entry["s"], entry["st"]) if "st" in entry else x.reshape(entry["s"]).clone()
         return x.requires_grad_() if entry.get("g") else x
 
     def decode(value, tensors):

@@ -10,10 +10,18 @@ import type { Dice, Form, Literal } from "./call.ts";
 import { type Base, fromSignature, snake } from "./generate.ts";
 
 /** Recorded in another order than they are called, or no functions of their own. */
-const OTHERS = new Set("where polygamma special.polygamma einsum sum_to_size T H mT mH __getitem__ slice svd_lowrank pca_lowrank nn.functional.embedding nn.functional.embedding_bag".split(" "));
+const OTHERS = new Set(
+  "where polygamma special.polygamma einsum sum_to_size T H mT mH __getitem__ slice svd_lowrank pca_lowrank nn.functional.embedding nn.functional.embedding_bag".split(
+    " ",
+  ),
+);
 
 /** What no call of which may be tried: it changes the session, or reads what is not an argument. */
-const NOT_CALLED = new Set("manualSeed setNumThreads setDefaultDtype setPrintoptions emptyCache pushMode setGradEnabled seed initialSeed getRngState setRngState pushMode".split(" "));
+const NOT_CALLED = new Set(
+  "manualSeed setNumThreads setDefaultDtype setPrintoptions emptyCache pushMode setGradEnabled seed initialSeed getRngState setRngState pushMode".split(
+    " ",
+  ),
+);
 
 function literal(entry: Entry, pools: Pools): Literal | null {
   if (entry.d === "c64" || entry.d === "c128") return null;
@@ -49,7 +57,16 @@ function literals(T: readonly Entry[], values: Json, pools: Pools): Literal[] | 
 function hasSpecial(value: Json): boolean {
   if (Array.isArray(value)) return value.some(hasSpecial);
   if (!isObject(value)) return false;
-  if ("$c" in value || "$mf" in value || "$device" in value || "$layout" in value || "$js" in value || "$module" in value || "$fn" in value) return true;
+  if (
+    "$c" in value ||
+    "$mf" in value ||
+    "$device" in value ||
+    "$layout" in value ||
+    "$js" in value ||
+    "$module" in value ||
+    "$fn" in value
+  )
+    return true;
   return Object.values(value).some(hasSpecial);
 }
 
@@ -63,7 +80,7 @@ export function basesOf(directory: string, limit: number): Map<string, Base[]> {
   };
   const ops = readCases(directory, "ops");
   for (const c of (ops?.cases ?? []) as OpCase[]) {
-    if (OTHERS.has(c.op) || c.op.startsWith("__") || c.variant !== undefined && c.post !== undefined) continue;
+    if (OTHERS.has(c.op) || c.op.startsWith("__") || (c.variant !== undefined && c.post !== undefined)) continue;
     if ((out.get(c.op)?.length ?? 0) >= limit || hasSpecial(c.args) || hasSpecial(c.kwargs)) continue;
     const T = literals(c.T, [c.args, c.kwargs], ops!.pools);
     const overload = overloadOf(c.op, c.args, c.kwargs);
@@ -84,7 +101,8 @@ export function basesOf(directory: string, limit: number): Map<string, Base[]> {
 /** Everything public that can be called, by PyTorch's name, with the ways of calling it. */
 export function publicOps(api: Api): Map<string, Form[]> {
   const out = new Map<string, Form[]>();
-  const names = (space: unknown): string[] => Object.keys(space as object).filter((name) => typeof (space as Record<string, unknown>)[name] === "function");
+  const names = (space: unknown): string[] =>
+    Object.keys(space as object).filter((name) => typeof (space as Record<string, unknown>)[name] === "function");
   const { torch } = api;
   const nn = torch.nn as Record<string, unknown>;
   const add = (name: string, form: Form): void => {
@@ -105,7 +123,9 @@ export function publicOps(api: Api): Map<string, Form[]> {
     if (plain !== null && (out.has(snake(plain)) || plain in api.Tensor.prototype)) add(snake(plain), "inplace");
     else add(snake(name), "method");
   }
-  for (const name of names(nn)) if (/^[A-Z]/.test(name) && (nn[name] as { prototype: unknown }).prototype instanceof (nn.Module as new () => object)) add(`nn.${name}`, "module");
+  for (const name of names(nn))
+    if (/^[A-Z]/.test(name) && (nn[name] as { prototype: unknown }).prototype instanceof (nn.Module as new () => object))
+      add(`nn.${name}`, "module");
   for (const name of names(torch.optim)) if (name !== "Optimizer") add(`optim.${name}`, "optim");
   return out;
 }
@@ -117,7 +137,12 @@ export function signatureBase(dice: Dice, op: string, form: Form): Base {
   if (form === "optim") {
     const T: Literal[] = [{ d: "f32", s: [2, 2], v: [0.5, -1, 2, 0.25], g: 1 }];
     const required = (overloads(op)?.[0] ?? []).filter((p) => !p.hasDefault && p.name !== "params");
-    return { ...base, T, args: [[{ $t: 0 }]], kwargs: Object.fromEntries(required.map((p) => [p.name, { $f: 0.1 }])) as JsonObject };
+    return {
+      ...base,
+      T,
+      args: [[{ $t: 0 }]],
+      kwargs: Object.fromEntries(required.map((p) => [p.name, { $f: 0.1 }])) as JsonObject,
+    };
   }
   if (form === "module") {
     const T: Literal[] = [{ d: "f32", s: [2, 2, 4], v: Array.from({ length: 16 }, (_, k) => k / 8 - 1) }];
@@ -125,7 +150,10 @@ export function signatureBase(dice: Dice, op: string, form: Form): Base {
   }
   if (base.overload >= 0) return base;
   // of what PyTorch's table does not have, two tensors are tried
-  const T: Literal[] = [{ d: "f32", s: [2, 3], v: [1, 2, 3, 4, 5, 6] }, { d: "f32", s: [3], v: [1, 2, 3] }];
+  const T: Literal[] = [
+    { d: "f32", s: [2, 3], v: [1, 2, 3, 4, 5, 6] },
+    { d: "f32", s: [3], v: [1, 2, 3] },
+  ];
   return { ...base, T, args: [{ $t: 0 }, { $t: 1 }] };
 }
 

@@ -13,22 +13,36 @@ export interface Difference {
 export function phrase(message: string): string {
   let text = message.split("\n")[0]!;
   text = text.replace(/ ?\(Tensor\)|torch\.|Tensor\.|tensor\(\)/g, "").replace(/ - got .*$/, "");
-  return text.toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, " ")
+    .trim();
 }
 
-const argument = /argument '?(\w+)'?.*must be|invalid combination of arguments|missing \d* ?required|unexpected keyword|takes .*positional/;
+const argument =
+  /argument '?(\w+)'?.*must be|invalid combination of arguments|missing \d* ?required|unexpected keyword|takes .*positional/;
 
 export function differs(ours: Outcome, theirs: Outcome): Difference | null {
   if (theirs.error === "crash" || theirs.error === "MemoryError") return null;
   if (theirs.error !== undefined) {
     if (/alloc|out of memory|storage size calculation overflow/.test(theirs.message!)) return null;
-    if (ours.error === undefined) return { kind: "SILENT", text: `PyTorch: ${theirs.error}: ${theirs.message!.split("\n")[0]}; ours: ${JSON.stringify(ours.tensors)}` };
+    if (ours.error === undefined)
+      return {
+        kind: "SILENT",
+        text: `PyTorch: ${theirs.error}: ${theirs.message!.split("\n")[0]}; ours: ${JSON.stringify(ours.tensors)}`,
+      };
     if (argument.test(theirs.message!) || theirs.error === "TypeError" || theirs.error === "AttributeError") return null;
     const a = phrase(ours.message!);
     const b = phrase(theirs.message!);
-    return a.includes(b) || b.includes(a) ? null : { kind: "WORDS", text: `PyTorch: ${theirs.message!.split("\n")[0]}; ours: ${ours.message!.split("\n")[0]}` };
+    return a.includes(b) || b.includes(a)
+      ? null
+      : { kind: "WORDS", text: `PyTorch: ${theirs.message!.split("\n")[0]}; ours: ${ours.message!.split("\n")[0]}` };
   }
-  if (ours.error !== undefined) return { kind: "REFUSED", text: `ours: ${ours.error}: ${ours.message!.split("\n")[0]}; PyTorch: ${JSON.stringify(theirs.tensors)}` };
+  if (ours.error !== undefined)
+    return {
+      kind: "REFUSED",
+      text: `ours: ${ours.error}: ${ours.message!.split("\n")[0]}; PyTorch: ${JSON.stringify(theirs.tensors)}`,
+    };
   const expected = theirs.tensors!;
   const actual = ours.tensors!;
   const wrong = { kind: "RESULT" as const, text: `ours: ${JSON.stringify(actual)}; PyTorch: ${JSON.stringify(expected)}` };

@@ -40,13 +40,48 @@ const byType: Record<string, readonly Json[]> = {
   t: [null, { $f: 3.5 }, 2, "abc", [1, 2], empty, true],
   s: [null, "abc", nan, inf, { $f: "-inf" }, -1, 0, { $f: 1e300 }, [1], empty, true, -7],
   f: [null, "abc", nan, inf, { $f: -0.5 }, -1, 0, { $f: 1e300 }, [1], empty, 2],
-  i: [null, "abc", { $f: 1.5 }, nan, inf, -1, -2, 0, 5, -100, 100, 4294967296, 1099511627776, 9007199254740991, [1], empty, true],
+  i: [
+    null,
+    "abc",
+    { $f: 1.5 },
+    nan,
+    inf,
+    -1,
+    -2,
+    0,
+    5,
+    -100,
+    100,
+    137438953472,
+    1099511627776,
+    9007199254740991,
+    [1],
+    empty,
+    true,
+  ],
   b: [null, "abc", 3, empty],
   S: ["nonsense", null, 3, empty],
   d: [null, "float32", { $dtype: "i64" }, { $dtype: "bool" }, { $dtype: "f16" }, { $dtype: "u8" }, 3],
   a: [null, "abc", nan, inf, -1, 0, -100, 100, { $f: 0.5 }, [], [1, 2], [-1], empty, true, 1099511627776],
 };
-const lists: readonly Json[] = [null, [], [-1], [0], [1, 1], [5], [100], ["abc"], [{ $f: 1.5 }], [nan], [null], 3, "abc", empty, [1099511627776, 1099511627776], [2, 3, 4, 5, 6]];
+const lists: readonly Json[] = [
+  null,
+  [],
+  [-1],
+  [0],
+  [1, 1],
+  [5],
+  [100],
+  ["abc"],
+  [{ $f: 1.5 }],
+  [nan],
+  [null],
+  3,
+  "abc",
+  empty,
+  [1099511627776, 1099511627776],
+  [2, 3, 4, 5, 6],
+];
 const kinds: readonly Kind[] = ["f32", "f64", "f16", "bf16", "i64", "i32", "i16", "i8", "u8", "bool"];
 
 const numel = (s: readonly number[]): number => s.reduce((a, b) => a * b, 1);
@@ -84,15 +119,33 @@ function changed(dice: Dice, x: Literal): [Literal, string] {
   }
   if (choice === 5 && s.length > 0) {
     const at = dice.below(s.length);
-    return [fresh(d, s.map((n, i) => (i === at ? n + 1 : n))), `size + 1 at ${at}`];
+    return [
+      fresh(
+        d,
+        s.map((n, i) => (i === at ? n + 1 : n)),
+      ),
+      `size + 1 at ${at}`,
+    ];
   }
   if (choice === 6 && s.length > 0) {
     const at = dice.below(s.length);
-    return [fresh(d, s.map((n, i) => (i === at ? 0 : n))), `size 0 at ${at}`];
+    return [
+      fresh(
+        d,
+        s.map((n, i) => (i === at ? 0 : n)),
+      ),
+      `size 0 at ${at}`,
+    ];
   }
   if (choice === 7 && contiguous && numel(s) > 0) {
     const v = [...same({}).v!];
-    v[dice.below(v.length)] = isFloat(d) ? dice.pick(["nan", "inf", "-inf"]) : d === "bool" ? 0 : d === "u8" ? 200 : dice.pick([-100, 100, -1]);
+    v[dice.below(v.length)] = isFloat(d)
+      ? dice.pick(["nan", "inf", "-inf"])
+      : d === "bool"
+        ? 0
+        : d === "u8"
+          ? 200
+          : dice.pick([-100, 100, -1]);
     return [same({ v }), "value"];
   }
   if (choice === 8 && contiguous && s.length > 1) {
@@ -184,7 +237,12 @@ function spoil(dice: Dice, call: Draft, place: Place): string {
     const inner = value[at]!;
     const list = [...value];
     const element = isObject(inner) && "$t" in inner ? "t" : base === "t" ? "t" : typeof inner === "number" ? "i" : "a";
-    const how = spoil(dice, call, { value: inner, type: element, name: `${place.name}[${at}]`, put: (_, v) => (v === undefined ? list.splice(at, 1) : (list[at] = v)) });
+    const how = spoil(dice, call, {
+      value: inner,
+      type: element,
+      name: `${place.name}[${at}]`,
+      put: (_, v) => (v === undefined ? list.splice(at, 1) : (list[at] = v)),
+    });
     place.put(call, list);
     return how;
   }
@@ -238,6 +296,8 @@ export function badCall(dice: Dice, base: Base, id: string, forms: readonly Form
   // a method needs its tensor
   const self = call.args[0];
   const methodLike = form === "method" || form === "inplace";
+  // in place on leaves that require grad is one error among many: mostly without
+  if (form === "inplace" && dice.next() < 0.9) call.T = call.T.map(({ g: _, ...x }) => x);
   const keeps = !methodLike || (isObject(self) && "$t" in self);
   return prune({
     id,
@@ -287,7 +347,22 @@ export function fromSignature(dice: Dice, op: string, overload: number, form: Fo
   for (const p of signature) {
     if (p.hasDefault || p.keywordOnly) break;
     const base = p.type[0]!;
-    const one = (): Json => (base === "t" ? tensor() : base === "i" ? dice.pick([1, 2]) : base === "b" ? true : base === "S" ? "mean" : base === "d" ? { $dtype: "f32" } : base === "a" ? (dice.next() < 0.5 ? tensor() : 1) : { $f: 0.5 });
+    const one = (): Json =>
+      base === "t"
+        ? tensor()
+        : base === "i"
+          ? dice.pick([1, 2])
+          : base === "b"
+            ? true
+            : base === "S"
+              ? "mean"
+              : base === "d"
+                ? { $dtype: "f32" }
+                : base === "a"
+                  ? dice.next() < 0.5
+                    ? tensor()
+                    : 1
+                  : { $f: 0.5 };
     args.push(p.type.includes("[]") ? [one(), one()] : one());
   }
   return { op, overload, form, T, args, kwargs: {} };

@@ -48,8 +48,16 @@ const callsFile = path.join(folder, "calls.jsonl");
 let theirs: Outcome[] | null = null;
 if (values.torch) {
   const answers = path.join(folder, "torch.jsonl");
-  spawnSync(process.env.PYTHON ?? "/usr/bin/python3", [fileURLToPath(new URL("../../../badCalls.py", import.meta.url)), callsFile, answers], { stdio: "inherit" });
-  theirs = fs.readFileSync(answers, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Outcome);
+  spawnSync(
+    process.env.PYTHON ?? "/usr/bin/python3",
+    [fileURLToPath(new URL("../../../badCalls.py", import.meta.url)), callsFile, answers],
+    { stdio: "inherit" },
+  );
+  theirs = fs
+    .readFileSync(answers, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Outcome);
 }
 let broken = 0;
 let different = 0;
@@ -75,7 +83,8 @@ calls.forEach((call, i) => {
     }
   }
 });
-if (values.record !== undefined) fs.writeFileSync(values.record, calls.map((call, i) => `${JSON.stringify({ ...call, torch: theirs?.[i] })}\n`).join(""));
+if (values.record !== undefined)
+  fs.writeFileSync(values.record, calls.map((call, i) => `${JSON.stringify({ ...call, torch: theirs?.[i] })}\n`).join(""));
 fs.rmSync(folder, { recursive: true });
 console.log(`seed ${values.seed}: ${calls.length} calls, ${missing} missing, ${broken} broken, ${different} unlike PyTorch`);
 process.exitCode = broken > 0 ? 1 : 0;

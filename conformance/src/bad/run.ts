@@ -21,7 +21,8 @@ export function runCalls(calls: readonly BadCall[], folder: string): Outcome[] {
   const outcomes: Outcome[] = [];
   const read = (): void => {
     outcomes.length = 0;
-    for (const line of fs.readFileSync(outcomesFile, "utf8").split("\n")) if (line !== "") outcomes.push(JSON.parse(line) as Outcome);
+    for (const line of fs.readFileSync(outcomesFile, "utf8").split("\n"))
+      if (line !== "") outcomes.push(JSON.parse(line) as Outcome);
   };
   while (outcomes.length < calls.length) {
     const done = spawnSync(process.execPath, [child, callsFile, outcomesFile, String(outcomes.length)], {
@@ -32,7 +33,10 @@ export function runCalls(calls: readonly BadCall[], folder: string): Outcome[] {
     read();
     if (outcomes.length >= calls.length) break;
     if (outcomes.length === 0 && /Error \[ERR|SyntaxError/.test(done.stderr)) throw new Error(done.stderr);
-    const reason = done.error !== undefined ? `does not return within ${LIMIT} s` : `the process ended by ${done.signal ?? `exit ${done.status}`}: ${done.stderr.slice(0, 600)}`;
+    const reason =
+      done.error !== undefined
+        ? `does not return within ${LIMIT} s`
+        : `the process ended by ${done.signal ?? `exit ${done.status}`}: ${done.stderr.slice(0, 600)}`;
     fs.appendFileSync(outcomesFile, `${JSON.stringify({ i: outcomes.length, broken: reason })}\n`);
     read();
   }

@@ -20,4 +20,4 @@ export { type InverseAndInfo, type SignAndLog, det, inv, invEx, slogdet, solve }
 export { matmul } from "./ops/linalg/matmul.ts";
 export { type MatrixNormOrder, cond, matrixNorm, matrixRank, norm, pinv, vander, vectorNorm } from "./ops/linalg/norms.ts";
 export { linalgCross as cross, vecdot } from "./ops/linalg/outer.ts";
-export { diagonal } from "./ops/views/select.ts";
+export { linalgDiagonal as diagonal } from "./ops/views/select.ts";

@@ -1,7 +1,7 @@
 /**
  * Element types and PyTorch's promotion rules.
  */
-import { DTypeError } from "./errors.ts";
+import { ArgumentTypeError, DTypeError } from "./errors.ts";
 
 /** Short name of a dtype, the key by which kernels are chosen. */
 export type DTypeKey = "f32" | "f64" | "f16" | "bf16" | "i64" | "i32" | "i16" | "i8" | "u8" | "bool";
@@ -143,7 +143,14 @@ function promotePair(a: DType, b: DType): DType {
 
 /** The smallest dtype that both can be converted to, as `torch.promote_types`. */
 export function promoteTypes(a: DType, b: DType): DType {
-  return table[a.index * dtypes.length + b.index]!;
+  const promoted = table[a?.index * dtypes.length + b?.index];
+  if (promoted === undefined) {
+    const at = a instanceof DType ? 2 : 1;
+    throw new ArgumentTypeError(
+      `promote_types(): argument 'type${at}' (position ${at}) must be torch.dtype, not ${typeof (at === 1 ? a : b)}`,
+    );
+  }
+  return promoted;
 }
 
 /** Whether a value of `from` may be written to `to` by an in-place op or `out`, as `torch.can_cast`: no step down in category. */

@@ -2,8 +2,8 @@
  * The dtype of a result: PyTorch's three priorities. Tensors with dimensions decide; 0-d tensors count only where they are of a higher category; plain numbers
  * only where they are of a higher category still.
  */
-import { type Category, type DType, bool, getDefaultDtype, int64, promoteTypes } from "./dtype.ts";
-import { ValueError } from "./errors.ts";
+import { type Category, DType, bool, getDefaultDtype, int64, promoteTypes } from "./dtype.ts";
+import { ArgumentTypeError, ValueError } from "./errors.ts";
 
 /** A number that says which kind it is: `scalar(2, float32)` is Python's `2.0`, where a plain `2` counts as an int. */
 export class Scalar {
@@ -66,6 +66,10 @@ export function resultType(operands: readonly (Typed | NumberLike)[]): DType {
     if (isNumberLike(x)) {
       const t = dtypeOfNumber(x);
       numbers = numbers === null ? t : promoteTypes(numbers, t);
+    } else if (!(x?.dtype instanceof DType)) {
+      throw new ArgumentTypeError(
+        `result_type(): argument 'tensor${i + 1}' (position ${i + 1}) must be Tensor, not ${x === null || x === undefined ? "NoneType" : typeof x}`,
+      );
     } else if (x.shape.length > 0) dims = dims === null ? x.dtype : promoteTypes(dims, x.dtype);
     else zero = zero === null ? x.dtype : promoteTypes(zero, x.dtype);
   }

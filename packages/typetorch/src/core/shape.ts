@@ -95,7 +95,7 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
   if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
   const out = new Array<number>(rank);
-  for (let i = 0; i < rank; i++) {
+  for (let i = rank - 1; i >= 0; i--) {
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
     if (x === y || y === 1) out[i] = x;

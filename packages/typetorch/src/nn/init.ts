@@ -1,6 +1,7 @@
 /**
  * Initialisers: they fill a tensor in place, without recording, and return it. From the same seed they draw the same numbers as PyTorch's.
  */
+import { checkArguments } from "../ops/arguments.ts";
 import { float64 } from "../core/dtype.ts";
 import { ShapeError, ValueError } from "../core/errors.ts";
 import { erf } from "../core/special.ts";
@@ -28,6 +29,7 @@ export type Nonlinearity =
  * @see torch.nn.init.calculate_gain
  */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number): number {
+  checkArguments("calculate_gain(str nonlinearity, float? param)", nonlinearity, param);
   switch (nonlinearity) {
     case "tanh":
       return 5 / 3;
@@ -56,6 +58,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
 
 /** Inputs and outputs that a weight connects: (fan in, fan out), receptive field included. */
 export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
+  checkArguments("calculate_fan_in_and_fan_out(Tensor tensor)", tensor);
   const { shape } = tensor;
   if (shape.length < 2) {
     throw new ShapeError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions");
@@ -70,6 +73,7 @@ export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut:
  * @see torch.nn.init.uniform_
  */
 export function uniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[a: number, b: number], { a?: number; b?: number }>): T {
+  checkArguments("uniform_(Tensor tensor, ~a, ~b, {float a, float b})", tensor, ...rest);
   const { a = 0, b = 1 } = trailing<{ a?: number; b?: number }>(rest, ["a", "b"]);
   return noGrad(() => tensor.uniform_(a, b));
 }
@@ -82,6 +86,7 @@ export function normal_<T extends Tensor>(
   tensor: T,
   ...rest: Trailing<[mean: number, std: number], { mean?: number; std?: number }>
 ): T {
+  checkArguments("normal_(Tensor tensor, ~mean, ~std, {float mean, float std})", tensor, ...rest);
   const { mean = 0, std = 1 } = trailing<{ mean?: number; std?: number }>(rest, ["mean", "std"]);
   return noGrad(() => tensor.normal_(mean, std));
 }
@@ -94,6 +99,7 @@ export function truncNormal_<T extends Tensor>(
   tensor: T,
   ...rest: Trailing<[mean: number, std: number, a: number, b: number], { mean?: number; std?: number; a?: number; b?: number }>
 ): T {
+  checkArguments("trunc_normal_(Tensor tensor, ~mean, ~std, ~a, ~b, {float mean, float std, float a, float b})", tensor, ...rest);
   const options = trailing<{ mean?: number; std?: number; a?: number; b?: number }>(rest, ["mean", "std", "a", "b"]);
   const { mean = 0, std = 1, a = -2, b = 2 } = options;
   const below = normalDistribution((a - mean) / std);
@@ -112,6 +118,7 @@ export function truncNormal_<T extends Tensor>(
  * @see torch.nn.init.constant_
  */
 export function constant_<T extends Tensor>(tensor: T, value: number): T {
+  checkArguments("constant_(Tensor tensor, float value)", tensor, value);
   return noGrad(() => tensor.fill_(value));
 }
 
@@ -120,6 +127,7 @@ export function constant_<T extends Tensor>(tensor: T, value: number): T {
  * @see torch.nn.init.ones_
  */
 export function ones_<T extends Tensor>(tensor: T): T {
+  checkArguments("ones_(Tensor tensor)", tensor);
   return noGrad(() => tensor.fill_(1));
 }
 
@@ -128,6 +136,7 @@ export function ones_<T extends Tensor>(tensor: T): T {
  * @see torch.nn.init.zeros_
  */
 export function zeros_<T extends Tensor>(tensor: T): T {
+  checkArguments("zeros_(Tensor tensor)", tensor);
   return noGrad(() => tensor.zero_());
 }
 
@@ -136,6 +145,7 @@ export function zeros_<T extends Tensor>(tensor: T): T {
  * @see torch.nn.init.eye_
  */
 export function eye_<T extends Tensor>(tensor: T): T {
+  checkArguments("eye_(Tensor tensor)", tensor);
   if (tensor.shape.length !== 2) throw new ShapeError("Only tensors with 2 dimensions are supported");
   return noGrad(() => {
     tensor.copy_(eye(tensor.shape[0]!, tensor.shape[1]!, { dtype: tensor.dtype, device: tensor.device }));
@@ -148,6 +158,7 @@ export function eye_<T extends Tensor>(tensor: T): T {
  * @see torch.nn.init.dirac_
  */
 export function dirac_<T extends Tensor>(tensor: T, ...rest: Trailing<[groups: number], { groups?: number }>): T {
+  checkArguments("dirac_(Tensor tensor, ~groups, {int groups})", tensor, ...rest);
   const { groups = 1 } = trailing<{ groups?: number }>(rest, ["groups"]);
   const { shape } = tensor;
   if (shape.length < 3 || shape.length > 5) throw new ShapeError("Only tensors with 3, 4, or 5 dimensions are supported");
@@ -174,6 +185,7 @@ interface GainOptions {
  * @source Glorot and Bengio 2010   @see torch.nn.init.xavier_uniform_
  */
 export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
+  checkArguments("xavier_uniform_(Tensor tensor, ~gain, {float gain})", tensor, ...rest);
   const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
   const bound = Math.sqrt(3) * (gain * Math.sqrt(2 / (fanIn + fanOut)));
@@ -185,6 +197,7 @@ export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[g
  * @source Glorot and Bengio 2010   @see torch.nn.init.xavier_normal_
  */
 export function xavierNormal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
+  checkArguments("xavier_normal_(Tensor tensor, ~gain, {float gain})", tensor, ...rest);
   const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
   return noGrad(() => tensor.normal_(0, gain * Math.sqrt(2 / (fanIn + fanOut))));
@@ -203,6 +216,11 @@ type KaimingRest = Trailing<[a: number, mode: "fan_in" | "fan_out", nonlinearity
  * @source He et al. 2015   @see torch.nn.init.kaiming_uniform_
  */
 export function kaimingUniform_<T extends Tensor>(tensor: T, ...rest: KaimingRest): T {
+  checkArguments(
+    "kaiming_uniform_(Tensor tensor, ~a, ~mode, ~nonlinearity, {float a, str mode, str nonlinearity})",
+    tensor,
+    ...rest,
+  );
   const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = trailing<KaimingOptions>(rest, ["a", "mode", "nonlinearity"]);
   if (tensor.shape.includes(0)) return tensor;
   const std = calculateGain(nonlinearity, a) / Math.sqrt(correctFan(tensor, mode));
@@ -215,6 +233,11 @@ export function kaimingUniform_<T extends Tensor>(tensor: T, ...rest: KaimingRes
  * @source He et al. 2015   @see torch.nn.init.kaiming_normal_
  */
 export function kaimingNormal_<T extends Tensor>(tensor: T, ...rest: KaimingRest): T {
+  checkArguments(
+    "kaiming_normal_(Tensor tensor, ~a, ~mode, ~nonlinearity, {float a, str mode, str nonlinearity})",
+    tensor,
+    ...rest,
+  );
   const { a = 0, mode = "fan_in", nonlinearity = "leaky_relu" } = trailing<KaimingOptions>(rest, ["a", "mode", "nonlinearity"]);
   if (tensor.shape.includes(0)) return tensor;
   const std = calculateGain(nonlinearity, a) / Math.sqrt(correctFan(tensor, mode));
@@ -226,6 +249,7 @@ export function kaimingNormal_<T extends Tensor>(tensor: T, ...rest: KaimingRest
  * @source Martens 2010   @see torch.nn.init.sparse_
  */
 export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: Trailing<[std: number], { std?: number }>): T {
+  checkArguments("sparse_(Tensor tensor, float sparsity, ~std, {float std})", tensor, sparsity, ...rest);
   const { std = 0.01 } = trailing<{ std?: number }>(rest, ["std"]);
   if (tensor.shape.length !== 2) throw new ShapeError("Only tensors with 2 dimensions are supported");
   const [rows, columns] = tensor.shape as [number, number];
@@ -245,6 +269,7 @@ export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: 
  * @source Saxe et al. 2013, arXiv:1312.6120   @see torch.nn.init.orthogonal_
  */
 export function orthogonal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
+  checkArguments("orthogonal_(Tensor tensor, ~gain, {float gain})", tensor, ...rest);
   const { gain = 1 } = trailing<GainOptions>(rest, ["gain"]);
   if (tensor.shape.length < 2) throw new ShapeError("Only tensors with 2 or more dimensions are supported");
   if (tensor.numel() === 0) return tensor;

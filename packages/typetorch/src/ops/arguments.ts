@@ -74,7 +74,8 @@ function parse(text: string): Signature {
   const open = text.indexOf("(");
   const brace = text.indexOf("{");
   const options = new Map<string, Parameter>();
-  if (brace >= 0) for (const p of words(text.slice(brace + 1, text.indexOf("}")))) options.set(p.split(" ")[1]!, readParameter(p));
+  if (brace >= 0)
+    for (const p of words(text.slice(brace + 1, text.indexOf("}")))) options.set(p.split(" ")[1]!, readParameter(p));
   const positional: Parameter[] = [];
   for (const p of words(text.slice(open + 1, brace < 0 ? -1 : brace))) {
     if (p.startsWith("~")) {
@@ -195,6 +196,8 @@ function checkOne(signature: Signature, i: number, x: unknown): void {
 
 function checkOptions(signature: Signature, options: Readonly<Record<string, unknown>>): void {
   for (const key in options) {
+    const value = options[key];
+    if (value === undefined || value === null) continue;
     const parameter = signature.options.get(key);
     if (parameter === undefined) {
       throw new ArgumentTypeError(
@@ -202,11 +205,8 @@ function checkOptions(signature: Signature, options: Readonly<Record<string, unk
         `its options are ${[...signature.options.keys()].join(", ") || "none"}`,
       );
     }
-    const value = options[key];
-    if (value !== undefined && value !== null && (kindOf(value) & parameter.takes) === 0) {
-      throw new ArgumentTypeError(
-        `${signature.name}(): argument '${key}' must be ${parameter.text}, not ${describeKind(value)}`,
-      );
+    if ((kindOf(value) & parameter.takes) === 0) {
+      throw new ArgumentTypeError(`${signature.name}(): argument '${key}' must be ${parameter.text}, not ${describeKind(value)}`);
     }
   }
 }

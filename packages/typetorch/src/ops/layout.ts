@@ -122,7 +122,7 @@ export function separated(self: Tensor, inputs: Tensor[]): Tensor[] {
 /** Throws where several elements are one memory location, as in an expanded tensor. */
 export function checkInternalOverlap(x: Tensor, name: string): void {
   for (let i = 0; i < x.shape.length; i++) {
-    if (x.strides[i] === 0 && x.shape[i]! > 1) {
+    if (x.strides[i] === 0 && x.shape[i]! > 1 && x.numel() > 0) {
       throw new ShapeError(
         "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.",
         `${name} would write to a tensor of shape ${formatShape(x.shape)} with strides ${formatShape(x.strides)}`,

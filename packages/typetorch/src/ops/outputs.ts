@@ -1,25 +1,14 @@
 /**
  * `out` for results that are not written by a kernel: checked, resized and copied.
  */
-import type { DType } from "../core/dtype.ts";
+import { type DType, canCast, kernelName } from "../core/dtype.ts";
 import { AutogradError, DTypeError, ShapeError } from "../core/errors.ts";
-import { sameShape } from "../core/shape.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkInternalOverlap } from "./pointwise.ts";
+import { checkArguments } from "./arguments.ts";
+import { checkInternalOverlap } from "./layout.ts";
 import { runtime } from "./runtime.ts";
 
-const labels: Record<string, string> = {
-  f32: "Float",
-  f64: "Double",
-  f16: "Half",
-  bf16: "BFloat16",
-  i64: "Long",
-  i32: "Int",
-  i16: "Short",
-  i8: "Char",
-  u8: "Byte",
-  bool: "Bool",
-};
 const names: Record<string, string> = {
   f32: "float",
   f64: "double",
@@ -32,11 +21,6 @@ const names: Record<string, string> = {
   u8: "unsigned char",
   bool: "bool",
 };
-
-/** How PyTorch's messages name a dtype: `Float`. */
-export function dtypeLabel(dtype: DType): string {
-  return labels[dtype.key]!;
-}
 
 /** Throws unless `out` has the dtype that the result will have. */
 export function checkOutDtype(dtype: DType, out: Tensor): void {
@@ -82,4 +66,39 @@ export function writeOutputs(
     });
     return [...outs];
   });
+}
+
+/** The result of a composition of ops, or `out` with the result written to it. */
+export function toOut(name: string, result: Tensor, out: Tensor | null | undefined): Tensor {
+  if (out === null || out === undefined) return result;
+  checkArguments("out(Tensor out)", out);
+  if (runtime.recording([result, out])) {
+    throw new AutogradError(
+      `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
+      "leave `out` away, or work inside torch.noGrad(() => …)",
+    );
+  }
+  checkWritable(result.dtype, out);
+  checkInternalOverlap(out, name);
+  if (!sameShape(out.shape, result.shape)) out.resize_(result.shape);
+  return out.copy_(result);
+}
+
+/** The in-place form of a composition of ops: the tensor takes the result's elements. */
+export function takeResult(self: Tensor, result: Tensor): Tensor {
+  checkWritable(result.dtype, self);
+  if (!sameShape(self.shape, result.shape)) {
+    throw new ShapeError(
+      `output with shape ${formatShape(self.shape)} doesn't match the broadcast shape ${formatShape(result.shape)}`,
+    );
+  }
+  return self.copy_(result);
+}
+
+function checkWritable(dtype: DType, out: Tensor): void {
+  if (canCast(dtype, out.dtype)) return;
+  throw new DTypeError(
+    `result type ${kernelName(dtype)} can't be cast to the desired output type ${kernelName(out.dtype)}`,
+    "convert the tensor first, or leave `out` or the underscore away",
+  );
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { pythonRepr } from "./naming.ts";
@@ -51,6 +52,11 @@ const update = variants((flags) => {
  */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: ParamsInput<AdadeltaOptions>, options: AdadeltaOptions = {}) {
+    checkArguments(
+      "Adadelta(any params, options? options, {float lr, float rho, float eps, float weightDecay, bool foreach, bool maximize})",
+      params,
+      options,
+    );
     const { lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0, foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(rho >= 0 && rho <= 1, "rho value", rho);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, filledState, nextStep, scalarFromOld, scalarState, type UpdateRule, variants } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
@@ -50,6 +51,11 @@ const update = variants((flags) => {
  */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: ParamsInput<AdagradOptions>, options: AdagradOptions = {}) {
+    checkArguments(
+      "Adagrad(any params, options? options, {float lr, float lrDecay, float weightDecay, float initialAccumulatorValue, float eps, bool foreach, bool maximize})",
+      params,
+      options,
+    );
     const { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 } = options;
     const { foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);

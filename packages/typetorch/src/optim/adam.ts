@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
@@ -119,6 +120,11 @@ export class Adam extends AdamBase {
     return false;
   }
   constructor(params: ParamsInput<AdamOptions>, options: AdamOptions = {}) {
+    checkArguments(
+      "Adam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool amsgrad, bool maximize, bool foreach, bool capturable, bool differentiable, bool fused})",
+      params,
+      options,
+    );
     super(params, AdamBase.checked(options, options.weightDecay ?? 0));
   }
 }
@@ -139,6 +145,11 @@ export class AdamW extends AdamBase {
     return true;
   }
   constructor(params: ParamsInput<AdamOptions>, options: Omit<AdamOptions, "differentiable" | "fused"> = {}) {
+    checkArguments(
+      "AdamW(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool amsgrad, bool maximize, bool foreach, bool capturable})",
+      params,
+      options,
+    );
     const { differentiable: _d, fused: _f, ...defaults } = AdamBase.checked(options, options.weightDecay ?? 1e-2);
     super(params, defaults);
   }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
@@ -50,6 +51,11 @@ const update = variants((flags) => {
  */
 export class Adamax extends Optimizer<AdamaxOptions> {
   constructor(params: ParamsInput<AdamaxOptions>, options: AdamaxOptions = {}) {
+    checkArguments(
+      "Adamax(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool foreach, bool maximize})",
+      params,
+      options,
+    );
     const { lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(eps >= 0, "epsilon value", eps);

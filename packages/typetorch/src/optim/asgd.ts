@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, setScalar, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { pythonRepr } from "./naming.ts";
@@ -55,6 +56,11 @@ const update = variants((flags) => {
  */
 export class ASGD extends Optimizer<ASGDOptions> {
   constructor(params: ParamsInput<ASGDOptions>, options: ASGDOptions = {}) {
+    checkArguments(
+      "ASGD(any params, options? options, {float lr, float lambd, float alpha, float t0, float weightDecay, bool foreach, bool maximize})",
+      params,
+      options,
+    );
     const { lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0, foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(weightDecay >= 0, "weight_decay value", weightDecay);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
 import { cat, enableGrad, noGrad, type Tensor, zerosLike } from "../tensor/index.ts";
 import { Optimizer, type ParamsInput, type State } from "./optimizer.ts";
@@ -55,6 +56,11 @@ const largest = (x: Tensor): number => x.abs().max().item();
  */
 export class LBFGS extends Optimizer<LBFGSOptions> {
   constructor(params: ParamsInput<LBFGSOptions>, options: LBFGSOptions = {}) {
+    checkArguments(
+      "LBFGS(any params, options? options, {float lr, float maxIter, float maxEval, float toleranceGrad, float toleranceChange, float historySize, str lineSearchFn})",
+      params,
+      options,
+    );
     const {
       lr = 1,
       maxIter = 20,

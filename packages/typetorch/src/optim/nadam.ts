@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, setScalar, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
@@ -51,6 +52,11 @@ const update = variants((flags) => {
  */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: ParamsInput<NAdamOptions>, options: NAdamOptions = {}) {
+    checkArguments(
+      "NAdam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, float momentumDecay, bool foreach})",
+      params,
+      options,
+    );
     const { lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3, foreach = null } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(eps >= 0, "epsilon value", eps);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
@@ -71,6 +72,11 @@ const update = variants((flags) => {
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: ParamsInput<RMSpropOptions>, options: RMSpropOptions = {}) {
+    checkArguments(
+      "RMSprop(any params, options? options, {float lr, float alpha, float eps, float weightDecay, float momentum, bool centered, bool maximize, bool foreach, bool differentiable})",
+      params,
+      options,
+    );
     const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options;
     const { maximize = false, foreach = null, differentiable = false } = options;
     checkOption(lr >= 0, "learning rate", lr);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, filledState, type UpdateRule, variants, zeroState } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
@@ -50,6 +51,11 @@ const update = variants((flags) => {
  */
 export class Rprop extends Optimizer<RpropOptions> {
   constructor(params: ParamsInput<RpropOptions>, options: RpropOptions = {}) {
+    checkArguments(
+      "Rprop(any params, options? options, {float lr, float[] etas, float[] stepSizes, bool foreach, bool maximize})",
+      params,
+      options,
+    );
     const { lr = 1e-2, etas = [0.5, 1.2], stepSizes = [1e-6, 50], foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(etas[0] > 0 && etas[0] < 1 && etas[1] > 1, "eta values", etas[0], etas[1]);

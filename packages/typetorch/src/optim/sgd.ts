@@ -1,3 +1,4 @@
+import { checkArguments } from "../ops/arguments.ts";
 import { ValueError } from "../core/errors.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, type UpdateRule, variants } from "./fused.ts";
@@ -53,6 +54,11 @@ const update = variants((flags) => {
  */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: ParamsInput<SGDOptions>, options: SGDOptions = {}) {
+    checkArguments(
+      "SGD(any params, options? options, {float lr, float momentum, float dampening, float weightDecay, bool nesterov, bool maximize, bool foreach, bool differentiable})",
+      params,
+      options,
+    );
     const { lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false } = options;
     const { foreach = null, differentiable = false } = options;
     checkOption(lr === undefined || lr >= 0, "learning rate", lr ?? 0);

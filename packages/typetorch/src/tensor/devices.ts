@@ -4,13 +4,14 @@
  * Ops allocate their results by `runtime.empty` without naming a device: it is that of their inputs, which the dispatcher sets around each op, and the backward
  * engine around each node. Elsewhere it is the default device.
  */
+import { checkArguments } from "../ops/arguments.ts";
 import type { Backend } from "../backends/backend.ts";
 import { createCpuBackend } from "../backends/cpu/index.ts";
 import { typedArrayOf } from "../backends/cpu/memory.ts";
 import { createWebgpuBackend } from "../backends/webgpu/index.ts";
 import type { DType } from "../core/dtype.ts";
-import { DeviceError } from "../core/errors.ts";
-import { contiguousStrides, numelOf } from "../core/shape.ts";
+import { ShapeError, DeviceError } from "../core/errors.ts";
+import { formatShape, contiguousStrides, numelOf } from "../core/shape.ts";
 import { cpu, type Device, webgpu } from "../core/storage.ts";
 import { deviceOf } from "../ops/factory/options.ts";
 import { denseStridesLike } from "../ops/layout.ts";
@@ -35,9 +36,17 @@ export function backendOf(x: { readonly storage: Tensor["storage"] }): Backend {
   return x.storage.remote === null ? cpuBackend : webgpuBackend;
 }
 
+/** Sizes were checked before; what is no dtype shows here at the latest. */
+function refuseMemory(shape: readonly number[], dtype: DType): never {
+  checkArguments("empty(dtype dtype)", dtype);
+  throw new ShapeError(`Trying to create tensor with negative dimension: ${formatShape(shape)}`);
+}
+
 /** A new tensor on the current device, contents undefined. */
 export function emptyTensor(shape: readonly number[], strides: readonly number[], dtype: DType): Tensor {
-  return new Tensor(currentBackend.allocate(numelOf(shape) * dtype.itemsize, dtype), shape, strides, 0, dtype);
+  const nbytes = numelOf(shape) * dtype.itemsize;
+  if (!(nbytes >= 0)) refuseMemory(shape, dtype);
+  return new Tensor(currentBackend.allocate(nbytes, dtype), shape, strides, 0, dtype);
 }
 
 function setCurrent(device: Device): void {

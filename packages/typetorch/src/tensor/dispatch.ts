@@ -3,8 +3,10 @@
  * …) that may look at or replace a call; at the bottom the op runs on its backend.
  */
 import { canCast, kernelName } from "../core/dtype.ts";
-import { AutogradError, DTypeError } from "../core/errors.ts";
+import { ArgumentTypeError, AutogradError, DTypeError, ShapeError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
+import { describeKind } from "../ops/arguments.ts";
+import { checkInternalOverlap } from "../ops/layout.ts";
 import type { Op, Saves } from "../ops/op.ts";
 import { complexNotImplemented } from "../ir/expr.ts";
 import { runtime } from "../ops/runtime.ts";
@@ -210,9 +212,36 @@ export function setCopyElements(fn: (out: Tensor, from: Tensor) => void): void {
   copyElements = fn;
 }
 
+/** Throws unless the result can be written to `out`: a tensor whose elements are memory of their own, or exactly those of an input. */
+function checkOut(name: string, inputs: readonly Tensor[], out: Tensor): void {
+  if (!runtime.isTensor(out)) {
+    throw new ArgumentTypeError(`${name}(): argument 'out' must be Tensor, not ${describeKind(out)}`);
+  }
+  checkInternalOverlap(out, name);
+  for (const x of inputs) {
+    const exact = x.storageOffset === out.storageOffset && sameShape(x.shape, out.shape) && sameShape(x.strides, out.strides);
+    if (x.storage === out.storage && !exact && overlap(x, out)) {
+      throw new ShapeError(
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location. Please clone() the tensor before performing the operation.",
+      );
+    }
+  }
+}
+
+/** Whether the stretches of one storage that two tensors lie in have bytes in common. */
+function overlap(x: Tensor, y: Tensor): boolean {
+  if (x.numel() === 0 || y.numel() === 0) return false;
+  const end = (t: Tensor): number => t.shape.reduce((last, n, i) => last + (n - 1) * t.strides[i]!, t.storageOffset);
+  return (
+    x.storageOffset * x.dtype.itemsize < (end(y) + 1) * y.dtype.itemsize &&
+    y.storageOffset * y.dtype.itemsize < (end(x) + 1) * x.dtype.itemsize
+  );
+}
+
 /** Runs an op and writes its result to `out`, as `out=` does in PyTorch. */
 export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, out: Tensor): Tensor {
   if (!op.complex) refuseComplex(op, inputs);
+  checkOut(op.name, inputs, out);
   if (gradEnabled && (gradMask(inputs) !== 0 || out.requiresGrad)) {
     throw new AutogradError(
       `${op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,

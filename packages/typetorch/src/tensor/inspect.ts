@@ -1,6 +1,7 @@
 /**
  * Questions about tensors and the machine that are functions of the torch namespace.
  */
+import { checkArguments } from "../ops/arguments.ts";
 import { availableTargets, target, type TargetName } from "../backends/cpu/target.ts";
 import { type DType, bool } from "../core/dtype.ts";
 import { ValueError } from "../core/errors.ts";
@@ -18,18 +19,22 @@ export function isTensor(x: unknown): x is Tensor {
 }
 /** Number of elements, as `torch.numel`. */
 export function numel(input: Tensor): number {
+  checkArguments("numel(Tensor input)", input);
   return input.numel();
 }
 /** Whether the dtype is floating, as `torch.is_floating_point`. */
 export function isFloatingPoint(input: Tensor): boolean {
+  checkArguments("is_floating_point(Tensor input)", input);
   return input.dtype.isFloatingPoint;
 }
 /** Whether the dtype is complex, as `torch.is_complex`. */
 export function isComplex(input: Tensor): boolean {
+  checkArguments("is_complex(Tensor input)", input);
   return input.dtype.isComplex;
 }
 /** Whether the single element is not zero, as `torch.is_nonzero`. Throws unless there is exactly one. */
 export function isNonzero(input: Tensor): boolean {
+  checkArguments("is_nonzero(Tensor input)", input);
   if (input.numel() !== 1)
     throw new ValueError(
       `Boolean value of Tensor with ${input.numel() === 0 ? "no values" : "more than one value"} is ambiguous`,
@@ -93,6 +98,7 @@ export function iinfo(dtype: DType): {
   readonly max: number | bigint;
   readonly dtype: string;
 } {
+  checkArguments("iinfo(dtype type)", dtype);
   if (dtype.isFloatingPoint || dtype === bool)
     throw new ValueError(`torch.iinfo() requires an integer input type. Use torch.finfo to handle '${dtype}'`);
   const bits = dtype.itemsize * 8;

@@ -7,7 +7,7 @@ import { DType } from "../core/dtype.ts";
 import { AutogradError, ShapeError } from "../core/errors.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
 import { cpu, Device } from "../core/storage.ts";
-import { deviceOf } from "../ops/factory/options.ts";
+import { checkSizes, deviceOf } from "../ops/factory/options.ts";
 import { copyElements, toDtype } from "../ops/memory/copy.ts";
 import { methods } from "../ops/methods.ts";
 import { runtime } from "../ops/runtime.ts";
@@ -185,7 +185,7 @@ function converted(x: Tensor, dtype: DType): Tensor {
 function resize_(this: Tensor, ...args: unknown[]): Tensor {
   const shape = (args.length === 1 && Array.isArray(args[0]) ? args[0] : args) as number[];
   if (this.requiresGrad) throw new AutogradError("cannot resize variables that require grad");
-  if (shape.some((n) => n < 0)) throw new ShapeError(`requested resize to ${shape.join(" x ")}`, "sizes are not negative");
+  checkSizes(shape);
   const n = numelOf(shape);
   const needed = (this.storageOffset + n) * this.dtype.itemsize;
   if (needed > this.storage.nbytes) {

@@ -2,8 +2,8 @@
  * The Tensor: a strided view of a storage with a place in the autograd graph. Its methods come from the op files in ops/, which declare them on this interface.
  */
 import { type DType, type TypedArray, bool } from "../core/dtype.ts";
-import { AutogradError, DTypeError, ValueError } from "../core/errors.ts";
-import { contiguousStrides, isContiguous, numelOf } from "../core/shape.ts";
+import { ArgumentTypeError, AutogradError, DTypeError, IndexError, ValueError } from "../core/errors.ts";
+import { contiguousStrides, isContiguous, numelOf, wrapDim } from "../core/shape.ts";
 import type { Device, Storage } from "../core/storage.ts";
 import type { Node } from "./autograd/node.ts";
 import { runtime } from "../ops/runtime.ts";
@@ -135,6 +135,11 @@ export class Tensor {
   }
   /** Asks for gradients (in place), as `Tensor.requires_grad_`. Throws for dtypes without derivatives and for non-leaves. */
   requiresGrad_(requiresGrad = true): this {
+    if (typeof requiresGrad !== "boolean") {
+      throw new ArgumentTypeError(
+        `requires_grad_(): argument 'requires_grad' (position 1) must be bool, not ${typeof requiresGrad}`,
+      );
+    }
     if (this.gradFn !== null) {
       if (!requiresGrad) {
         throw new AutogradError(
@@ -236,12 +241,8 @@ Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
 });
 
 function wrapIndex(dim: number, rank: number): number {
-  if (dim < -Math.max(rank, 1) || dim >= Math.max(rank, 1)) {
-    throw new ValueError(
-      `Dimension out of range (expected to be in range of [${-Math.max(rank, 1)}, ${Math.max(rank, 1) - 1}], but got ${dim})`,
-    );
-  }
-  return dim < 0 ? dim + rank : dim;
+  if (rank === 0) throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
+  return wrapDim(dim, rank);
 }
 
 /** Throws unless the tensor holds booleans or bytes, as masks must. */

@@ -67,7 +67,7 @@ test("optional arguments go by position, by name or both, but not anything", () 
     ],
   );
   // @ts-expect-error there is no such option
-  new nn.Conv2d(3, 4, 3, { strides: 2 });
+  assert.throws(() => new nn.Conv2d(3, 4, 3, { strides: 2 }), /Conv2d\(\) got an unexpected keyword argument 'strides'/);
   // @ts-expect-error the bias is a boolean
-  new nn.Linear(3, 4, "yes");
+  assert.throws(() => new nn.Linear(3, 4, "yes"), /Linear\(\): argument 'bias' \(position 3\) must be bool, not str/);
 });

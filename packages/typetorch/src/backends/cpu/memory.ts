@@ -257,7 +257,29 @@ function cutNewSlab(entry: SizeClass): void {
   entry.last = size - entry.nbytes;
 }
 
+const largestBytes = memoryLimit();
+
+/** A buffer, or the error that there is no such memory. */
+function largeBuffer(nbytes: number): ArrayBuffer {
+  if (nbytes <= largestBytes) {
+    try {
+      return allocateUninitialized(nbytes);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  throw outOfMemory(nbytes);
+}
+
+function outOfMemory(nbytes: number): Error {
+  return new OutOfMemoryError(
+    `DefaultCPUAllocator: can't allocate memory: you tried to allocate ${nbytes} bytes`,
+    `this machine has ${largestBytes} bytes; look at the shapes`,
+  );
+}
+
 function allocateLarge(nbytes: number): Storage {
+  if (nbytes > largestBytes) throw outOfMemory(nbytes);
   const octave = 31 - Math.clz32((nbytes - 1) / largeBytes);
   const unit = (2 ** octave * largeBytes) / 8;
   const units = Math.ceil(nbytes / unit); // 9 to 16
@@ -270,7 +292,7 @@ function allocateLarge(nbytes: number): Storage {
     storage = new Storage(cpu, kind, linear.buffer, address, nbytes, address);
     storage.tracked = owner;
   } else {
-    const buffer = allocateUninitialized(entry.nbytes + alignment);
+    const buffer = largeBuffer(entry.nbytes + alignment);
     const base = native === null ? 0 : native.addressOf(buffer);
     const offset = -base & (alignment - 1);
     storage = new Storage(cpu, kind, buffer, offset, nbytes, base === 0 ? 0 : base + offset);

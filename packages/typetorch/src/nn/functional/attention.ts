@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { bool } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { cat, zeros } from "../../tensor/index.ts";
@@ -42,6 +43,14 @@ export function multiHeadAttentionForward(
   weights: AttentionWeights,
   options: AttentionOptions = {},
 ): [output: Tensor, weights: Tensor | null] {
+  checkArguments(
+    "multi_head_attention_forward(Tensor query, Tensor key, Tensor value, options weights, options? options, {int embedDim, int numHeads, Tensor inProjWeight, Tensor qProjWeight, Tensor kProjWeight, Tensor vProjWeight, Tensor inProjBias, Tensor biasK, Tensor biasV, bool addZeroAttn, Tensor outProjWeight, Tensor outProjBias, float dropoutP, bool training, Tensor keyPaddingMask, Tensor attnMask, bool needWeights, bool averageAttnWeights})",
+    query,
+    key,
+    value,
+    weights,
+    options,
+  );
   const { numHeads, embedDim } = weights;
   const { needWeights = true, averageAttnWeights = true } = options;
   checkShapes(query, key, value, options);

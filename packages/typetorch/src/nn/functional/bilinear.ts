@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -11,6 +12,13 @@ export function bilinear(
   weight: Tensor,
   options: Tensor | null | { bias?: Tensor | null } = null,
 ): Tensor {
+  checkArguments(
+    "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor|options? options, {Tensor bias})",
+    input1,
+    input2,
+    weight,
+    options,
+  );
   const bias = options !== null && "bias" in options ? (options.bias ?? null) : (options as Tensor | null);
   const rank = input1.shape.length;
   if (rank !== input2.shape.length) {

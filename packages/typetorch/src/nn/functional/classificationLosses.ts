@@ -1,13 +1,14 @@
 /**
  * Losses of several classes or labels that are compositions of other ops.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
 import type { Num } from "../../ir/num.ts";
 import { definePointwise } from "../../ops/pointwise.ts";
 import { constant } from "../../ir/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/index.ts";
+import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";
 
 export interface WeightedLossOptions {
   weight?: Tensor | null;
@@ -76,6 +77,12 @@ const logitEntropy = definePointwise(
  * @see torch.nn.functional.binary_cross_entropy
  */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
+  checkArguments(
+    "binary_cross_entropy(Tensor input, Tensor target, options? options, {Tensor weight, str reduction})",
+    input,
+    target,
+    options,
+  );
   const { weight = null, reduction = "mean" } = options;
   if (!sameShape(target.shape, input.shape)) {
     throw new ValueError(
@@ -103,6 +110,12 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   options: WeightedLossOptions & { posWeight?: Tensor | null } = {},
 ): Tensor {
+  checkArguments(
+    "binary_cross_entropy_with_logits(Tensor input, Tensor target, options? options, {Tensor weight, str reduction, Tensor posWeight})",
+    input,
+    target,
+    options,
+  );
   const { weight = null, posWeight = null, reduction = "mean" } = options;
   if (!sameShape(target.shape, input.shape)) {
     throw new ValueError(`Target size (${sizeText(target)}) must be the same as input size (${sizeText(input)})`);
@@ -116,6 +129,12 @@ export function binaryCrossEntropyWithLogits(
  * @see torch.nn.functional.multilabel_soft_margin_loss
  */
 export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
+  checkArguments(
+    "multilabel_soft_margin_loss(Tensor input, Tensor target, options? options, {Tensor weight, str reduction})",
+    input,
+    target,
+    options,
+  );
   const { weight = null, reduction = "mean" } = options;
   const loss = logitEntropy([input, target, 1]);
   return reduce((weight === null ? loss : loss.mul(weight)).mean(-1), reduction);

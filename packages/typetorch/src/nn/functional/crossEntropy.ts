@@ -1,8 +1,10 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf, sameShape } from "../../core/shape.ts";
 import { checkTargets } from "../../ops/nn/crossEntropy.ts";
-import { type ClassLossOptions, crossEntropyRows, logSoftmax, nllLoss, reduceLoss } from "../../ops/nn/index.ts";
+import { type ClassLossOptions, crossEntropyRows, nllLoss, reduceLoss } from "../../ops/nn/crossEntropy.ts";
+import { logSoftmax } from "../../ops/nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface CrossEntropyOptions extends ClassLossOptions {
@@ -18,6 +20,12 @@ export interface CrossEntropyOptions extends ClassLossOptions {
  * torch.nn.functional.crossEntropy(torch.zeros(2, 4), torch.tensor([1n, 3n])) // tensor(1.3863)
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkArguments(
+    "cross_entropy(Tensor input, Tensor target, options? options, {float labelSmoothing, Tensor weight, int ignoreIndex, str reduction})",
+    input,
+    target,
+    options,
+  );
   const { labelSmoothing = 0, weight = null, reduction = "mean" } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new ValueError(`label_smoothing must be between 0.0 and 1.0. Got: ${labelSmoothing}`);
@@ -53,7 +61,7 @@ function ofIndices(input: Tensor, target: Tensor, options: CrossEntropyOptions):
   const classDim = input.shape.length === 1 ? 0 : 1;
   const classes = input.shape[classDim]!;
   const logs = logSoftmax(input, classDim);
-  const likelihood = nllLoss(logs, target, options);
+  const likelihood = nllLoss(logs, target, { weight, reduction, ignoreIndex });
   if (labelSmoothing === 0) return likelihood;
   const ignored = target.eq(ignoreIndex);
   const weighted = weight === null ? logs : logs.mul(perClass(weight, logs, classDim));

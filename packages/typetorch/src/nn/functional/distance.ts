@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
@@ -23,6 +24,12 @@ export function pairwiseDistance(
   x2: Tensor,
   ...rest: Trailing<[p: number, eps: number, keepdim: boolean], PairwiseDistanceOptions>
 ): Tensor {
+  checkArguments(
+    "pairwise_distance(Tensor x1, Tensor x2, ~p, ~eps, ~keepdim, {float p, float eps, bool keepdim})",
+    x1,
+    x2,
+    ...rest,
+  );
   const { p = 2, eps = 1e-6, keepdim = false } = trailing<PairwiseDistanceOptions>(rest, ["p", "eps", "keepdim"]);
   return x1.sub(x2).add(scalar(eps, float32)).norm(p, -1, keepdim); // a float in PyTorch, also for integer inputs
 }
@@ -43,6 +50,7 @@ export function cosineSimilarity(
   x2: Tensor,
   ...rest: Trailing<[dim: number, eps: number], CosineSimilarityOptions>
 ): Tensor {
+  checkArguments("cosine_similarity(Tensor x1, Tensor x2, ~dim, ~eps, {int dim, float eps})", x1, x2, ...rest);
   const { dim = 1, eps = 1e-8 } = trailing<CosineSimilarityOptions>(rest, ["dim", "eps"]);
   const shape = broadcastShapes(x1.shape, x2.shape);
   const unit = (x: Tensor) => {
@@ -66,6 +74,7 @@ export interface NormalizeOptions {
  * @see torch.nn.functional.normalize
  */
 export function normalize(input: Tensor, ...rest: Trailing<[p: number, dim: number, eps: number], NormalizeOptions>): Tensor {
+  checkArguments("normalize(Tensor input, ~p, ~dim, ~eps, {float p, int dim, float eps})", input, ...rest);
   const { p = 2, dim = 1, eps = 1e-12 } = trailing<NormalizeOptions>(rest, ["p", "dim", "eps"]);
   return input.div(input.norm(p, dim, true).clamp({ min: eps }));
 }
@@ -75,6 +84,7 @@ export function normalize(input: Tensor, ...rest: Trailing<[p: number, dim: numb
  * @see torch.nn.functional.pdist
  */
 export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number }>): Tensor {
+  checkArguments("pdist(Tensor input, ~p, {float p})", input, ...rest);
   const { p = 2 } = trailing<{ p?: number }>(rest, ["p"]);
   if (input.shape.length !== 2) {
     throw new ShapeError(`pdist only supports 2D tensors, got: ${input.shape.length}D`);

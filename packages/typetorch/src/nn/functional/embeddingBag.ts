@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -36,6 +37,12 @@ export function embeddingBag(
   weight: Tensor,
   ...rest: Trailing<[offsets: Tensor | null], EmbeddingBagOptions>
 ): Tensor {
+  checkArguments(
+    "embedding_bag(Tensor input, Tensor weight, ~offsets, {Tensor offsets, float maxNorm, float normType, bool scaleGradByFreq, str mode, bool sparse, Tensor perSampleWeights, bool includeLastOffset, int paddingIdx})",
+    input,
+    weight,
+    ...rest,
+  );
   const options = trailing<EmbeddingBagOptions>(rest, ["offsets"]);
   const { mode = "mean", perSampleWeights = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
   if (mode !== "sum" && mode !== "mean" && mode !== "max") throw new ValueError("mode has to be one of sum or mean or max");

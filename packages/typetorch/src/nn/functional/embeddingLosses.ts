@@ -1,13 +1,14 @@
 /**
  * Losses that compare vectors or ranks, as compositions of pointwise ops.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { minimum, scalar } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pairwiseDistance } from "./distance.ts";
-import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/index.ts";
+import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";
 
 interface MarginOptions {
   margin?: number;
@@ -20,6 +21,13 @@ interface MarginOptions {
  * @see torch.nn.functional.margin_ranking_loss
  */
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
+  checkArguments(
+    "margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, options? options, {float margin, str reduction})",
+    input1,
+    input2,
+    target,
+    options,
+  );
   const { margin = 0, reduction = "mean" } = options;
   if (input1.shape.length !== input2.shape.length || input1.shape.length !== target.shape.length) {
     throw new ShapeError(
@@ -35,6 +43,12 @@ export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor
  * @see torch.nn.functional.hinge_embedding_loss
  */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
+  checkArguments(
+    "hinge_embedding_loss(Tensor input, Tensor target, options? options, {float margin, str reduction})",
+    input,
+    target,
+    options,
+  );
   const { margin = 1, reduction = "mean" } = options;
   const negative = input.neg().add(margin).clamp({ min: 0 }).where(target.ne(1), 0);
   const positive = input.where(target.ne(-1), 0);
@@ -46,6 +60,13 @@ export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: Margi
  * @see torch.nn.functional.cosine_embedding_loss
  */
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
+  checkArguments(
+    "cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, options? options, {float margin, str reduction})",
+    input1,
+    input2,
+    target,
+    options,
+  );
   const { margin = 0, reduction = "mean" } = options;
   const rank = target.shape.length;
   if (rank > 1) {
@@ -88,6 +109,13 @@ export function tripletMarginLoss(
   negative: Tensor,
   options: TripletMarginOptions = {},
 ): Tensor {
+  checkArguments(
+    "triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, options? options, {float p, float eps, bool swap, float margin, str reduction})",
+    anchor,
+    positive,
+    negative,
+    options,
+  );
   const { p = 2, eps = 1e-6, ...rest } = options;
   const ranks = [anchor, positive, negative].map((x) => x.shape.length);
   if (ranks[0] !== ranks[1] || ranks[0] !== ranks[2]) {
@@ -114,6 +142,13 @@ export function tripletMarginWithDistanceLoss(
   negative: Tensor,
   options: TripletMarginWithDistanceOptions = {},
 ): Tensor {
+  checkArguments(
+    "triplet_margin_with_distance_loss(Tensor anchor, Tensor positive, Tensor negative, options? options, {any distanceFunction, bool swap, float margin, str reduction})",
+    anchor,
+    positive,
+    negative,
+    options,
+  );
   const { margin = 1, swap = false, reduction = "mean" } = options;
   const given = options.distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
   const distance = typeof given === "function" ? given : (a: Tensor, b: Tensor) => given.call(a, b);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { numelOf } from "../../core/shape.ts";
@@ -98,6 +99,12 @@ export function fractionalMaxPool2d(
   kernelSize: Size,
   options: FractionalMaxPoolOptions,
 ): Tensor | [output: Tensor, indices: Tensor] {
+  checkArguments(
+    "fractional_max_pool2d(Tensor input, int|int[] kernelSize, options options, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+    input,
+    kernelSize,
+    options,
+  );
   const both = pool(2, input, kernelSize, options);
   return options.returnIndices ? both : both[0];
 }
@@ -110,6 +117,12 @@ export function fractionalMaxPool3d(
   kernelSize: Size,
   options: FractionalMaxPoolOptions,
 ): Tensor | [output: Tensor, indices: Tensor] {
+  checkArguments(
+    "fractional_max_pool3d(Tensor input, int|int[] kernelSize, options options, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+    input,
+    kernelSize,
+    options,
+  );
   const both = pool(3, input, kernelSize, options);
   return options.returnIndices ? both : both[0];
 }

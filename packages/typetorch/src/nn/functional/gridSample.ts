@@ -1,6 +1,7 @@
 /**
  * Sampling an image at given places, and the places of an affine map.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
@@ -26,6 +27,12 @@ type Rest = Trailing<
  * @source Jaderberg et al. 2015, arXiv:1506.02025   @see torch.nn.functional.grid_sample
  */
 export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
+  checkArguments(
+    "grid_sample(Tensor input, Tensor grid, ~mode, ~paddingMode, ~alignCorners, {str mode, str paddingMode, bool alignCorners})",
+    input,
+    grid,
+    ...rest,
+  );
   const options = trailing<GridSampleOptions>(rest, ["mode", "paddingMode", "alignCorners"]);
   const { mode = "bilinear", paddingMode = "zeros" } = options;
   const alignCorners = options.alignCorners ?? false;
@@ -172,6 +179,7 @@ export function affineGrid(
   size: readonly number[],
   ...rest: Trailing<[alignCorners: boolean | null], { alignCorners?: boolean | null }>
 ): Tensor {
+  checkArguments("affine_grid(Tensor theta, float[] size, ~alignCorners, {bool alignCorners})", theta, size, ...rest);
   const { alignCorners = false } = trailing<{ alignCorners?: boolean | null }>(rest, ["alignCorners"]);
   const rank = size.length - 2;
   if (rank !== 2 && rank !== 3) {

@@ -1,8 +1,9 @@
 /**
  * Enlarging and shrinking images. Every mode but `area` works on one dimension after the other: an output element is a sum of a few input elements with fixed weights.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { float64 } from "../../core/dtype.ts";
-import { NotSupportedError, ValueError } from "../../core/errors.ts";
+import { ShapeError, ArgumentTypeError, NotSupportedError, ValueError } from "../../core/errors.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../../ops/nn/index.ts";
 import { tensor } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -40,6 +41,11 @@ const rankOfMode: Record<InterpolationMode, number> = {
  * @see torch.nn.functional.interpolate
  */
 export function interpolate(input: Tensor, options: InterpolateOptions = {}): Tensor {
+  checkArguments(
+    "interpolate(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor, str mode, bool alignCorners, bool recomputeScaleFactor})",
+    input,
+    options,
+  );
   const { mode = "nearest", size = null, scaleFactor = null } = options;
   const spatial = input.shape.length - 2;
   const wanted = rankOfMode[mode];
@@ -68,8 +74,16 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
   if (options.recomputeScaleFactor && size !== null) {
     throw new ValueError("recompute_scale_factor is not meaningful with an explicit size.");
   }
+  for (const n of size === null ? [] : [size].flat()) {
+    if (!Number.isInteger(n)) throw new ArgumentTypeError(`upsample(): argument 'output_size' must be tuple of ints, not ${n}`);
+  }
   const factors = scaleFactor === null ? null : expandSize(scaleFactor, spatial);
   const sizes = size === null ? factors!.map((f, d) => Math.floor(input.shape[2 + d]! * f)) : [...expandSize(size, spatial)];
+  if (sizes.some((n) => !(n > 0 && n <= 2 ** 31))) {
+    throw new ShapeError(
+      `Input and output sizes should be greater than 0, but got input (${input.shape.slice(2).join(", ")}) output (${sizes.join(", ")})`,
+    );
+  }
   if (mode === "area") return [adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d][spatial - 1]!(input, sizes);
   let out = input;
   for (let d = spatial - 1; d >= 0; d--) {
@@ -84,6 +98,11 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
  * @see torch.nn.functional.upsample
  */
 export function upsample(input: Tensor, options: InterpolateOptions = {}): Tensor {
+  checkArguments(
+    "upsample(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor, str mode, bool alignCorners, bool recomputeScaleFactor})",
+    input,
+    options,
+  );
   return interpolate(input, options);
 }
 type SizeOrFactor = Pick<InterpolateOptions, "size" | "scaleFactor">;
@@ -92,6 +111,11 @@ type SizeOrFactor = Pick<InterpolateOptions, "size" | "scaleFactor">;
  * @see torch.nn.functional.upsample_nearest
  */
 export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tensor {
+  checkArguments(
+    "upsample_nearest(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor})",
+    input,
+    options,
+  );
   return interpolate(input, { ...options, mode: "nearest" });
 }
 /**
@@ -99,6 +123,11 @@ export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tens
  * @see torch.nn.functional.upsample_bilinear
  */
 export function upsampleBilinear(input: Tensor, options: SizeOrFactor = {}): Tensor {
+  checkArguments(
+    "upsample_bilinear(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor})",
+    input,
+    options,
+  );
   return interpolate(input, { ...options, mode: "bilinear", alignCorners: true });
 }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { relu } from "../../ops/activation/index.ts";
 import { avgPool1d, avgPool2d } from "../../ops/nn/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -24,6 +25,13 @@ function fromMeans(means: Tensor, count: number, normType: number): Tensor {
  * @see torch.nn.functional.lp_pool1d
  */
 export function lpPool1d(input: Tensor, normType: number, kernelSize: Size, options: LPPoolOptions = {}): Tensor {
+  checkArguments(
+    "lp_pool1d(Tensor input, float normType, int|int[] kernelSize, options? options, {int|int[] stride, bool ceilMode})",
+    input,
+    normType,
+    kernelSize,
+    options,
+  );
   const [width] = expandSize(kernelSize, 1) as [number];
   const { stride = null, ceilMode = false } = options;
   return fromMeans(avgPool1d(input.pow(normType), kernelSize, { stride, ceilMode }), width, normType);
@@ -34,6 +42,13 @@ export function lpPool1d(input: Tensor, normType: number, kernelSize: Size, opti
  * @see torch.nn.functional.lp_pool2d
  */
 export function lpPool2d(input: Tensor, normType: number, kernelSize: Size, options: LPPoolOptions = {}): Tensor {
+  checkArguments(
+    "lp_pool2d(Tensor input, float normType, int|int[] kernelSize, options? options, {int|int[] stride, bool ceilMode})",
+    input,
+    normType,
+    kernelSize,
+    options,
+  );
   const [height, width] = expandSize(kernelSize, 2) as [number, number];
   const { stride = null, ceilMode = false } = options;
   return fromMeans(avgPool2d(input.pow(normType), kernelSize, { stride, ceilMode }), height * width, normType);

@@ -1,10 +1,11 @@
 /**
  * Hinge losses of several classes.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
-import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/index.ts";
+import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";
 import { full, zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { WeightedLossOptions } from "./classificationLosses.ts";
@@ -21,6 +22,12 @@ export interface MultiMarginOptions extends WeightedLossOptions {
  * @see torch.nn.functional.multi_margin_loss
  */
 export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
+  checkArguments(
+    "multi_margin_loss(Tensor input, Tensor target, options? options, {int p, float margin, Tensor weight, str reduction})",
+    input,
+    target,
+    options,
+  );
   const { p = 1, margin = 1, weight = null, reduction = "mean" } = options;
   if (p !== 1 && p !== 2) throw new ValueError("only p == 1 and p == 2 supported");
   if (weight !== null && weight.shape.length !== 1) throw new ValueError("weight must be one-dimensional");
@@ -49,6 +56,12 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMar
  * @see torch.nn.functional.multilabel_margin_loss
  */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options: { reduction?: Reduction } = {}): Tensor {
+  checkArguments(
+    "multilabel_margin_loss(Tensor input, Tensor target, options? options, {str reduction})",
+    input,
+    target,
+    options,
+  );
   const { reduction = "mean" } = options;
   const rank = input.shape.length;
   if (rank > 2) {

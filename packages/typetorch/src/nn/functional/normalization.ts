@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { float16, float32, float64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf } from "../../core/shape.ts";
@@ -24,6 +25,12 @@ function perChannel(values: Tensor, like: Tensor): Tensor {
  * @source Wu and He 2018, arXiv:1803.08494   @see torch.nn.functional.group_norm
  */
 export function groupNorm(input: Tensor, numGroups: number, options: GroupNormOptions = {}): Tensor {
+  checkArguments(
+    "group_norm(Tensor input, int numGroups, options? options, {Tensor weight, Tensor bias, float eps})",
+    input,
+    numGroups,
+    options,
+  );
   const { weight = null, bias = null, eps = 1e-5 } = options;
   const { shape } = input;
   if (shape.length < 2) {
@@ -68,6 +75,11 @@ export interface InstanceNormOptions extends GroupNormOptions {
  * @source Ulyanov et al. 2016, arXiv:1607.08022   @see torch.nn.functional.instance_norm
  */
 export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
+  checkArguments(
+    "instance_norm(Tensor input, options? options, {Tensor runningMean, Tensor runningVar, bool useInputStats, float momentum, Tensor weight, Tensor bias, float eps})",
+    input,
+    options,
+  );
   const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
   const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
   const { shape } = input;
@@ -112,6 +124,12 @@ export interface LocalResponseNormOptions {
  * @source Krizhevsky et al. 2012   @see torch.nn.functional.local_response_norm
  */
 export function localResponseNorm(input: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+  checkArguments(
+    "local_response_norm(Tensor input, int size, options? options, {float alpha, float beta, float k})",
+    input,
+    size,
+    options,
+  );
   const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
   const { shape } = input;
   if (shape.length < 3) {
@@ -143,6 +161,12 @@ export interface RMSNormOptions {
  * @source Zhang and Sennrich 2019, arXiv:1910.07467   @see torch.nn.functional.rms_norm
  */
 export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options: RMSNormOptions = {}): Tensor {
+  checkArguments(
+    "rms_norm(Tensor input, int[] normalizedShape, options? options, {Tensor weight, float eps})",
+    input,
+    normalizedShape,
+    options,
+  );
   const { weight = null } = options;
   const rank = normalizedShape.length;
   const last = input.shape.slice(-rank);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -10,6 +11,7 @@ import { numbersOf } from "../indexTensor.ts";
  * @see torch.nn.functional.one_hot
  */
 export function oneHot(input: Tensor, ...rest: Trailing<[numClasses: number], { numClasses?: number }>): Tensor {
+  checkArguments("one_hot(Tensor input, ~numClasses, {int numClasses})", input, ...rest);
   const { numClasses = -1 } = trailing<{ numClasses?: number }>(rest, ["numClasses"]);
   if (input.dtype !== int64) {
     throw new DTypeError("one_hot is only applicable to index tensor.", `the input is ${input.dtype}; convert it: x.long()`);

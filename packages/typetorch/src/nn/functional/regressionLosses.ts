@@ -1,13 +1,14 @@
 /**
  * Losses that compare numbers, each a pointwise op and a reduction.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { Num } from "../../ir/num.ts";
 import { definePointwise } from "../../ops/pointwise.ts";
 import { noGrad } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/index.ts";
+import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";
 
 export interface LossOptions {
   /** Default: `mean`. */
@@ -89,6 +90,7 @@ const huberDifference = definePointwise(
  * @see torch.nn.functional.l1_loss
  */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkArguments("l1_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
   return reduce(absoluteDifference([input, target]), options.reduction ?? "mean");
 }
 
@@ -97,6 +99,7 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
  * @see torch.nn.functional.mse_loss
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkArguments("mse_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
   return reduce(squaredDifference([input, target]), options.reduction ?? "mean");
 }
 
@@ -105,6 +108,12 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
  * @source Girshick 2015, arXiv:1504.08083   @see torch.nn.functional.smooth_l1_loss
  */
 export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions & { beta?: number } = {}): Tensor {
+  checkArguments(
+    "smooth_l1_loss(Tensor input, Tensor target, options? options, {str reduction, float beta})",
+    input,
+    target,
+    options,
+  );
   const { beta = 1, reduction = "mean" } = options;
   if (beta < 0) throw new ValueError("smooth_l1_loss does not support negative values for beta.", `beta is ${beta}`);
   if (beta === 0) return l1Loss(input, target, { reduction });
@@ -116,6 +125,12 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions
  * @source Huber 1964   @see torch.nn.functional.huber_loss
  */
 export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & { delta?: number } = {}): Tensor {
+  checkArguments(
+    "huber_loss(Tensor input, Tensor target, options? options, {str reduction, float delta})",
+    input,
+    target,
+    options,
+  );
   const { delta = 1, reduction = "mean" } = options;
   if (!(delta > 0)) {
     throw new ValueError("huber_loss does not support non-positive values for delta.", `delta is ${delta}`);
@@ -128,6 +143,7 @@ export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & 
  * @see torch.nn.functional.soft_margin_loss
  */
 export function softMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkArguments("soft_margin_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
   return reduce(input.mul(target).neg().exp().log1p(), options.reduction ?? "mean");
 }
 
@@ -143,6 +159,12 @@ export interface KLDivOptions {
  * @see torch.nn.functional.kl_div
  */
 export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
+  checkArguments(
+    "kl_div(Tensor input, Tensor target, options? options, {str reduction, bool logTarget})",
+    input,
+    target,
+    options,
+  );
   const { reduction = "mean", logTarget = false } = options;
   const loss = logTarget
     ? target.exp().mul(target.sub(input))
@@ -170,6 +192,12 @@ export interface PoissonNLLOptions extends LossOptions {
  * @see torch.nn.functional.poisson_nll_loss
  */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
+  checkArguments(
+    "poisson_nll_loss(Tensor input, Tensor target, options? options, {bool logInput, bool full, float eps, str reduction})",
+    input,
+    target,
+    options,
+  );
   const { logInput = true, full = false, eps = 1e-8, reduction = "mean" } = options;
   checkReduction(reduction);
   let loss = logInput ? input.exp().sub(target.mul(input)) : input.sub(target.mul(input.add(eps).log()));
@@ -200,6 +228,13 @@ export interface GaussianNLLOptions extends LossOptions {
  * @see torch.nn.functional.gaussian_nll_loss
  */
 export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, options: GaussianNLLOptions = {}): Tensor {
+  checkArguments(
+    "gaussian_nll_loss(Tensor input, Tensor target, Tensor variance, options? options, {bool full, float eps, str reduction})",
+    input,
+    target,
+    variance,
+    options,
+  );
   const { full = false, eps = 1e-6, reduction = "mean" } = options;
   checkReduction(reduction);
   let spread = variance;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { bool } from "../../core/dtype.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -26,6 +27,13 @@ export function scaledDotProductAttention(
   value: Tensor,
   ...rest: Trailing<[attnMask: Tensor | null, dropoutP: number, isCausal: boolean], ScaledDotProductAttentionOptions>
 ): Tensor {
+  checkArguments(
+    "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, ~attnMask, ~dropoutP, ~isCausal, {Tensor attnMask, float dropoutP, bool isCausal, float scale})",
+    query,
+    key,
+    value,
+    ...rest,
+  );
   const options = trailing<ScaledDotProductAttentionOptions>(rest, ["attnMask", "dropoutP", "isCausal"]);
   const { attnMask = null, dropoutP = 0, isCausal = false } = options;
   if (isCausal && attnMask !== null) {

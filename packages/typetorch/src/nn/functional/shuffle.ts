@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -7,6 +8,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
  * @source Shi et al. 2016, arXiv:1609.05158   @see torch.nn.functional.pixel_shuffle
  */
 export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
+  checkArguments("pixel_shuffle(Tensor input, int upscaleFactor)", input, upscaleFactor);
   const r = upscaleFactor;
   const { rank, batch, channels, height, width } = imageOf("pixel_shuffle", input);
   if (!(r > 0)) throw new ShapeError(`pixel_shuffle expects a positive upscale_factor, but got ${r}`);
@@ -26,6 +28,7 @@ export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
  * @see torch.nn.functional.pixel_unshuffle
  */
 export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
+  checkArguments("pixel_unshuffle(Tensor input, int downscaleFactor)", input, downscaleFactor);
   const r = downscaleFactor;
   const { rank, batch, channels, height, width } = imageOf("pixel_unshuffle", input);
   if (!(r > 0)) throw new ShapeError(`pixel_unshuffle expects a positive downscale_factor, but got ${r}`);
@@ -46,6 +49,7 @@ export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
  * @source Zhang et al. 2017, arXiv:1707.01083   @see torch.nn.functional.channel_shuffle
  */
 export function channelShuffle(input: Tensor, groups: number): Tensor {
+  checkArguments("channel_shuffle(Tensor input, int groups)", input, groups);
   const { shape } = input;
   if (shape.length <= 2) {
     throw new ShapeError(`channel_shuffle expects input with > 2 dims, but got input with sizes ${formatShape(shape)}`);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { DType } from "../../core/dtype.ts";
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../../ops/nn/index.ts";
 import { empty, noGrad, zeros } from "../../tensor/index.ts";
@@ -23,6 +24,7 @@ function read(input: Tensor, rest: Rest): { dim: number; dtype: DType | null } {
  * @see torch.nn.functional.softmax
  */
 export function softmax(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("softmax(Tensor input, ~dim, {int dim, dtype dtype})", input, ...rest);
   return softmaxOp(input, read(input, rest));
 }
 /**
@@ -30,6 +32,7 @@ export function softmax(input: Tensor, ...rest: Rest): Tensor {
  * @see torch.nn.functional.log_softmax
  */
 export function logSoftmax(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("log_softmax(Tensor input, ~dim, {int dim, dtype dtype})", input, ...rest);
   return logSoftmaxOp(input, read(input, rest));
 }
 /**
@@ -37,6 +40,7 @@ export function logSoftmax(input: Tensor, ...rest: Rest): Tensor {
  * @see torch.nn.functional.softmin
  */
 export function softmin(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("softmin(Tensor input, ~dim, {int dim, dtype dtype})", input, ...rest);
   return softmaxOp(input.neg(), read(input, rest));
 }
 
@@ -54,6 +58,7 @@ export interface GumbelSoftmaxOptions {
  * @source Jang et al. 2016, arXiv:1611.01144   @see torch.nn.functional.gumbel_softmax
  */
 export function gumbelSoftmax(logits: Tensor, ...rest: Trailing<[tau: number, hard: boolean], GumbelSoftmaxOptions>): Tensor {
+  checkArguments("gumbel_softmax(Tensor logits, ~tau, ~hard, {float tau, bool hard, int dim})", logits, ...rest);
   const { tau = 1, hard = false, dim = -1 } = trailing<GumbelSoftmaxOptions>(rest, ["tau", "hard"]);
   const gumbels = noGrad(() => empty(logits.shape, { dtype: logits.dtype }).exponential_().log().neg());
   const soft = softmaxOp(logits.add(gumbels).div(tau), { dim });

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf, sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -67,6 +68,13 @@ function unpool(rank: number, input: Tensor, indices: Tensor, kernelSize: Size, 
  * @see torch.nn.functional.max_unpool1d
  */
 export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
+  checkArguments(
+    "max_unpool1d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[] stride, int|int[] padding, int[] outputSize})",
+    input,
+    indices,
+    kernelSize,
+    ...rest,
+  );
   return unpool(1, input, indices, kernelSize, rest);
 }
 /**
@@ -74,6 +82,13 @@ export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Size, ..
  * @see torch.nn.functional.max_unpool2d
  */
 export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
+  checkArguments(
+    "max_unpool2d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[] stride, int|int[] padding, int[] outputSize})",
+    input,
+    indices,
+    kernelSize,
+    ...rest,
+  );
   return unpool(2, input, indices, kernelSize, rest);
 }
 /**
@@ -81,5 +96,12 @@ export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Size, ..
  * @see torch.nn.functional.max_unpool3d
  */
 export function maxUnpool3d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
+  checkArguments(
+    "max_unpool3d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[] stride, int|int[] padding, int[] outputSize})",
+    input,
+    indices,
+    kernelSize,
+    ...rest,
+  );
   return unpool(3, input, indices, kernelSize, rest);
 }

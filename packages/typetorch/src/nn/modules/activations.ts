@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -15,7 +16,7 @@ interface InplaceOptions {
  */
 export class Sigmoid extends Module {
   override forward(input: Tensor): Tensor {
-    return input.sigmoid();
+    return F.sigmoid(input);
   }
 }
 
@@ -35,7 +36,7 @@ export class LogSigmoid extends Module {
  */
 export class Tanh extends Module {
   override forward(input: Tensor): Tensor {
-    return input.tanh();
+    return F.tanh(input);
   }
 }
 
@@ -66,6 +67,7 @@ export class Tanhshrink extends Module {
 export class SiLU extends Module {
   readonly inplace: boolean;
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("SiLU(~inplace, {bool inplace})", ...rest);
     super();
     this.inplace = trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false;
   }
@@ -84,6 +86,7 @@ export class SiLU extends Module {
 export class Mish extends Module {
   readonly inplace: boolean;
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("Mish(~inplace, {bool inplace})", ...rest);
     super();
     this.inplace = trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false;
   }
@@ -102,6 +105,7 @@ export class Mish extends Module {
 export class Hardswish extends Module {
   readonly inplace: boolean;
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("Hardswish(~inplace, {bool inplace})", ...rest);
     super();
     this.inplace = trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false;
   }
@@ -117,6 +121,7 @@ export class Hardswish extends Module {
 export class Hardsigmoid extends Module {
   readonly inplace: boolean;
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("Hardsigmoid(~inplace, {bool inplace})", ...rest);
     super();
     this.inplace = trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false;
   }
@@ -136,6 +141,7 @@ interface GELUOptions {
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
   constructor(...rest: Trailing<[approximate: "none" | "tanh"], GELUOptions>) {
+    checkArguments("GELU(~approximate, {str approximate})", ...rest);
     super();
     this.approximate = trailing<GELUOptions>(rest, ["approximate"]).approximate ?? "none";
   }
@@ -161,6 +167,7 @@ export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
   constructor(...rest: Trailing<[beta: number, threshold: number], SoftplusOptions>) {
+    checkArguments("Softplus(~beta, ~threshold, {int beta, int threshold})", ...rest);
     super();
     const { beta = 1, threshold = 20 } = trailing<SoftplusOptions>(rest, ["beta", "threshold"]);
     this.beta = beta;
@@ -185,6 +192,7 @@ interface ShrinkOptions {
 export class Softshrink extends Module {
   readonly lambd: number;
   constructor(...rest: Trailing<[lambd: number], ShrinkOptions>) {
+    checkArguments("Softshrink(~lambd, {float lambd})", ...rest);
     super();
     this.lambd = trailing<ShrinkOptions>(rest, ["lambd"]).lambd ?? 0.5;
   }
@@ -202,6 +210,7 @@ export class Softshrink extends Module {
 export class Hardshrink extends Module {
   readonly lambd: number;
   constructor(...rest: Trailing<[lambd: number], ShrinkOptions>) {
+    checkArguments("Hardshrink(~lambd, {float lambd})", ...rest);
     super();
     this.lambd = trailing<ShrinkOptions>(rest, ["lambd"]).lambd ?? 0.5;
   }
@@ -224,6 +233,7 @@ interface GLUOptions {
 export class GLU extends Module {
   readonly dim: number;
   constructor(...rest: Trailing<[dim: number], GLUOptions>) {
+    checkArguments("GLU(~dim, {int dim})", ...rest);
     super();
     this.dim = trailing<GLUOptions>(rest, ["dim"]).dim ?? -1;
   }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { cat, zeros } from "../../tensor/index.ts";
@@ -41,6 +42,13 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     cutoffs: readonly number[],
     ...rest: Trailing<[divValue: number, headBias: boolean], AdaptiveLogSoftmaxOptions>
   ) {
+    checkArguments(
+      "AdaptiveLogSoftmaxWithLoss(int inFeatures, int nClasses, float[] cutoffs, ~divValue, ~headBias, {float divValue, bool headBias, device device, dtype dtype})",
+      inFeatures,
+      nClasses,
+      cutoffs,
+      ...rest,
+    );
     super();
     const options = trailing<AdaptiveLogSoftmaxOptions>(rest, ["divValue", "headBias"]);
     const factory = factoryOptions(options);
@@ -68,6 +76,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     }
   }
   override forward(input: Tensor, target: Tensor): [output: Tensor, loss: Tensor] {
+    checkArguments("adaptive_log_softmax(Tensor input, Tensor target)", input, target);
     const rank = target.shape.length;
     if (rank > 1) throw new ShapeError("0D or 1D target tensor expected, multi-target not supported");
     if (input.shape.length !== rank + 1) {

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -12,6 +13,7 @@ export abstract class BatchNorm extends NormBase {
   protected abstract checkInputDim(input: Tensor): void;
 
   override forward(input: Tensor): Tensor {
+    checkArguments("batch_norm(Tensor input)", input);
     this.checkInputDim(input);
     let factor = this.momentum ?? 0;
     if (this.training && this.trackRunningStats && this.numBatchesTracked !== null) {

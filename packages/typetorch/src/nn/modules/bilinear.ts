@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -23,6 +24,13 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
   bias: Parameter | null;
 
   constructor(in1Features: number, in2Features: number, outFeatures: number, ...rest: Trailing<[bias: boolean], LinearOptions>) {
+    checkArguments(
+      "Bilinear(int in1Features, int in2Features, int outFeatures, ~bias, {bool bias, device device, dtype dtype})",
+      in1Features,
+      in2Features,
+      outFeatures,
+      ...rest,
+    );
     super();
     const options = trailing<LinearOptions>(rest, ["bias"]);
     const factory = factoryOptions(options);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -15,6 +16,7 @@ interface NLLLossOptions extends WeightedLossOptions {
 export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   constructor(...rest: Trailing<[weight: Tensor | null], NLLLossOptions>) {
+    checkArguments("NLLLoss(~weight, {int ignoreIndex, Tensor weight, str reduction})", ...rest);
     const options = trailing<NLLLossOptions>(rest, ["weight"]);
     super(options);
     this.ignoreIndex = options.ignoreIndex ?? -100;
@@ -39,6 +41,7 @@ export class CrossEntropyLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
   constructor(...rest: Trailing<[weight: Tensor | null], CrossEntropyLossOptions>) {
+    checkArguments("CrossEntropyLoss(~weight, {float labelSmoothing, int ignoreIndex, Tensor weight, str reduction})", ...rest);
     const options = trailing<CrossEntropyLossOptions>(rest, ["weight"]);
     super(options);
     this.ignoreIndex = options.ignoreIndex ?? -100;
@@ -56,6 +59,7 @@ export class CrossEntropyLoss extends WeightedLoss {
  */
 export class BCELoss extends WeightedLoss {
   constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
+    checkArguments("BCELoss(~weight, {Tensor weight, str reduction})", ...rest);
     super(trailing<WeightedLossOptions>(rest, ["weight"]));
   }
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -74,6 +78,7 @@ interface BCEWithLogitsLossOptions extends WeightedLossOptions {
 export class BCEWithLogitsLoss extends WeightedLoss {
   declare posWeight: Tensor | null;
   constructor(...rest: Trailing<[weight: Tensor | null], BCEWithLogitsLossOptions>) {
+    checkArguments("BCEWithLogitsLoss(~weight, {Tensor posWeight, Tensor weight, str reduction})", ...rest);
     const options = trailing<BCEWithLogitsLossOptions>(rest, ["weight"]);
     super(options);
     this.registerBuffer("posWeight", options.posWeight ?? null);
@@ -100,6 +105,7 @@ export class MultiLabelMarginLoss extends Loss {
  */
 export class MultiLabelSoftMarginLoss extends WeightedLoss {
   constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
+    checkArguments("MultiLabelSoftMarginLoss(~weight, {Tensor weight, str reduction})", ...rest);
     super(trailing<WeightedLossOptions>(rest, ["weight"]));
   }
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -121,6 +127,7 @@ export class MultiMarginLoss extends WeightedLoss {
   readonly p: number;
   readonly margin: number;
   constructor(...rest: Trailing<[p: number, margin: number, weight: Tensor | null], MultiMarginLossOptions>) {
+    checkArguments("MultiMarginLoss(~p, ~margin, ~weight, {int p, float margin, Tensor weight, str reduction})", ...rest);
     const options = trailing<MultiMarginLossOptions>(rest, ["p", "margin", "weight"]);
     super(options);
     this.p = options.p ?? 1;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -145,6 +146,13 @@ abstract class PaddedConv extends ConvNd {
  */
 export class Conv1d extends PaddedConv {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvRest) {
+    checkArguments(
+      "Conv1d(int inChannels, int outChannels, int|int[] kernelSize, ~stride, ~padding, ~dilation, ~groups, ~bias, ~paddingMode, {int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      inChannels,
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     super(1, inChannels, outChannels, kernelSize, false, trailing<ConvOptions>(rest, positional));
   }
   protected override convolve(input: Tensor, padding: readonly number[] | "same" | "valid"): Tensor {
@@ -161,6 +169,13 @@ export class Conv1d extends PaddedConv {
  */
 export class Conv2d extends PaddedConv {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvRest) {
+    checkArguments(
+      "Conv2d(int inChannels, int outChannels, int|int[] kernelSize, ~stride, ~padding, ~dilation, ~groups, ~bias, ~paddingMode, {int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      inChannels,
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     super(2, inChannels, outChannels, kernelSize, false, trailing<ConvOptions>(rest, positional));
   }
   protected override convolve(input: Tensor, padding: readonly number[] | "same" | "valid"): Tensor {
@@ -175,6 +190,13 @@ export class Conv2d extends PaddedConv {
  */
 export class Conv3d extends PaddedConv {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvRest) {
+    checkArguments(
+      "Conv3d(int inChannels, int outChannels, int|int[] kernelSize, ~stride, ~padding, ~dilation, ~groups, ~bias, ~paddingMode, {int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      inChannels,
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     super(3, inChannels, outChannels, kernelSize, false, trailing<ConvOptions>(rest, positional));
   }
   protected override convolve(input: Tensor, padding: readonly number[] | "same" | "valid"): Tensor {

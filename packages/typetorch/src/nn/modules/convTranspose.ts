@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -66,6 +67,13 @@ abstract class ConvTransposeNd extends ConvNd<[input: Tensor, ...rest: CallRest]
  */
 export class ConvTranspose1d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvTransposeRest) {
+    checkArguments(
+      "ConvTranspose1d(int inChannels, int outChannels, int|int[] kernelSize, ~stride, ~padding, ~outputPadding, ~groups, ~bias, ~dilation, ~paddingMode, {int|int[] padding, float|float[] outputPadding, int|int[] stride, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      inChannels,
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     super(1, inChannels, outChannels, kernelSize, rest);
   }
   protected override convolve(input: Tensor, outputPadding: readonly number[]): Tensor {
@@ -79,6 +87,13 @@ export class ConvTranspose1d extends ConvTransposeNd {
  */
 export class ConvTranspose2d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvTransposeRest) {
+    checkArguments(
+      "ConvTranspose2d(int inChannels, int outChannels, int|int[] kernelSize, ~stride, ~padding, ~outputPadding, ~groups, ~bias, ~dilation, ~paddingMode, {int|int[] padding, float|float[] outputPadding, int|int[] stride, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      inChannels,
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     super(2, inChannels, outChannels, kernelSize, rest);
   }
   protected override convolve(input: Tensor, outputPadding: readonly number[]): Tensor {
@@ -91,6 +106,13 @@ export class ConvTranspose2d extends ConvTransposeNd {
  */
 export class ConvTranspose3d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvTransposeRest) {
+    checkArguments(
+      "ConvTranspose3d(int inChannels, int outChannels, int|int[] kernelSize, ~stride, ~padding, ~outputPadding, ~groups, ~bias, ~dilation, ~paddingMode, {int|int[] padding, float|float[] outputPadding, int|int[] stride, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      inChannels,
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     super(3, inChannels, outChannels, kernelSize, rest);
   }
   protected override convolve(input: Tensor, outputPadding: readonly number[]): Tensor {

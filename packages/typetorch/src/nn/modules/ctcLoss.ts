@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -13,6 +14,7 @@ export class CTCLoss extends Loss<
   readonly blank: number;
   readonly zeroInfinity: boolean;
   constructor(...rest: Trailing<[blank: number, reduction: F.LossReduction, zeroInfinity: boolean], F.CTCLossOptions>) {
+    checkArguments("CTCLoss(~blank, ~reduction, ~zeroInfinity, {int blank, str reduction, bool zeroInfinity})", ...rest);
     const options = trailing<F.CTCLossOptions>(rest, ["blank", "reduction", "zeroInfinity"]);
     super(options);
     this.blank = options.blank ?? 0;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -20,6 +21,7 @@ export class PairwiseDistance extends Module<[x1: Tensor, x2: Tensor]> {
   readonly eps: number;
   readonly keepdim: boolean;
   constructor(...rest: Trailing<[p: number, eps: number, keepdim: boolean], PairwiseDistanceOptions>) {
+    checkArguments("PairwiseDistance(~p, ~eps, ~keepdim, {float p, float eps, bool keepdim})", ...rest);
     super();
     const { p = 2, eps = 1e-6, keepdim = false } = trailing<PairwiseDistanceOptions>(rest, ["p", "eps", "keepdim"]);
     this.norm = p;
@@ -46,6 +48,7 @@ export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor]> {
   readonly dim: number;
   readonly eps: number;
   constructor(...rest: Trailing<[dim: number, eps: number], CosineSimilarityOptions>) {
+    checkArguments("CosineSimilarity(~dim, ~eps, {int dim, float eps})", ...rest);
     super();
     const { dim = 1, eps = 1e-8 } = trailing<CosineSimilarityOptions>(rest, ["dim", "eps"]);
     this.dim = dim;

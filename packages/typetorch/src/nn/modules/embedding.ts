@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { empty, noGrad } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -42,6 +43,12 @@ export class Embedding extends Module {
   weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, ...rest: EmbeddingRest) {
+    checkArguments(
+      "Embedding(int numEmbeddings, int embeddingDim, ~paddingIdx, ~maxNorm, ~normType, ~scaleGradByFreq, {bool sparse, int paddingIdx, float maxNorm, float normType, bool scaleGradByFreq, device device, dtype dtype})",
+      numEmbeddings,
+      embeddingDim,
+      ...rest,
+    );
     super();
     const options = trailing<EmbeddingOptions>(rest, positional);
     this.numEmbeddings = numEmbeddings;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { empty, noGrad } from "../../tensor/index.ts";
@@ -55,6 +56,12 @@ export class EmbeddingBag extends Module<[input: Tensor, ...rest: CallRest]> {
       EmbeddingBagModuleOptions
     >
   ) {
+    checkArguments(
+      "EmbeddingBag(int numEmbeddings, int embeddingDim, ~maxNorm, ~normType, ~scaleGradByFreq, ~mode, {float maxNorm, float normType, bool scaleGradByFreq, str mode, bool sparse, bool includeLastOffset, int paddingIdx, device device, dtype dtype})",
+      numEmbeddings,
+      embeddingDim,
+      ...rest,
+    );
     super();
     const names = ["maxNorm", "normType", "scaleGradByFreq", "mode"] as const;
     const options = trailing<EmbeddingBagModuleOptions>(rest, names);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import type { Module } from "../module.ts";
@@ -17,6 +18,7 @@ export class HingeEmbeddingLoss extends Loss {
   readonly margin: number;
   /** The margin is 1 unless given. */
   constructor(...rest: Trailing<[margin: number], MarginOptions>) {
+    checkArguments("HingeEmbeddingLoss(~margin, {float margin, str reduction})", ...rest);
     const options = trailing<MarginOptions>(rest, ["margin"]);
     super(options);
     this.margin = options.margin ?? 1;
@@ -34,6 +36,7 @@ export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, t
   readonly margin: number;
   /** The margin is 0 unless given. */
   constructor(...rest: Trailing<[margin: number], MarginOptions>) {
+    checkArguments("CosineEmbeddingLoss(~margin, {float margin, str reduction})", ...rest);
     const options = trailing<MarginOptions>(rest, ["margin"]);
     super(options);
     this.margin = options.margin ?? 0;
@@ -51,6 +54,7 @@ export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, tar
   readonly margin: number;
   /** The margin is 0 unless given. */
   constructor(...rest: Trailing<[margin: number], MarginOptions>) {
+    checkArguments("MarginRankingLoss(~margin, {float margin, str reduction})", ...rest);
     const options = trailing<MarginOptions>(rest, ["margin"]);
     super(options);
     this.margin = options.margin ?? 0;
@@ -79,6 +83,10 @@ export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, n
   readonly swap: boolean;
   /** The margin is 1 unless given. */
   constructor(...rest: Trailing<[margin: number, p: number, eps: number, swap: boolean], TripletMarginLossOptions>) {
+    checkArguments(
+      "TripletMarginLoss(~margin, ~p, ~eps, ~swap, {float p, float eps, bool swap, float margin, str reduction})",
+      ...rest,
+    );
     const options = trailing<TripletMarginLossOptions>(rest, ["margin", "p", "eps", "swap"]);
     super(options);
     this.margin = options.margin ?? 1;
@@ -111,6 +119,10 @@ export class TripletMarginWithDistanceLoss extends Loss<[anchor: Tensor, positiv
   readonly swap: boolean;
   /** The margin is 1 unless given. */
   constructor(options: TripletMarginWithDistanceLossOptions = {}) {
+    checkArguments(
+      "TripletMarginWithDistanceLoss(options? options, {any distanceFunction, bool swap, float margin, str reduction})",
+      options,
+    );
     super(options);
     this.distanceFunction = options.distanceFunction ?? new PairwiseDistance();
     this.margin = options.margin ?? 1;

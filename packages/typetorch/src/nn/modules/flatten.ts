@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
@@ -19,12 +20,14 @@ export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;
   constructor(...rest: Trailing<[startDim: number, endDim: number], FlattenOptions>) {
+    checkArguments("Flatten(~startDim, ~endDim, {int startDim, int endDim})", ...rest);
     super();
     const { startDim = 1, endDim = -1 } = trailing<FlattenOptions>(rest, ["startDim", "endDim"]);
     this.startDim = startDim;
     this.endDim = endDim;
   }
   override forward(input: Tensor): Tensor {
+    checkArguments("flatten(Tensor input)", input);
     return input.flatten(this.startDim, this.endDim);
   }
   override extraRepr(): string {
@@ -40,6 +43,7 @@ export class Unflatten extends Module {
   readonly dim: number;
   readonly unflattenedSize: readonly number[];
   constructor(dim: number, unflattenedSize: readonly number[]) {
+    checkArguments("Unflatten(int dim, float[] unflattenedSize)", dim, unflattenedSize);
     super();
     if (!Array.isArray(unflattenedSize)) {
       throw new ArgumentTypeError(`unflattened_size must be a tuple of ints, but found type ${pythonTypeName(unflattenedSize)}`);
@@ -55,6 +59,7 @@ export class Unflatten extends Module {
     this.unflattenedSize = unflattenedSize;
   }
   override forward(input: Tensor): Tensor {
+    checkArguments("unflatten(Tensor input)", input);
     return input.unflatten(this.dim, this.unflattenedSize);
   }
   override extraRepr(): string {

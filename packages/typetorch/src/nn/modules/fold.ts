@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -26,6 +27,11 @@ export class Unfold extends Module {
   readonly padding: Size;
   readonly stride: Size;
   constructor(kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "Unfold(int|int[] kernelSize, ~dilation, ~padding, ~stride, {int|int[] dilation, int|int[] padding, int|int[] stride})",
+      kernelSize,
+      ...rest,
+    );
     super();
     const { dilation = 1, padding = 0, stride = 1 } = trailing<FoldOptions>(rest, positional);
     this.kernelSize = kernelSize;
@@ -49,6 +55,12 @@ export class Unfold extends Module {
 export class Fold extends Unfold {
   readonly outputSize: Size;
   constructor(outputSize: Size, kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "Fold(int|int[] outputSize, int|int[] kernelSize, ~dilation, ~padding, ~stride, {int|int[] dilation, int|int[] padding, int|int[] stride})",
+      outputSize,
+      kernelSize,
+      ...rest,
+    );
     super(kernelSize, ...rest);
     this.outputSize = outputSize;
   }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -47,6 +48,11 @@ abstract class FractionalMaxPoolNd<Out> extends Module<[input: Tensor], Out> {
  */
 export class FractionalMaxPool2d<Out = Tensor> extends FractionalMaxPoolNd<Out> {
   constructor(kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "FractionalMaxPool2d(int|int[] kernelSize, ~outputSize, ~outputRatio, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+      kernelSize,
+      ...rest,
+    );
     super(2, kernelSize, rest);
   }
   override forward(input: Tensor): Out {
@@ -59,6 +65,11 @@ export class FractionalMaxPool2d<Out = Tensor> extends FractionalMaxPoolNd<Out> 
  */
 export class FractionalMaxPool3d<Out = Tensor> extends FractionalMaxPoolNd<Out> {
   constructor(kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "FractionalMaxPool3d(int|int[] kernelSize, ~outputSize, ~outputRatio, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+      kernelSize,
+      ...rest,
+    );
     super(3, kernelSize, rest);
   }
   override forward(input: Tensor): Out {

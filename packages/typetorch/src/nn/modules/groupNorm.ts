@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -31,6 +32,12 @@ export class GroupNorm extends Module {
   bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, ...rest: Trailing<[eps: number, affine: boolean], GroupNormOptions>) {
+    checkArguments(
+      "GroupNorm(int numGroups, int numChannels, ~eps, ~affine, {float eps, bool affine, device device, dtype dtype})",
+      numGroups,
+      numChannels,
+      ...rest,
+    );
     super();
     const options = trailing<GroupNormOptions>(rest, ["eps", "affine"]);
     if (numChannels % numGroups !== 0) throw new ValueError("num_channels must be divisible by num_groups");

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -13,6 +14,7 @@ export abstract class InstanceNorm extends NormBase {
   protected abstract readonly unbatchedRank: number;
 
   override forward(input: Tensor): Tensor {
+    checkArguments("instance_norm(Tensor input)", input);
     const rank = input.shape.length;
     const unbatched = this.unbatchedRank;
     if (rank !== unbatched && rank !== unbatched + 1) {

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -33,6 +34,11 @@ export class LayerNorm extends Module {
   bias: Parameter | null;
 
   constructor(normalizedShape: Size, ...rest: Trailing<[eps: number, elementwiseAffine: boolean], LayerNormOptions>) {
+    checkArguments(
+      "LayerNorm(float|float[] normalizedShape, ~eps, ~elementwiseAffine, {float eps, bool elementwiseAffine, bool bias, device device, dtype dtype})",
+      normalizedShape,
+      ...rest,
+    );
     super();
     const options = trailing<LayerNormOptions>(rest, ["eps", "elementwiseAffine"]);
     const factory = factoryOptions(options);

@@ -2,6 +2,7 @@
  * Layers that learn the number of their inputs from the first one. Until then their parameters have no shape; with the first call they get one, are drawn, and
  * the module becomes an ordinary one of its kind.
  */
+import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -59,6 +60,7 @@ function materializeFrom(
  */
 export class LazyLinear extends Linear {
   constructor(outFeatures: number, ...rest: Trailing<[bias: boolean], LinearOptions>) {
+    checkArguments("LazyLinear(int outFeatures, ~bias, {bool bias, device device, dtype dtype})", outFeatures, ...rest);
     const options = trailing<LinearOptions>(rest, ["bias"]);
     const factory = factoryOptions(options);
     super(0, 0, { ...factory, bias: false });
@@ -118,6 +120,12 @@ const convPositional = ["stride", "padding", "dilation", "groups", "bias", "padd
  */
 export class LazyConv1d extends Conv1d {
   constructor(outChannels: number, kernelSize: Size, ...rest: ConvRest) {
+    checkArguments(
+      "LazyConv1d(int outChannels, int|int[] kernelSize, ~stride, ~padding, ~dilation, ~groups, ~bias, ~paddingMode, {int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     const options = trailing<ConvOptions>(rest, convPositional);
     super(0, 0, kernelSize, { ...options, groups: 1, bias: false });
     leaveOpen(this, outChannels, options.groups ?? 1, options);
@@ -136,6 +144,12 @@ export class LazyConv1d extends Conv1d {
  */
 export class LazyConv2d extends Conv2d {
   constructor(outChannels: number, kernelSize: Size, ...rest: ConvRest) {
+    checkArguments(
+      "LazyConv2d(int outChannels, int|int[] kernelSize, ~stride, ~padding, ~dilation, ~groups, ~bias, ~paddingMode, {int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     const options = trailing<ConvOptions>(rest, convPositional);
     super(0, 0, kernelSize, { ...options, groups: 1, bias: false });
     leaveOpen(this, outChannels, options.groups ?? 1, options);
@@ -154,6 +168,12 @@ export class LazyConv2d extends Conv2d {
  */
 export class LazyConv3d extends Conv3d {
   constructor(outChannels: number, kernelSize: Size, ...rest: ConvRest) {
+    checkArguments(
+      "LazyConv3d(int outChannels, int|int[] kernelSize, ~stride, ~padding, ~dilation, ~groups, ~bias, ~paddingMode, {int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      outChannels,
+      kernelSize,
+      ...rest,
+    );
     const options = trailing<ConvOptions>(rest, convPositional);
     super(0, 0, kernelSize, { ...options, groups: 1, bias: false });
     leaveOpen(this, outChannels, options.groups ?? 1, options);
@@ -172,6 +192,12 @@ export class LazyConv3d extends Conv3d {
  */
 export class LazyConvTranspose1d extends ConvTranspose1d {
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+    checkArguments(
+      "LazyConvTranspose1d(int outChannels, int|int[] kernelSize, options? options, {int|int[] padding, float|float[] outputPadding, int|int[] stride, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      outChannels,
+      kernelSize,
+      options,
+    );
     super(0, 0, kernelSize, { ...options, groups: 1, bias: false });
     leaveOpen(this, outChannels, options.groups ?? 1, options);
   }
@@ -189,6 +215,12 @@ export class LazyConvTranspose1d extends ConvTranspose1d {
  */
 export class LazyConvTranspose2d extends ConvTranspose2d {
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+    checkArguments(
+      "LazyConvTranspose2d(int outChannels, int|int[] kernelSize, options? options, {int|int[] padding, float|float[] outputPadding, int|int[] stride, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      outChannels,
+      kernelSize,
+      options,
+    );
     super(0, 0, kernelSize, { ...options, groups: 1, bias: false });
     leaveOpen(this, outChannels, options.groups ?? 1, options);
   }
@@ -206,6 +238,12 @@ export class LazyConvTranspose2d extends ConvTranspose2d {
  */
 export class LazyConvTranspose3d extends ConvTranspose3d {
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+    checkArguments(
+      "LazyConvTranspose3d(int outChannels, int|int[] kernelSize, options? options, {int|int[] padding, float|float[] outputPadding, int|int[] stride, int|int[] dilation, int groups, bool bias, str paddingMode, device device, dtype dtype})",
+      outChannels,
+      kernelSize,
+      options,
+    );
     super(0, 0, kernelSize, { ...options, groups: 1, bias: false });
     leaveOpen(this, outChannels, options.groups ?? 1, options);
   }
@@ -220,6 +258,10 @@ export class LazyConvTranspose3d extends ConvTranspose3d {
 
 /** Takes the features from dimension 1 of an input; the module becomes one of `prototype`. */
 function settleNorm(module: NormBase, input: Tensor, prototype: object): void {
+  checkArguments("forward(Tensor input)", input);
+  if (input.shape.length < 2) {
+    throw new ShapeError(`expected at least 2D input (got ${input.shape.length}D input)`);
+  }
   const features = input.shape[1]!;
   const writable = module as Writable<NormBase>;
   writable.numFeatures = features;
@@ -258,6 +300,10 @@ const bare = { affine: false, trackRunningStats: false };
  */
 export class LazyBatchNorm1d extends BatchNorm1d {
   constructor(options: NormOptions = {}) {
+    checkArguments(
+      "LazyBatchNorm1d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      options,
+    );
     super(0, { ...options, ...bare });
     leaveNormOpen(this, options, options.affine ?? true, options.trackRunningStats ?? true);
   }
@@ -272,6 +318,10 @@ export class LazyBatchNorm1d extends BatchNorm1d {
  */
 export class LazyBatchNorm2d extends BatchNorm2d {
   constructor(options: NormOptions = {}) {
+    checkArguments(
+      "LazyBatchNorm2d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      options,
+    );
     super(0, { ...options, ...bare });
     leaveNormOpen(this, options, options.affine ?? true, options.trackRunningStats ?? true);
   }
@@ -286,6 +336,10 @@ export class LazyBatchNorm2d extends BatchNorm2d {
  */
 export class LazyBatchNorm3d extends BatchNorm3d {
   constructor(options: NormOptions = {}) {
+    checkArguments(
+      "LazyBatchNorm3d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      options,
+    );
     super(0, { ...options, ...bare });
     leaveNormOpen(this, options, options.affine ?? true, options.trackRunningStats ?? true);
   }
@@ -300,6 +354,10 @@ export class LazyBatchNorm3d extends BatchNorm3d {
  */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
   constructor(options: NormOptions = {}) {
+    checkArguments(
+      "LazyInstanceNorm1d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      options,
+    );
     super(0, { ...options, ...bare });
     leaveNormOpen(this, options, options.affine ?? true, options.trackRunningStats ?? true);
   }
@@ -314,6 +372,10 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
  */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
   constructor(options: NormOptions = {}) {
+    checkArguments(
+      "LazyInstanceNorm2d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      options,
+    );
     super(0, { ...options, ...bare });
     leaveNormOpen(this, options, options.affine ?? true, options.trackRunningStats ?? true);
   }
@@ -328,6 +390,10 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
  */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
   constructor(options: NormOptions = {}) {
+    checkArguments(
+      "LazyInstanceNorm3d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      options,
+    );
     super(0, { ...options, ...bare });
     leaveNormOpen(this, options, options.affine ?? true, options.trackRunningStats ?? true);
   }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -28,6 +29,12 @@ export class Linear extends Module {
   bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, ...rest: Trailing<[bias: boolean], LinearOptions>) {
+    checkArguments(
+      "Linear(int inFeatures, int outFeatures, ~bias, {bool bias, device device, dtype dtype})",
+      inFeatures,
+      outFeatures,
+      ...rest,
+    );
     super();
     const options = trailing<LinearOptions>(rest, ["bias"]);
     const factory = factoryOptions(options);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -23,6 +24,7 @@ export class LocalResponseNorm extends Module {
   readonly beta: number;
   readonly k: number;
   constructor(size: number, ...rest: Trailing<[alpha: number, beta: number, k: number], LocalResponseNormOptions>) {
+    checkArguments("LocalResponseNorm(int size, ~alpha, ~beta, ~k, {float alpha, float beta, float k})", size, ...rest);
     super();
     const { alpha = 1e-4, beta = 0.75, k = 1 } = trailing<LocalResponseNormOptions>(rest, ["alpha", "beta", "k"]);
     this.size = size;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -70,6 +71,12 @@ export class MultiheadAttention extends Module<
     numHeads: number,
     ...rest: Trailing<[dropout: number, bias: boolean, addBiasKv: boolean, addZeroAttn: boolean], MultiheadAttentionOptions>
   ) {
+    checkArguments(
+      "MultiheadAttention(int embedDim, int numHeads, ~dropout, ~bias, ~addBiasKv, ~addZeroAttn, {float dropout, bool bias, bool addBiasKv, bool addZeroAttn, float kdim, float vdim, bool batchFirst, device device, dtype dtype})",
+      embedDim,
+      numHeads,
+      ...rest,
+    );
     super();
     const options = trailing<MultiheadAttentionOptions>(rest, ["dropout", "bias", "addBiasKv", "addZeroAttn"]);
     const { bias = true, addBiasKv = false } = options;

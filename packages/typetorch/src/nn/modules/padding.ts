@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -35,6 +36,7 @@ abstract class ConstantPadNd extends PadNd {
  */
 export class ConstantPad1d extends ConstantPadNd {
   constructor(padding: Size, value: number) {
+    checkArguments("ConstantPad1d(int|int[] padding, float value)", padding, value);
     super(padding, 1, value);
   }
 }
@@ -44,6 +46,7 @@ export class ConstantPad1d extends ConstantPadNd {
  */
 export class ConstantPad2d extends ConstantPadNd {
   constructor(padding: Size, value: number) {
+    checkArguments("ConstantPad2d(int|int[] padding, float value)", padding, value);
     super(padding, 2, value);
   }
 }
@@ -53,6 +56,7 @@ export class ConstantPad2d extends ConstantPadNd {
  */
 export class ConstantPad3d extends ConstantPadNd {
   constructor(padding: Size, value: number) {
+    checkArguments("ConstantPad3d(int|int[] padding, float value)", padding, value);
     super(padding, 3, value);
   }
 }
@@ -71,6 +75,7 @@ abstract class ZeroPadNd extends ConstantPadNd {
  */
 export class ZeroPad1d extends ZeroPadNd {
   constructor(padding: Size) {
+    checkArguments("ZeroPad1d(int|int[] padding)", padding);
     super(padding, 1);
   }
 }
@@ -80,6 +85,7 @@ export class ZeroPad1d extends ZeroPadNd {
  */
 export class ZeroPad2d extends ZeroPadNd {
   constructor(padding: Size) {
+    checkArguments("ZeroPad2d(int|int[] padding)", padding);
     super(padding, 2);
   }
 }
@@ -89,6 +95,7 @@ export class ZeroPad2d extends ZeroPadNd {
  */
 export class ZeroPad3d extends ZeroPadNd {
   constructor(padding: Size) {
+    checkArguments("ZeroPad3d(int|int[] padding)", padding);
     super(padding, 3);
   }
 }
@@ -104,6 +111,7 @@ abstract class ReflectionPadNd extends PadNd {
  */
 export class ReflectionPad1d extends ReflectionPadNd {
   constructor(padding: Size) {
+    checkArguments("ReflectionPad1d(int|int[] padding)", padding);
     super(padding, 1);
   }
 }
@@ -113,6 +121,7 @@ export class ReflectionPad1d extends ReflectionPadNd {
  */
 export class ReflectionPad2d extends ReflectionPadNd {
   constructor(padding: Size) {
+    checkArguments("ReflectionPad2d(int|int[] padding)", padding);
     super(padding, 2);
   }
 }
@@ -122,6 +131,7 @@ export class ReflectionPad2d extends ReflectionPadNd {
  */
 export class ReflectionPad3d extends ReflectionPadNd {
   constructor(padding: Size) {
+    checkArguments("ReflectionPad3d(int|int[] padding)", padding);
     super(padding, 3);
   }
 }
@@ -137,6 +147,7 @@ abstract class ReplicationPadNd extends PadNd {
  */
 export class ReplicationPad1d extends ReplicationPadNd {
   constructor(padding: Size) {
+    checkArguments("ReplicationPad1d(int|int[] padding)", padding);
     super(padding, 1);
   }
 }
@@ -146,6 +157,7 @@ export class ReplicationPad1d extends ReplicationPadNd {
  */
 export class ReplicationPad2d extends ReplicationPadNd {
   constructor(padding: Size) {
+    checkArguments("ReplicationPad2d(int|int[] padding)", padding);
     super(padding, 2);
   }
 }
@@ -155,6 +167,7 @@ export class ReplicationPad2d extends ReplicationPadNd {
  */
 export class ReplicationPad3d extends ReplicationPadNd {
   constructor(padding: Size) {
+    checkArguments("ReplicationPad3d(int|int[] padding)", padding);
     super(padding, 3);
   }
 }
@@ -170,6 +183,7 @@ abstract class CircularPadNd extends PadNd {
  */
 export class CircularPad1d extends CircularPadNd {
   constructor(padding: Size) {
+    checkArguments("CircularPad1d(int|int[] padding)", padding);
     super(padding, 1);
   }
 }
@@ -179,6 +193,7 @@ export class CircularPad1d extends CircularPadNd {
  */
 export class CircularPad2d extends CircularPadNd {
   constructor(padding: Size) {
+    checkArguments("CircularPad2d(int|int[] padding)", padding);
     super(padding, 2);
   }
 }
@@ -188,6 +203,7 @@ export class CircularPad2d extends CircularPadNd {
  */
 export class CircularPad3d extends CircularPadNd {
   constructor(padding: Size) {
+    checkArguments("CircularPad3d(int|int[] padding)", padding);
     super(padding, 3);
   }
 }

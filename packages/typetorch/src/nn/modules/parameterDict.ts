@@ -1,4 +1,4 @@
-import { IndexError } from "../../core/errors.ts";
+import { ArgumentTypeError, IndexError } from "../../core/errors.ts";
 import { kernelName } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
@@ -13,6 +13,11 @@ export class ParameterDict extends Module<readonly unknown[], unknown> {
   private readonly entriesByName = new Map<string, Parameter>();
 
   constructor(values?: Readonly<Record<string, Tensor>> | Iterable<readonly [string, Tensor]>) {
+    if (values !== undefined && (values === null || typeof values !== "object")) {
+      throw new ArgumentTypeError(
+        "ParameterDict(): argument 'parameters' (position 1) must be an object or an iterable of pairs",
+      );
+    }
     super();
     if (values !== undefined) this.update(values);
   }

@@ -1,3 +1,4 @@
+import { ArgumentTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
@@ -15,6 +16,9 @@ export function describeParameter(name: string | number, value: Parameter, type:
 export class ParameterList extends Module<readonly unknown[], unknown> {
   [index: number]: Parameter;
   constructor(values: Iterable<Tensor> = []) {
+    if (typeof (values as Iterable<Tensor> | null)?.[Symbol.iterator] !== "function" || typeof values === "string") {
+      throw new ArgumentTypeError("ParameterList(): argument 'values' (position 1) must be an iterable of tensors");
+    }
     super();
     this.extend(values);
   }

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -131,6 +132,11 @@ abstract class AvgPoolNd extends Module {
  */
 export class AvgPool1d extends AvgPoolNd {
   constructor(kernelSize: Size, ...rest: AvgPoolRest) {
+    checkArguments(
+      "AvgPool1d(int|int[] kernelSize, int|int[]|options? stride, int|int[]|options? padding, bool|options? ceilMode, bool|options? countIncludePad, float|options? options, options? options, {int|int[] stride, int|int[] padding, bool ceilMode, bool countIncludePad, float divisorOverride})",
+      kernelSize,
+      ...rest,
+    );
     const options = trailing<AvgPoolOptions>(rest, ["stride", "padding", "ceilMode", "countIncludePad"]);
     const stride = expandSize(options.stride ?? kernelSize, 1);
     super(expandSize(kernelSize, 1), { ...options, stride, padding: expandSize(options.padding ?? 0, 1) });

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { full } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -22,6 +23,7 @@ export class PReLU extends Module {
   /** (numParameters) */
   weight: Parameter;
   constructor(...rest: Trailing<[numParameters: number, init: number], PReLUOptions>) {
+    checkArguments("PReLU(~numParameters, ~init, {int numParameters, float init, device device, dtype dtype})", ...rest);
     super();
     const options = trailing<PReLUOptions>(rest, ["numParameters", "init"]);
     this.numParameters = options.numParameters ?? 1;

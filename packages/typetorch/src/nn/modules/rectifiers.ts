@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -19,6 +20,7 @@ interface InplaceOptions {
 export class ReLU extends Module {
   readonly inplace: boolean;
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("ReLU(~inplace, {bool inplace})", ...rest);
     super();
     this.inplace = trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false;
   }
@@ -42,6 +44,7 @@ export class LeakyReLU extends Module {
   readonly negativeSlope: number;
   readonly inplace: boolean;
   constructor(...rest: Trailing<[negativeSlope: number, inplace: boolean], LeakyReLUOptions>) {
+    checkArguments("LeakyReLU(~negativeSlope, ~inplace, {float negativeSlope, bool inplace})", ...rest);
     super();
     const { negativeSlope = 0.01, inplace = false } = trailing<LeakyReLUOptions>(rest, ["negativeSlope", "inplace"]);
     this.negativeSlope = negativeSlope;
@@ -67,6 +70,7 @@ export class ELU extends Module {
   readonly alpha: number;
   readonly inplace: boolean;
   constructor(...rest: Trailing<[alpha: number, inplace: boolean], ELUOptions>) {
+    checkArguments("ELU(~alpha, ~inplace, {float alpha, bool inplace})", ...rest);
     super();
     const { alpha = 1, inplace = false } = trailing<ELUOptions>(rest, ["alpha", "inplace"]);
     this.alpha = alpha;
@@ -92,6 +96,7 @@ export class CELU extends Module {
   readonly alpha: number;
   readonly inplace: boolean;
   constructor(...rest: Trailing<[alpha: number, inplace: boolean], CELUOptions>) {
+    checkArguments("CELU(~alpha, ~inplace, {float alpha, bool inplace})", ...rest);
     super();
     const { alpha = 1, inplace = false } = trailing<CELUOptions>(rest, ["alpha", "inplace"]);
     this.alpha = alpha;
@@ -112,6 +117,7 @@ export class CELU extends Module {
 export class SELU extends Module {
   readonly inplace: boolean;
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("SELU(~inplace, {bool inplace})", ...rest);
     super();
     this.inplace = trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false;
   }
@@ -138,6 +144,7 @@ export class RReLU extends Module {
   readonly upper: number;
   readonly inplace: boolean;
   constructor(...rest: Trailing<[lower: number, upper: number, inplace: boolean], RReLUOptions>) {
+    checkArguments("RReLU(~lower, ~upper, ~inplace, {float lower, float upper, bool inplace})", ...rest);
     super();
     const { lower = 1 / 8, upper = 1 / 3, inplace = false } = trailing<RReLUOptions>(rest, ["lower", "upper", "inplace"]);
     this.lower = lower;
@@ -167,6 +174,7 @@ export class Hardtanh extends Module {
   readonly maxVal: number;
   readonly inplace: boolean;
   constructor(...rest: Trailing<[minVal: number, maxVal: number, inplace: boolean], HardtanhOptions>) {
+    checkArguments("Hardtanh(~minVal, ~maxVal, ~inplace, {float minVal, float maxVal, bool inplace})", ...rest);
     super();
     const { minVal = -1, maxVal = 1, inplace = false } = trailing<HardtanhOptions>(rest, ["minVal", "maxVal", "inplace"]);
     if (!(maxVal > minVal)) throw new ValueError(`Hardtanh: max_val (${maxVal}) must be larger than min_val (${minVal})`);
@@ -188,6 +196,7 @@ export class Hardtanh extends Module {
  */
 export class ReLU6 extends Hardtanh {
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("ReLU6(~inplace, {bool inplace})", ...rest);
     super(0, 6, trailing<InplaceOptions>(rest, ["inplace"]).inplace ?? false);
   }
   override extraRepr(): string {
@@ -204,6 +213,7 @@ export class Threshold extends Module {
   readonly value: number;
   readonly inplace: boolean;
   constructor(threshold: number, value: number, ...rest: Trailing<[inplace: boolean], InplaceOptions>) {
+    checkArguments("Threshold(float threshold, float value, ~inplace, {bool inplace})", threshold, value, ...rest);
     super();
     this.threshold = threshold;
     this.value = value;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -47,6 +48,7 @@ interface SmoothL1LossOptions extends LossOptions {
 export class SmoothL1Loss extends Loss {
   readonly beta: number;
   constructor(options: SmoothL1LossOptions = {}) {
+    checkArguments("SmoothL1Loss(options? options, {float beta, str reduction})", options);
     super(options);
     this.beta = options.beta ?? 1;
   }
@@ -66,6 +68,7 @@ interface HuberLossOptions extends LossOptions {
 export class HuberLoss extends Loss {
   readonly delta: number;
   constructor(options: HuberLossOptions = {}) {
+    checkArguments("HuberLoss(options? options, {float delta, str reduction})", options);
     super(options);
     this.delta = options.delta ?? 1;
   }
@@ -88,6 +91,7 @@ export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
   readonly reduction: Reduction | "batchmean";
   readonly logTarget: boolean;
   constructor(options: KLDivLossOptions = {}) {
+    checkArguments("KLDivLoss(options? options, {str reduction, bool logTarget})", options);
     super();
     this.reduction = options.reduction ?? "mean";
     this.logTarget = options.logTarget ?? false;
@@ -114,6 +118,7 @@ export class PoissonNLLLoss extends Loss {
   readonly full: boolean;
   readonly eps: number;
   constructor(...rest: Trailing<[logInput: boolean, full: boolean], PoissonNLLLossOptions>) {
+    checkArguments("PoissonNLLLoss(~logInput, ~full, {bool logInput, bool full, float eps, str reduction})", ...rest);
     const options = trailing<PoissonNLLLossOptions>(rest, ["logInput", "full"]);
     super(options);
     this.logInput = options.logInput ?? true;
@@ -144,6 +149,7 @@ export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, varian
   readonly full: boolean;
   readonly eps: number;
   constructor(options: GaussianNLLLossOptions = {}) {
+    checkArguments("GaussianNLLLoss(options? options, {bool full, float eps, str reduction})", options);
     super(options);
     this.full = options.full ?? false;
     this.eps = options.eps ?? 1e-6;

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -26,6 +27,11 @@ export class RMSNorm extends Module {
   /** normalizedShape, or null */
   weight: Parameter | null;
   constructor(normalizedShape: Size, ...rest: Trailing<[eps: number | null, elementwiseAffine: boolean], RMSNormModuleOptions>) {
+    checkArguments(
+      "RMSNorm(int|int[] normalizedShape, ~eps, ~elementwiseAffine, {float eps, bool elementwiseAffine, device device, dtype dtype})",
+      normalizedShape,
+      ...rest,
+    );
     super();
     const options = trailing<RMSNormModuleOptions>(rest, ["eps", "elementwiseAffine"]);
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];

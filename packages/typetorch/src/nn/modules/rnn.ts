@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import type { RecurrentMode, RecurrentWeights } from "../../ops/rnn/layer.ts";
 import { empty, zeros } from "../../tensor/index.ts";
@@ -141,6 +142,7 @@ export abstract class RNNBase<State> extends Module<
         state: permute(unsortedIndices, result.state),
       };
     }
+    checkArguments("run(Tensor input, Tensor? hx, Tensor? cx)", input, state?.h, state?.c);
     const batched = input.shape.length === 3;
     const batchDim = batchFirst ? 0 : 1;
     this.checkStateRank(state, batched);
@@ -214,6 +216,12 @@ export abstract class RNNBase<State> extends Module<
 export class RNN extends RNNBase<Tensor> {
   readonly nonlinearity: "tanh" | "relu";
   constructor(inputSize: number, hiddenSize: number, ...rest: Rest<RNNOptions>) {
+    checkArguments(
+      "RNN(int inputSize, int hiddenSize, ~numLayers, ~bias, ~batchFirst, ~dropout, ~bidirectional, {str nonlinearity, int numLayers, bool bias, bool batchFirst, float dropout, bool bidirectional, device device, dtype dtype})",
+      inputSize,
+      hiddenSize,
+      ...rest,
+    );
     const options = trailing<RNNOptions>(rest, positional);
     refuseProjection(options);
     const { nonlinearity = "tanh" } = options;
@@ -239,6 +247,12 @@ export class RNN extends RNNBase<Tensor> {
  */
 export class LSTM extends RNNBase<readonly [h: Tensor, c: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Rest<LSTMOptions>) {
+    checkArguments(
+      "LSTM(int inputSize, int hiddenSize, ~numLayers, ~bias, ~batchFirst, ~dropout, ~bidirectional, {int projSize, int numLayers, bool bias, bool batchFirst, float dropout, bool bidirectional, device device, dtype dtype})",
+      inputSize,
+      hiddenSize,
+      ...rest,
+    );
     super("LSTM", inputSize, hiddenSize, trailing<LSTMOptions>(rest, positional));
   }
   override forward(
@@ -257,6 +271,12 @@ export class LSTM extends RNNBase<readonly [h: Tensor, c: Tensor]> {
  */
 export class GRU extends RNNBase<Tensor> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Rest<RNNBaseOptions>) {
+    checkArguments(
+      "GRU(int inputSize, int hiddenSize, ~numLayers, ~bias, ~batchFirst, ~dropout, ~bidirectional, {int numLayers, bool bias, bool batchFirst, float dropout, bool bidirectional, device device, dtype dtype})",
+      inputSize,
+      hiddenSize,
+      ...rest,
+    );
     const options = trailing<RNNBaseOptions>(rest, positional);
     refuseProjection(options);
     super("GRU", inputSize, hiddenSize, options);

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type RecurrentMode, recurrentLayer } from "../../ops/rnn/layer.ts";
 import { empty, zeros } from "../../tensor/index.ts";
@@ -47,6 +48,7 @@ abstract class RNNCellBase<State, Out> extends Module<[input: Tensor, ...rest: S
   }
   /** One step; without batch dimension the results have none. */
   protected step(mode: RecurrentMode, input: Tensor, hx: Tensor | null, cx: Tensor | null): { h: Tensor; c: Tensor | null } {
+    checkArguments("step(Tensor input, Tensor? hx, Tensor? cx)", input, hx, cx);
     const rank = input.shape.length;
     if (rank !== 1 && rank !== 2) {
       throw new ShapeError(`${this.getName()}: Expected input to be 1-D or 2-D but received ${rank}-D tensor`);
@@ -86,6 +88,12 @@ export class RNNCell extends RNNCellBase<Tensor, Tensor> {
     hiddenSize: number,
     ...rest: Trailing<[bias: boolean, nonlinearity: "tanh" | "relu"], CellOptions & { nonlinearity?: "tanh" | "relu" }>
   ) {
+    checkArguments(
+      "RNNCell(int inputSize, int hiddenSize, ~bias, ~nonlinearity, {bool bias, device device, dtype dtype, str nonlinearity})",
+      inputSize,
+      hiddenSize,
+      ...rest,
+    );
     const options = trailing<CellOptions & { nonlinearity?: "tanh" | "relu" }>(rest, ["bias", "nonlinearity"]);
     super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = options.nonlinearity ?? "tanh";
@@ -108,6 +116,12 @@ export class RNNCell extends RNNCellBase<Tensor, Tensor> {
  */
 export class LSTMCell extends RNNCellBase<readonly [h: Tensor, c: Tensor], [h: Tensor, c: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Trailing<[bias: boolean], CellOptions>) {
+    checkArguments(
+      "LSTMCell(int inputSize, int hiddenSize, ~bias, {bool bias, device device, dtype dtype})",
+      inputSize,
+      hiddenSize,
+      ...rest,
+    );
     super(inputSize, hiddenSize, 4, trailing<CellOptions>(rest, ["bias"]));
   }
   override forward(input: Tensor, ...rest: StateRest<readonly [h: Tensor, c: Tensor]>): [h: Tensor, c: Tensor] {
@@ -123,6 +137,12 @@ export class LSTMCell extends RNNCellBase<readonly [h: Tensor, c: Tensor], [h: T
  */
 export class GRUCell extends RNNCellBase<Tensor, Tensor> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Trailing<[bias: boolean], CellOptions>) {
+    checkArguments(
+      "GRUCell(int inputSize, int hiddenSize, ~bias, {bool bias, device device, dtype dtype})",
+      inputSize,
+      hiddenSize,
+      ...rest,
+    );
     super(inputSize, hiddenSize, 3, trailing<CellOptions>(rest, ["bias"]));
   }
   override forward(input: Tensor, ...rest: StateRest<Tensor>): Tensor {

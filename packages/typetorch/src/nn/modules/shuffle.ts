@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -9,6 +10,7 @@ import { Module } from "../module.ts";
 export class PixelShuffle extends Module {
   readonly upscaleFactor: number;
   constructor(upscaleFactor: number) {
+    checkArguments("PixelShuffle(int upscaleFactor)", upscaleFactor);
     super();
     this.upscaleFactor = upscaleFactor;
   }
@@ -27,6 +29,7 @@ export class PixelShuffle extends Module {
 export class PixelUnshuffle extends Module {
   readonly downscaleFactor: number;
   constructor(downscaleFactor: number) {
+    checkArguments("PixelUnshuffle(int downscaleFactor)", downscaleFactor);
     super();
     this.downscaleFactor = downscaleFactor;
   }
@@ -45,6 +48,7 @@ export class PixelUnshuffle extends Module {
 export class ChannelShuffle extends Module {
   readonly groups: number;
   constructor(groups: number) {
+    checkArguments("ChannelShuffle(int groups)", groups);
     super();
     this.groups = groups;
   }

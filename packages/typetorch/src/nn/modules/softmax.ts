@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -17,6 +18,7 @@ type SoftmaxRest = Trailing<[dim: number | null], SoftmaxOptions>;
 export class Softmax extends Module {
   readonly dim: number | null;
   constructor(...rest: SoftmaxRest) {
+    checkArguments("Softmax(~dim, {int dim})", ...rest);
     super();
     this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
   }
@@ -35,6 +37,7 @@ export class Softmax extends Module {
 export class LogSoftmax extends Module {
   readonly dim: number | null;
   constructor(...rest: SoftmaxRest) {
+    checkArguments("LogSoftmax(~dim, {int dim})", ...rest);
     super();
     this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
   }
@@ -53,6 +56,7 @@ export class LogSoftmax extends Module {
 export class Softmin extends Module {
   readonly dim: number | null;
   constructor(...rest: SoftmaxRest) {
+    checkArguments("Softmin(~dim, {int dim})", ...rest);
     super();
     this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
   }

@@ -1,4 +1,5 @@
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { describeKind, checkArguments } from "../../ops/arguments.ts";
+import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { arange, full } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -83,6 +84,12 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, ...rest: Encod
   readonly activation: TransformerActivation;
 
   constructor(dModel: number, nhead: number, ...rest: LayerRest) {
+    checkArguments(
+      "TransformerEncoderLayer(int dModel, int nhead, ~dimFeedforward, ~dropout, ~activation, ~layerNormEps, ~batchFirst, ~normFirst, {int dimFeedforward, float dropout, any activation, float layerNormEps, bool batchFirst, bool normFirst, device device, dtype dtype})",
+      dModel,
+      nhead,
+      ...rest,
+    );
     super();
     const options = trailing<TransformerLayerOptions>(rest, positional);
     const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false } = options;
@@ -146,6 +153,12 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
   readonly activation: TransformerActivation;
 
   constructor(dModel: number, nhead: number, ...rest: LayerRest) {
+    checkArguments(
+      "TransformerDecoderLayer(int dModel, int nhead, ~dimFeedforward, ~dropout, ~activation, ~layerNormEps, ~batchFirst, ~normFirst, {int dimFeedforward, float dropout, any activation, float layerNormEps, bool batchFirst, bool normFirst, device device, dtype dtype})",
+      dModel,
+      nhead,
+      ...rest,
+    );
     super();
     const options = trailing<TransformerLayerOptions>(rest, positional);
     const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false } = options;
@@ -185,6 +198,7 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
 }
 
 function clones<M extends AnyModule>(layer: M, count: number): ModuleList<M> {
+  if (!(layer instanceof Module)) throw new ArgumentTypeError(`the layer to repeat is no Module but ${describeKind(layer)}`);
   return new ModuleList<M>(Array.from({ length: count }, () => layer.deepcopy()));
 }
 
@@ -207,6 +221,7 @@ export class TransformerEncoder extends Module<[src: Tensor, ...rest: EncoderRes
     numLayers: number,
     ...rest: Trailing<[norm: Module | null], { norm?: Module | null }>
   ) {
+    checkArguments("TransformerEncoder(any encoderLayer, int numLayers, ~norm, {any norm})", encoderLayer, numLayers, ...rest);
     super();
     this.layers = clones(encoderLayer, numLayers);
     this.numLayers = numLayers;
@@ -235,6 +250,7 @@ export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, ...
     numLayers: number,
     ...rest: Trailing<[norm: Module | null], { norm?: Module | null }>
   ) {
+    checkArguments("TransformerDecoder(any decoderLayer, int numLayers, ~norm, {any norm})", decoderLayer, numLayers, ...rest);
     super();
     this.layers = clones(decoderLayer, numLayers);
     this.numLayers = numLayers;
@@ -289,6 +305,10 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, masks?: Trans
       TransformerOptions
     >
   ) {
+    checkArguments(
+      "Transformer(~dModel, ~nhead, ~numEncoderLayers, ~numDecoderLayers, ~dimFeedforward, ~dropout, {int dModel, int nhead, int numEncoderLayers, int numDecoderLayers, any customEncoder, any customDecoder, int dimFeedforward, float dropout, any activation, float layerNormEps, bool batchFirst, bool normFirst, device device, dtype dtype})",
+      ...rest,
+    );
     super();
     const options = trailing<TransformerOptions>(rest, [
       "dModel",
@@ -298,17 +318,28 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, masks?: Trans
       "dimFeedforward",
       "dropout",
     ]);
-    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, batchFirst = false } = options;
+    const {
+      dModel = 512,
+      nhead = 8,
+      numEncoderLayers = 6,
+      numDecoderLayers = 6,
+      customEncoder,
+      customDecoder,
+      ...ofLayers
+    } = options;
+    const { batchFirst = false } = ofLayers;
     const eps = options.layerNormEps ?? 1e-5;
     const factory = factoryOptions(options);
-    if (options.customEncoder) this.encoder = options.customEncoder;
+    if (customEncoder instanceof Module) this.encoder = customEncoder;
+    else if (customEncoder) throw new ArgumentTypeError(`customEncoder is no Module but ${describeKind(customEncoder)}`);
     else {
-      const layer = new TransformerEncoderLayer(dModel, nhead, options);
+      const layer = new TransformerEncoderLayer(dModel, nhead, ofLayers);
       this.encoder = new TransformerEncoder(layer, numEncoderLayers, new LayerNorm(dModel, { eps, ...factory }));
     }
-    if (options.customDecoder) this.decoder = options.customDecoder;
+    if (customDecoder instanceof Module) this.decoder = customDecoder;
+    else if (customDecoder) throw new ArgumentTypeError(`customDecoder is no Module but ${describeKind(customDecoder)}`);
     else {
-      const layer = new TransformerDecoderLayer(dModel, nhead, options);
+      const layer = new TransformerDecoderLayer(dModel, nhead, ofLayers);
       this.decoder = new TransformerDecoder(layer, numDecoderLayers, new LayerNorm(dModel, { eps, ...factory }));
     }
     this.dModel = dModel;

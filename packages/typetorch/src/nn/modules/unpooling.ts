@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -41,6 +42,11 @@ abstract class MaxUnpoolNd extends Module<[input: Tensor, indices: Tensor, ...re
  */
 export class MaxUnpool1d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "MaxUnpool1d(int|int[] kernelSize, ~stride, ~padding, {int|int[] stride, int|int[] padding})",
+      kernelSize,
+      ...rest,
+    );
     super(1, kernelSize, rest);
   }
   override forward(input: Tensor, indices: Tensor, ...rest: CallRest): Tensor {
@@ -53,6 +59,11 @@ export class MaxUnpool1d extends MaxUnpoolNd {
  */
 export class MaxUnpool2d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "MaxUnpool2d(int|int[] kernelSize, ~stride, ~padding, {int|int[] stride, int|int[] padding})",
+      kernelSize,
+      ...rest,
+    );
     super(2, kernelSize, rest);
   }
   override forward(input: Tensor, indices: Tensor, ...rest: CallRest): Tensor {
@@ -65,6 +76,11 @@ export class MaxUnpool2d extends MaxUnpoolNd {
  */
 export class MaxUnpool3d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
+    checkArguments(
+      "MaxUnpool3d(int|int[] kernelSize, ~stride, ~padding, {int|int[] stride, int|int[] padding})",
+      kernelSize,
+      ...rest,
+    );
     super(3, kernelSize, rest);
   }
   override forward(input: Tensor, indices: Tensor, ...rest: CallRest): Tensor {

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import { Module } from "../module.ts";
@@ -31,6 +32,10 @@ export class Upsample extends Module {
       UpsampleOptions
     >
   ) {
+    checkArguments(
+      "Upsample(~size, ~scaleFactor, ~mode, ~alignCorners, {float|float[] size, float|float[] scaleFactor, str mode, bool alignCorners, bool recomputeScaleFactor})",
+      ...rest,
+    );
     super();
     const options = trailing<UpsampleOptions>(rest, ["size", "scaleFactor", "mode", "alignCorners"]);
     this.size = options.size ?? null;
@@ -59,6 +64,7 @@ type TwoDimensional = Trailing<[size: Size | null, scaleFactor: Size | null], Pi
  */
 export class UpsamplingNearest2d extends Upsample {
   constructor(...rest: TwoDimensional) {
+    checkArguments("UpsamplingNearest2d(~size, ~scaleFactor, {float|float[] size, float|float[] scaleFactor})", ...rest);
     super({ ...trailing<UpsampleOptions>(rest, ["size", "scaleFactor"]), mode: "nearest" });
   }
 }
@@ -68,6 +74,7 @@ export class UpsamplingNearest2d extends Upsample {
  */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(...rest: TwoDimensional) {
+    checkArguments("UpsamplingBilinear2d(~size, ~scaleFactor, {float|float[] size, float|float[] scaleFactor})", ...rest);
     super({ ...trailing<UpsampleOptions>(rest, ["size", "scaleFactor"]), mode: "bilinear", alignCorners: true });
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Exponential linear units: `elu`, `celu`, `selu`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Num } from "../../ir/num.ts";
@@ -40,11 +41,13 @@ export interface EluOptions extends InplaceOption {
 
 /** `x` where positive, else `alpha * (exp(x) - 1)`. As `torch.nn.functional.elu`. Source: Clevert et al. 2015, arXiv:1511.07289. */
 export function elu(input: Tensor, ...rest: Trailing<[alpha: number, inplace: boolean], EluOptions>): Tensor {
+  checkArguments("elu(Tensor input, ~alpha, ~inplace, {float alpha, bool inplace})", input, ...rest);
   const { alpha = 1, inplace } = trailing<EluOptions>(rest, ["alpha", "inplace"]);
   return activate(eluOp, input, [alpha, 1, 1], inplace);
 }
 /** `elu` in place, as `torch.nn.functional.elu_`. */
 export function elu_(input: Tensor, alpha = 1): Tensor {
+  checkArguments("elu_(Tensor input, float? alpha)", input, alpha);
   return eluOp.inPlace([input], [alpha, 1, 1]);
 }
 
@@ -55,11 +58,13 @@ function checkAlpha(alpha: number): readonly number[] {
 
 /** `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`. As `torch.nn.functional.celu`. Source: Barron 2017, arXiv:1704.07483. */
 export function celu(input: Tensor, ...rest: Trailing<[alpha: number, inplace: boolean], EluOptions>): Tensor {
+  checkArguments("celu(Tensor input, ~alpha, ~inplace, {float alpha, bool inplace})", input, ...rest);
   const { alpha = 1, inplace } = trailing<EluOptions>(rest, ["alpha", "inplace"]);
   return activate(celuOp, input, checkAlpha(alpha), inplace);
 }
 /** `celu` in place, as `torch.celu_`. */
 export function celu_(input: Tensor, alpha = 1): Tensor {
+  checkArguments("celu_(Tensor input, float? alpha)", input, alpha);
   return celuOp.inPlace([input], checkAlpha(alpha));
 }
 
@@ -69,9 +74,11 @@ const seluParams: readonly number[] = [seluAlpha * seluScale, seluScale, 1];
 
 /** `elu` with the constants that keep mean 0 and variance 1. As `torch.nn.functional.selu`. Source: Klambauer et al. 2017, arXiv:1706.02515. */
 export function selu(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("selu(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(seluOp, input, seluParams, inPlaceAsked(options));
 }
 /** `selu` in place, as `torch.selu_`. */
 export function selu_(input: Tensor): Tensor {
+  checkArguments("selu_(Tensor input)", input);
   return seluOp.inPlace([input], seluParams);
 }

@@ -1,6 +1,7 @@
 /**
  * The Gaussian error linear unit.
  */
+import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -66,6 +67,7 @@ const approximated = definePointwise(
  * F.gelu(torch.tensor([-1, 0, 1])) // tensor([-0.1587,  0.0000,  0.8413])
  */
 export function gelu(input: Tensor, options?: { approximate?: "none" | "tanh" } | "none" | "tanh"): Tensor {
+  checkArguments("gelu(Tensor input, str|options? options, {str approximate})", input, options);
   const approximate = (typeof options === "object" ? options.approximate : options) ?? "none";
   if (approximate === "none") return exact([input]);
   if (approximate === "tanh") return approximated([input]);

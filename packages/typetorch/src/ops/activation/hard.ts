@@ -1,6 +1,7 @@
 /**
  * Piecewise linear stand-ins: `hardswish`, `hardsigmoid`, `hardshrink`, `softshrink`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -32,6 +33,7 @@ const hardswishOp = definePointwise(
 
 /** `x * min(max(x + 3, 0), 6) / 6`, as `torch.nn.functional.hardswish`. Source: Howard et al. 2019, arXiv:1905.02244. */
 export function hardswish(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("hardswish(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(hardswishOp, input, undefined, inPlaceAsked(options));
 }
 
@@ -51,6 +53,7 @@ const hardsigmoidOp = definePointwise(
 
 /** `min(max(x + 3, 0), 6) / 6`, as `torch.nn.functional.hardsigmoid`. */
 export function hardsigmoid(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("hardsigmoid(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(hardsigmoidOp, input, undefined, inPlaceAsked(options));
 }
 
@@ -83,6 +86,7 @@ const hardshrinkOp = definePointwise(
 
 /** `x` outside of ±lambd, else 0. As `torch.nn.functional.hardshrink`. */
 export function hardshrink(input: Tensor, options?: number | ShrinkOptions): Tensor {
+  checkArguments("hardshrink(Tensor input, float|options? options, {float lambd})", input, options);
   return hardshrinkOp([input], [lambdOf(options)]);
 }
 
@@ -103,6 +107,7 @@ const softshrinkOp = definePointwise(
 
 /** `x - lambd` above `lambd`, `x + lambd` below `-lambd`, else 0. As `torch.nn.functional.softshrink`. */
 export function softshrink(input: Tensor, options?: number | ShrinkOptions): Tensor {
+  checkArguments("softshrink(Tensor input, float|options? options, {float lambd})", input, options);
   const lambd = lambdOf(options);
   if (lambd < 0) throw new ValueError(`lambda must be greater or equal to 0, but found to be ${lambd}.`);
   return softshrinkOp([input], [lambd]);

@@ -1,6 +1,7 @@
 /**
  * The rectifiers: `relu`, `relu6`, `leakyRelu`, `threshold`, `hardtanh`, and `prelu` with learned slopes.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, type DType, uint8 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -40,10 +41,12 @@ const reluOp = definePointwise(
  * F.relu(torch.tensor([-1, 2])) // tensor([0., 2.])
  */
 export function relu(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("relu(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(reluOp, input, undefined, inPlaceAsked(options));
 }
 /** `relu` in place, as `torch.relu_`. */
 export function relu_(input: Tensor): Tensor {
+  checkArguments("relu_(Tensor input)", input);
   return reluOp.op.oneInPlace(input);
 }
 
@@ -68,11 +71,13 @@ export interface LeakyReluOptions extends InplaceOption {
 
 /** `x` where positive, else `negativeSlope * x`. As `torch.nn.functional.leaky_relu`. */
 export function leakyRelu(input: Tensor, ...rest: Trailing<[negativeSlope: number, inplace: boolean], LeakyReluOptions>): Tensor {
+  checkArguments("leaky_relu(Tensor input, ~negativeSlope, ~inplace, {float negativeSlope, bool inplace})", input, ...rest);
   const { negativeSlope = 0.01, inplace } = trailing<LeakyReluOptions>(rest, ["negativeSlope", "inplace"]);
   return activate(leaky, input, [negativeSlope], inplace);
 }
 /** `leakyRelu` in place, as `torch.nn.functional.leaky_relu_`. */
 export function leakyRelu_(input: Tensor, negativeSlope = 0.01): Tensor {
+  checkArguments("leaky_relu_(Tensor input, float? negativeSlope)", input, negativeSlope);
   return leaky.inPlace([input], [negativeSlope]);
 }
 
@@ -94,10 +99,18 @@ const thresholdOp = definePointwise(
 
 /** `x` where it is greater than `threshold`, else `value`. As `torch.nn.functional.threshold`. */
 export function threshold(input: Tensor, threshold: number, value: number, options?: boolean | InplaceOption): Tensor {
+  checkArguments(
+    "threshold(Tensor input, float threshold, float value, bool|options? options, {bool inplace})",
+    input,
+    threshold,
+    value,
+    options,
+  );
   return activate(thresholdOp, input, [threshold, value], inPlaceAsked(options));
 }
 /** `threshold` in place, as `torch.threshold_`. */
 export function threshold_(input: Tensor, threshold: number, value: number): Tensor {
+  checkArguments("threshold_(Tensor input, float threshold, float value)", input, threshold, value);
   return thresholdOp.inPlace([input], [threshold, value]);
 }
 
@@ -137,12 +150,18 @@ export function hardtanh(
   input: Tensor,
   ...rest: Trailing<[minVal: number, maxVal: number, inplace: boolean], HardtanhOptions>
 ): Tensor {
+  checkArguments(
+    "hardtanh(Tensor input, ~minVal, ~maxVal, ~inplace, {float minVal, float maxVal, bool inplace})",
+    input,
+    ...rest,
+  );
   const { minVal = -1, maxVal = 1, inplace } = trailing<HardtanhOptions>(rest, ["minVal", "maxVal", "inplace"]);
   checkLimits(input, minVal);
   return activate(hardtanhOp, input, [minVal, maxVal], inplace);
 }
 /** `hardtanh` in place, as `torch.nn.functional.hardtanh_`. */
 export function hardtanh_(input: Tensor, minVal = -1, maxVal = 1): Tensor {
+  checkArguments("hardtanh_(Tensor input, float? minVal, float? maxVal)", input, minVal, maxVal);
   checkLimits(input, minVal);
   return hardtanhOp.inPlace([input], [minVal, maxVal]);
 }
@@ -150,6 +169,7 @@ export function hardtanh_(input: Tensor, minVal = -1, maxVal = 1): Tensor {
 const sixths: readonly number[] = [0, 6];
 /** `min(max(0, x), 6)`, as `torch.nn.functional.relu6`. */
 export function relu6(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("relu6(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(hardtanhOp, input, sixths, inPlaceAsked(options));
 }
 
@@ -170,6 +190,7 @@ const preluOp = definePointwise(
 
 /** `x` where positive, else `weight * x`: one weight for all elements, or one for each channel (dimension 1). As `torch.nn.functional.prelu`. */
 export function prelu(input: Tensor, weight: Tensor): Tensor {
+  checkArguments("prelu(Tensor input, Tensor weight)", input, weight);
   const count = weight.numel();
   if (count === 1) return preluOp([input, weight.shape.length === 0 ? weight : weight.reshape([])]);
   const rank = input.shape.length;

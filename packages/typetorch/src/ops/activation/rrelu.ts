@@ -1,6 +1,7 @@
 /**
  * The leaky rectifier with random slopes.
  */
+import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { roundTo } from "../../core/random/fill.ts";
 import { type Generator, defaultGenerator } from "../../core/random/generator.ts";
@@ -46,6 +47,11 @@ export function rrelu(
   input: Tensor,
   ...rest: Trailing<[lower: number, upper: number, training: boolean, inplace: boolean], RreluOptions>
 ): Tensor {
+  checkArguments(
+    "rrelu(Tensor input, ~lower, ~upper, ~training, ~inplace, {float lower, float upper, bool training, bool inplace})",
+    input,
+    ...rest,
+  );
   const {
     lower = 1 / 8,
     upper = 1 / 3,
@@ -65,6 +71,7 @@ export function rrelu_(
   input: Tensor,
   ...rest: Trailing<[lower: number, upper: number, training: boolean], Omit<RreluOptions, "inplace">>
 ): Tensor {
+  checkArguments("rrelu_(Tensor input, ~lower, ~upper, ~training, {float lower, float upper, bool training})", input, ...rest);
   const options = trailing<RreluOptions>(rest, ["lower", "upper", "training"]);
   return rrelu(input, { ...options, inplace: true });
 }

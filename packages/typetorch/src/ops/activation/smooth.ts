@@ -1,6 +1,7 @@
 /**
  * Smooth activations: `silu`, `mish`, `softplus`, `softsign`, `logsigmoid`, `tanhshrink`, and `glu`.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -28,6 +29,7 @@ const siluOp = definePointwise(
 
 /** `x * sigmoid(x)`, as `torch.nn.functional.silu`. Source: Elfwing et al. 2017, arXiv:1702.03118. */
 export function silu(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("silu(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(siluOp, input, undefined, inPlaceAsked(options));
 }
 
@@ -49,6 +51,7 @@ const mishOp = definePointwise(
 
 /** `x * tanh(softplus(x))`, as `torch.nn.functional.mish`. Source: Misra 2019, arXiv:1908.08681. */
 export function mish(input: Tensor, options?: boolean | InplaceOption): Tensor {
+  checkArguments("mish(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(mishOp, input, undefined, inPlaceAsked(options));
 }
 
@@ -79,6 +82,7 @@ export interface SoftplusOptions {
 
 /** `log(1 + exp(beta * x)) / beta`, as `torch.nn.functional.softplus`. */
 export function softplus(input: Tensor, ...rest: Trailing<[beta: number, threshold: number], SoftplusOptions>): Tensor {
+  checkArguments("softplus(Tensor input, ~beta, ~threshold, {float beta, float threshold})", input, ...rest);
   const { beta = 1, threshold = 20 } = trailing<SoftplusOptions>(rest, ["beta", "threshold"]);
   return softplusOp([input], [beta, threshold]);
 }
@@ -98,6 +102,7 @@ const softsignOp = definePointwise(
 
 /** `x / (1 + |x|)`, as `torch.nn.functional.softsign`. */
 export function softsign(input: Tensor): Tensor {
+  checkArguments("softsign(Tensor input)", input);
   if (input.dtype === bool) throw new DTypeError(`"abs_cpu" not implemented for 'Bool'`, "convert the input to a floating dtype");
   return softsignOp([input]);
 }
@@ -115,6 +120,7 @@ const logsigmoidOp = definePointwise(
 
 /** `log(sigmoid(x))`, as `torch.nn.functional.logsigmoid`. */
 export function logsigmoid(input: Tensor): Tensor {
+  checkArguments("logsigmoid(Tensor input)", input);
   return logsigmoidOp([input]);
 }
 
@@ -133,6 +139,7 @@ const tanhshrinkOp = definePointwise(
 
 /** `x - tanh(x)`, as `torch.nn.functional.tanhshrink`. */
 export function tanhshrink(input: Tensor): Tensor {
+  checkArguments("tanhshrink(Tensor input)", input);
   if (input.dtype === bool) {
     throw new DTypeError(
       "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
@@ -159,6 +166,7 @@ const gluOp = definePointwise(
 
 /** `a * sigmoid(b)` with the halves a and b of the input along `dim` (default -1). As `torch.nn.functional.glu`. Source: Dauphin et al. 2016, arXiv:1612.08083. */
 export function glu(input: Tensor, options?: number | { dim?: number }): Tensor {
+  checkArguments("glu(Tensor input, float|options? options, {int dim})", input, options);
   const given = (typeof options === "object" ? options.dim : options) ?? -1;
   const rank = input.shape.length;
   if (rank === 0) throw new ShapeError("glu does not support 0-dimensional tensors", "it halves a dimension of the input");

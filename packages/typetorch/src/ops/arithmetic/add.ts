@@ -1,6 +1,7 @@
 /**
  * Addition and subtraction.
  */
+import { checkArguments } from "../arguments.ts";
 import { ArgumentTypeError, DTypeError } from "../../core/errors.ts";
 import { type DType, bool } from "../../core/dtype.ts";
 import { type NumberLike, categoryOfNumber, numberOf, resultType } from "../../core/promotion.ts";
@@ -77,6 +78,7 @@ export function add(input: Tensor | NumberLike, other: Tensor | NumberLike, opti
   return scaled([input, other], alphaOf([input, other], alpha), options.out);
 }
 function add_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
+  checkArguments("add_(Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})", input, other, options);
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return plain.op.twoInPlace(input, other);
   return scaled.inPlace([input, other], alphaOf([input, other], alpha));
@@ -121,12 +123,19 @@ const scaledDifference = definePointwise(
  * torch.sub(torch.tensor([1, 2]), 1) // tensor([0., 1.])
  */
 export function sub(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
+  checkArguments(
+    "subtract(Scalar|Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})",
+    input,
+    other,
+    options,
+  );
   if (options === undefined) return difference.op.two(input, other);
   const { alpha } = options;
   if (alpha === undefined || alpha === 1) return difference([input, other], undefined, options.out);
   return scaledDifference([input, other], alphaOf([input, other], alpha), options.out);
 }
 function sub_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
+  checkArguments("sub_(Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})", input, other, options);
   const alpha = options?.alpha;
   if (alpha === undefined || alpha === 1) return difference.op.twoInPlace(input, other);
   return scaledDifference.inPlace([input, other], alphaOf([input, other], alpha));
@@ -135,6 +144,7 @@ export { sub as subtract };
 
 /** `other - alpha * input`, as `torch.rsub`. */
 export function rsub(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
+  checkArguments("rsub(Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})", input, other, options);
   if (!runtime.isTensor(input)) {
     throw new ArgumentTypeError(
       "rsub() received an invalid combination of arguments - got (Number, Number), but expected one of:\n * (Tensor input, Tensor or Number other, *, Number alpha)",

@@ -1,6 +1,7 @@
 /**
  * The angle of a point.
  */
+import { checkArguments } from "../arguments.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -34,6 +35,7 @@ const op = definePointwise(
 
 /** The angle in radians of the points (other, input), in [-π, π]. As `torch.atan2`. */
 export function atan2(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("atan2(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   return op([input, other], undefined, options?.out);
 }
 const inPlace = (input: Tensor, other: Tensor): Tensor => op.inPlace([input, other]);

@@ -1,6 +1,7 @@
 /**
  * Keeping elements between bounds.
  */
+import { checkArguments } from "../arguments.ts";
 import { ArgumentTypeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike } from "../../core/promotion.ts";
 import type { Num } from "../../ir/num.ts";
@@ -115,6 +116,13 @@ function requireTensor(name: string, input: unknown, bound: unknown): void {
  * torch.clamp(torch.tensor([-2, 0.5, 3]), { min: -1, max: 1 }) // tensor([-1.0000,  0.5000,  1.0000])
  */
 export function clamp(input: Tensor, min?: Argument, max?: Argument, options?: ClampOptions): Tensor {
+  checkArguments(
+    "clamp(Tensor input, Scalar|Tensor|options? min, Scalar|Tensor|options? max, options? options, {Scalar|Tensor min, Scalar|Tensor max, Tensor out})",
+    input,
+    min,
+    max,
+    options,
+  );
   const { min: low, max: high, out } = boundsOf(min, max, options);
   if (low === null) return atMost([input, high!], undefined, out);
   if (high === null) return atLeast([input, low!], undefined, out);
@@ -122,6 +130,12 @@ export function clamp(input: Tensor, min?: Argument, max?: Argument, options?: C
 }
 /** `clamp` in place, as `torch.clamp_`. */
 export function clamp_(input: Tensor, min?: Argument, max?: Argument): Tensor {
+  checkArguments(
+    "clamp_(Tensor input, Scalar|Tensor|options? min, Scalar|Tensor|options? max, {Scalar|Tensor min, Scalar|Tensor max, Tensor out})",
+    input,
+    min,
+    max,
+  );
   const { min: low, max: high } = boundsOf(min, max, undefined);
   if (low === null) return atMost.inPlace([input, high!]);
   if (high === null) return atLeast.inPlace([input, low!]);
@@ -129,20 +143,24 @@ export function clamp_(input: Tensor, min?: Argument, max?: Argument): Tensor {
 }
 /** The larger of each element and `min`, as `torch.clamp_min`. */
 export function clampMin(input: Tensor, min: Bound, options?: OutOption): Tensor {
+  checkArguments("clamp_min(Tensor input, Scalar|Tensor min, options? options, {Tensor out})", input, min, options);
   requireTensor("clamp_min", input, min);
   return atLeast([input, min], undefined, options?.out);
 }
 /** `clampMin` in place, as `torch.clamp_min_`. */
 export function clampMin_(input: Tensor, min: Bound): Tensor {
+  checkArguments("clamp_min_(Tensor input, Scalar|Tensor min)", input, min);
   return atLeast.inPlace([input, min]);
 }
 /** The smaller of each element and `max`, as `torch.clamp_max`. */
 export function clampMax(input: Tensor, max: Bound, options?: OutOption): Tensor {
+  checkArguments("clamp_max(Tensor input, Scalar|Tensor max, options? options, {Tensor out})", input, max, options);
   requireTensor("clamp_max", input, max);
   return atMost([input, max], undefined, options?.out);
 }
 /** `clampMax` in place, as `torch.clamp_max_`. */
 export function clampMax_(input: Tensor, max: Bound): Tensor {
+  checkArguments("clamp_max_(Tensor input, Scalar|Tensor max)", input, max);
   return atMost.inPlace([input, max]);
 }
 export { clamp as clip, clamp_ as clip_ };

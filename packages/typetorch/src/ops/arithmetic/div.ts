@@ -1,6 +1,7 @@
 /**
  * Division.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, bool } from "../../core/dtype.ts";
 import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
@@ -112,6 +113,8 @@ const floorDivision = definePointwise(
 /** Integer division has no result for a zero divisor. */
 export function checkDivisor(operands: readonly Input[]): void {
   const [x, y] = operands as [Input, Input];
+  // what is no operand at all is refused by the op
+  if (![x, y].every((v) => isNumberLike(v) || runtime.isTensor(v))) return;
   const integral = (v: Input): boolean =>
     isNumberLike(v)
       ? typeof v === "number"
@@ -138,10 +141,22 @@ function choose(mode: DivOptions["roundingMode"], operands: readonly Input[]): P
  * torch.div(torch.tensor([3, -3]), 2) // tensor([ 1.5000, -1.5000])
  */
 export function div(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: DivOptions): Tensor {
+  checkArguments(
+    "divide(Scalar|Tensor input, Scalar|Tensor other, options? options, {str roundingMode, Tensor out})",
+    input,
+    other,
+    options,
+  );
   if (options === undefined) return trueQuotient.op.two(input, other);
   return choose(options.roundingMode, [input, other])([input, other], undefined, options.out);
 }
 function div_(input: Tensor, other: Tensor | NumberLike, options?: DivOptions): Tensor {
+  checkArguments(
+    "div_(Tensor input, Scalar|Tensor other, options? options, {str roundingMode, Tensor out})",
+    input,
+    other,
+    options,
+  );
   if (options === undefined) return trueQuotient.op.twoInPlace(input, other);
   return choose(options?.roundingMode, [input, other]).inPlace([input, other]);
 }
@@ -153,6 +168,7 @@ export { div as divide, div as trueDivide };
  * torch.floorDivide(torch.tensor([7, -7]), 2) // tensor([ 3., -4.])
  */
 export function floorDivide(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: { out?: Tensor }): Tensor {
+  checkArguments("floor_divide(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})", input, other, options);
   checkDivisor([input, other]);
   return floorDivision([input, other], undefined, options?.out);
 }
@@ -165,6 +181,7 @@ method("trueDivide", div);
 method("trueDivide_", div_);
 method("floorDivide", floorDivide);
 method("floorDivide_", (input: Tensor, other: Tensor | NumberLike) => {
+  checkArguments("floor_divide_(Tensor input, Scalar|Tensor other)", input, other);
   checkDivisor([input, other]);
   return floorDivision.inPlace([input, other]);
 });

@@ -1,6 +1,7 @@
 /**
  * Powers in float64.
  */
+import { checkArguments } from "../arguments.ts";
 import { float64, kernelName } from "../../core/dtype.ts";
 import { ArgumentTypeError, DTypeError } from "../../core/errors.ts";
 import { type NumberLike, Scalar, numberOf } from "../../core/promotion.ts";
@@ -25,6 +26,12 @@ function wide(x: Tensor | NumberLike): Tensor | NumberLike {
 
 /** `input ** exponent` computed in float64, whatever the dtypes are. As `torch.float_power`. */
 export function floatPower(input: Tensor | NumberLike, exponent: Tensor | NumberLike, options?: OutOption): Tensor {
+  checkArguments(
+    "float_power(Scalar|Tensor input, Scalar|Tensor exponent, options? options, {Tensor out})",
+    input,
+    exponent,
+    options,
+  );
   if (!runtime.isTensor(input) && !runtime.isTensor(exponent)) {
     throw new ArgumentTypeError(
       "float_power() received an invalid combination of arguments - got (Number, Number), but expected one of:\n * (Tensor input, Tensor or Number exponent)\n * (Number input, Tensor exponent)",
@@ -35,6 +42,7 @@ export function floatPower(input: Tensor | NumberLike, exponent: Tensor | Number
 
 method("floatPower", floatPower);
 method("floatPower_", (input: Tensor, exponent: Tensor | NumberLike) => {
+  checkArguments("float_power_(Tensor input, Scalar|Tensor exponent)", input, exponent);
   if (input.dtype !== float64) {
     throw new DTypeError(
       `the base given to float_power_ has dtype ${kernelName(input.dtype)} but the operation's result requires dtype Double`,

@@ -1,6 +1,7 @@
 /**
  * Several steps in one kernel: `lerp`, `addcmul`, `addcdiv`.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, kernelName } from "../../core/dtype.ts";
 import { ArgumentTypeError, DTypeError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
@@ -75,6 +76,13 @@ function lerpOperands(input: Tensor, end: Tensor, weight: Tensor | NumberLike): 
 
 /** `input + weight * (end - input)`, all of one dtype. As `torch.lerp`. */
 export function lerp(input: Tensor, end: Tensor, weight: Tensor | NumberLike, options?: OutOption): Tensor {
+  checkArguments(
+    "lerp(Tensor input, Tensor end, Scalar|Tensor weight, options? options, {Tensor out})",
+    input,
+    end,
+    weight,
+    options,
+  );
   return lerpOp(lerpOperands(input, end, weight), undefined, options?.out);
 }
 
@@ -132,22 +140,53 @@ function checkFloatingDivision(tensor1: Tensor, tensor2: Tensor): void {
 
 /** `input + value * tensor1 * tensor2`, with broadcasting and type promotion. As `torch.addcmul`. */
 export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions): Tensor {
+  checkArguments(
+    "addcmul(Tensor input, Tensor tensor1, Tensor tensor2, options? options, {Scalar value, Tensor out})",
+    input,
+    tensor1,
+    tensor2,
+    options,
+  );
   return addcmulOp([input, tensor1, tensor2], factorOf("addcmul", options), options?.out);
 }
 /** `input + value * tensor1 / tensor2`, with broadcasting and type promotion; not for two integer tensors. As `torch.addcdiv`. */
 export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions): Tensor {
+  checkArguments(
+    "addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, options? options, {Scalar value, Tensor out})",
+    input,
+    tensor1,
+    tensor2,
+    options,
+  );
   checkFloatingDivision(tensor1, tensor2);
   return addcdivOp([input, tensor1, tensor2], factorOf("addcdiv", options), options?.out);
 }
 
 method("lerp", lerp);
-method("lerp_", (input: Tensor, end: Tensor, weight: Tensor | NumberLike) => lerpOp.inPlace(lerpOperands(input, end, weight)));
+method("lerp_", (input: Tensor, end: Tensor, weight: Tensor | NumberLike) => {
+  checkArguments("lerp_(Tensor input, Tensor end, Scalar|Tensor weight)", input, end, weight);
+  return lerpOp.inPlace(lerpOperands(input, end, weight));
+});
 method("addcmul", addcmul);
-method("addcmul_", (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions) =>
-  addcmulOp.inPlace([input, tensor1, tensor2], factorOf("addcmul", options)),
-);
+method("addcmul_", (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions) => {
+  checkArguments(
+    "addcmul_(Tensor input, Tensor tensor1, Tensor tensor2, options? options, {Scalar value, Tensor out})",
+    input,
+    tensor1,
+    tensor2,
+    options,
+  );
+  return addcmulOp.inPlace([input, tensor1, tensor2], factorOf("addcmul", options));
+});
 method("addcdiv", addcdiv);
 method("addcdiv_", (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions) => {
+  checkArguments(
+    "addcdiv_(Tensor input, Tensor tensor1, Tensor tensor2, options? options, {Scalar value, Tensor out})",
+    input,
+    tensor1,
+    tensor2,
+    options,
+  );
   checkFloatingDivision(tensor1, tensor2);
   return addcdivOp.inPlace([input, tensor1, tensor2], factorOf("addcdiv", options));
 });

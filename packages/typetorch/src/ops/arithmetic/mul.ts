@@ -1,6 +1,7 @@
 /**
  * Multiplication.
  */
+import { checkArguments } from "../arguments.ts";
 import type { NumberLike } from "../../core/promotion.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -36,6 +37,7 @@ const op = definePointwise(
  * torch.mul(torch.tensor([1, 2]), 10) // tensor([10., 20.])
  */
 export function mul(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
+  checkArguments("multiply(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})", input, other, options);
   return options?.out ? op([input, other], undefined, options.out) : op.op.two(input, other);
 }
 export { mul as multiply };

@@ -1,6 +1,7 @@
 /**
  * Powers.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool } from "../../core/dtype.ts";
 import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
@@ -133,6 +134,7 @@ export function pow(input: Tensor | NumberLike, exponent: Tensor | NumberLike, o
   return simple ? simple.op.one(input as Tensor) : op.op.two(input, exponent);
 }
 function pow_(input: Tensor, exponent: Tensor | NumberLike): Tensor {
+  checkArguments("pow_(Tensor input, Scalar|Tensor exponent)", input, exponent);
   check([input, exponent]);
   const simple = fast(input, exponent);
   return simple ? simple.op.oneInPlace(input) : op.op.twoInPlace(input, exponent);

@@ -1,8 +1,9 @@
 /**
  * Greatest common divisors and least common multiples.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, type DType, kernelName } from "../../core/dtype.ts";
-import { ArgumentTypeError, DTypeError, ShapeError } from "../../core/errors.ts";
+import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { resultType } from "../../core/promotion.ts";
 import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -63,13 +64,9 @@ function define(name: string, combine: Combine) {
         return out;
       }),
   });
+  const signature = `${name}(Tensor input, Tensor other)`;
   const computeOf = (x: Tensor, y: Tensor): DType => {
-    for (const [i, v] of [x, y].entries()) {
-      if (runtime.isTensor(v)) continue;
-      throw new ArgumentTypeError(
-        `${name}(): argument '${i === 0 ? "input" : "other"}' (position ${i + 1}) must be Tensor, not ${typeof v === "number" && Number.isInteger(v) ? "int" : typeof v}`,
-      );
-    }
+    checkArguments(signature, x, y);
     const compute = resultType([x, y]);
     if (compute.isFloatingPoint || compute === bool) {
       throw new DTypeError(`"${name}_cpu" not implemented for '${kernelName(compute)}'`, `${name} takes integers`);

@@ -1,6 +1,7 @@
 /**
  * Tests for special numbers, and `nanToNum` which removes them.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, type DType } from "../../core/dtype.ts";
 import { largestOf } from "../../core/random/fill.ts";
 import { type Expr, type ScalarType, constant } from "../../ir/expr.ts";
@@ -94,6 +95,11 @@ function named([nan, posinf, neginf]: NanToNumArguments): NanToNumOptions {
 
 /** NaN becomes 0 and infinities the largest finite values, or what is given. As `torch.nan_to_num`. */
 export function nanToNum(input: Tensor, ...rest: NanToNumArguments): Tensor {
+  checkArguments(
+    "nan_to_num(Tensor input, float|options? nan, float? posinf, float? neginf, {float nan, float posinf, float neginf, Tensor out})",
+    input,
+    ...rest,
+  );
   const options = named(rest);
   return replace([input], replacements(input.dtype, options), options.out);
 }

@@ -1,6 +1,7 @@
 /**
  * Equality of whole tensors, exact and within a tolerance.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, kernelName } from "../../core/dtype.ts";
 import { ArgumentTypeError, DTypeError, ValueError } from "../../core/errors.ts";
 import { sameShape } from "../../core/shape.ts";
@@ -63,6 +64,12 @@ const closeOp = definePointwise(
  * torch.isclose(torch.tensor([1, 2]), torch.tensor([1.000001, 2.1])) // tensor([ True, False])
  */
 export function isclose(input: Tensor, other: Tensor, ...rest: Rest): Tensor {
+  checkArguments(
+    "isclose(Tensor input, Tensor other, ~rtol, ~atol, ~equalNan, {float rtol, float atol, bool equalNan})",
+    input,
+    other,
+    ...rest,
+  );
   const { rtol = 1e-5, atol = 1e-8, equalNan = false } = trailing<CloseOptions>(rest, ["rtol", "atol", "equalNan"]);
   if (runtime.isTensor(input) && runtime.isTensor(other) && input.dtype !== other.dtype) {
     throw new DTypeError(
@@ -77,11 +84,18 @@ export function isclose(input: Tensor, other: Tensor, ...rest: Rest): Tensor {
 
 /** Whether all elements are close, as `torch.allclose`; see {@link isclose}. */
 export function allclose(input: Tensor, other: Tensor, ...rest: Rest): boolean {
+  checkArguments(
+    "allclose(Tensor input, Tensor other, ~rtol, ~atol, ~equalNan, {float rtol, float atol, bool equalNan})",
+    input,
+    other,
+    ...rest,
+  );
   return Boolean(all(isclose(input, other, ...rest)).item());
 }
 
 /** Whether two tensors have the same shape and elements, as `torch.equal`; NaN differs from everything. */
 export function equal(input: Tensor, other: Tensor): boolean {
+  checkArguments("equal(Tensor input, Tensor other)", input, other);
   for (const [i, x] of [input, other].entries()) {
     if (runtime.isTensor(x)) continue;
     const name = i === 0 ? "input" : "other";

@@ -1,6 +1,7 @@
 /**
  * Choosing elements by a condition, and the larger or smaller of two.
  */
+import { checkArguments } from "../arguments.ts";
 import { DTypeError } from "../../core/errors.ts";
 import type { NumberLike } from "../../core/promotion.ts";
 import type { Expr } from "../../ir/expr.ts";
@@ -45,6 +46,7 @@ export function where(condition: Tensor, input: Tensor | NumberLike, other: Tens
  * torch.where(torch.tensor([true, false]), torch.tensor([1, 2]), 0) // tensor([1., 0.])
  */
 export function where(condition: Tensor, input?: Tensor | NumberLike, other?: Tensor | NumberLike): Tensor | Tensor[] {
+  checkArguments("where(Tensor condition, Scalar|Tensor? input, Scalar|Tensor? other)", condition, input, other);
   if (input === undefined || other === undefined) return nonzeroColumns(condition);
   if (condition.dtype !== bool && condition.dtype.key !== "u8") {
     throw new DTypeError(

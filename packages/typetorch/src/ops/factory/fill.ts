@@ -1,6 +1,7 @@
 /**
  * Tensors of one value: `zeros`, `ones`, `full`, `empty` and their `_like` and `new` forms; `fill_` and `zero_`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, bool, getDefaultDtype } from "../../core/dtype.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { type NumberLike, Scalar, numberOf } from "../../core/promotion.ts";
@@ -70,6 +71,7 @@ const fillOp = defineOp<{ value: NumberLike }>({
 });
 
 function fill_(x: Tensor, value: NumberLike | Tensor): Tensor {
+  checkArguments("fill_(Tensor x, Scalar|Tensor value)", x, value);
   if (runtime.isTensor(value)) {
     if (value.shape.length > 0)
       throw new ShapeError(`fill_ only supports 0-dimension value tensor but got tensor with ${value.shape.length} dimensions.`);
@@ -111,6 +113,12 @@ export function empty(...args: unknown[]): Tensor {
 
 /** A tensor with the given strides whose contents are undefined, as `torch.empty_strided`. */
 export function emptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor {
+  checkArguments(
+    "empty_strided(int[] size, int[] stride, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    size,
+    stride,
+    options,
+  );
   let last = 0;
   checkSizes(size);
   size.forEach((n, i) => {
@@ -128,6 +136,12 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
  * integral number does not make int64, as everywhere in TypeTorch.
  */
 export function full(size: readonly number[] | number, fillValue: NumberLike, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "full(int|int[] size, Scalar fillValue, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    size,
+    fillValue,
+    options,
+  );
   const shape = checkSizes(typeof size === "number" ? [size] : size);
   const natural = typeof fillValue === "boolean" ? bool : fillValue instanceof Scalar ? fillValue.dtype : getDefaultDtype();
   const dtype = options?.dtype ?? options?.out?.dtype ?? natural;
@@ -143,25 +157,49 @@ function like(x: Tensor, options: FactoryOptions | undefined): Tensor {
 
 /** Zeros in the shape and dtype of another tensor, as `torch.zeros_like`. */
 export function zerosLike(input: Tensor, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "zeros_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    input,
+    options,
+  );
   return fullLike(input, 0, options);
 }
 /** Ones in the shape and dtype of another tensor, as `torch.ones_like`. */
 export function onesLike(input: Tensor, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "ones_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    input,
+    options,
+  );
   return fullLike(input, 1, options);
 }
 /** A tensor of one value in the shape and dtype of another, as `torch.full_like`. */
 export function fullLike(input: Tensor, fillValue: NumberLike, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "full_like(Tensor input, Scalar fillValue, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    input,
+    fillValue,
+    options,
+  );
   const x = like(input, options);
   fillElements(x, fillValue);
   return finish(x, options);
 }
 /** A tensor in the shape and dtype of another, contents undefined, as `torch.empty_like`. */
 export function emptyLike(input: Tensor, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "empty_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    input,
+    options,
+  );
   return finish(like(input, options), options);
 }
 
 method("fill_", fill_);
-method("fill", (x: Tensor, value: NumberLike | Tensor) => fill_(x.clone(), value));
+method("fill", (x: Tensor, value: NumberLike | Tensor) => {
+  checkArguments("fill(Tensor x, Scalar|Tensor value)", x, value);
+  return fill_(x.clone(), value);
+});
 method("zero_", (x: Tensor) => fill_(x, 0));
 const dtypeFrom = (x: Tensor, args: readonly unknown[]): unknown[] => {
   const last = args[args.length - 1];
@@ -172,6 +210,13 @@ const dtypeFrom = (x: Tensor, args: readonly unknown[]): unknown[] => {
 variadicMethod("newZeros", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 0));
 variadicMethod("newOnes", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 1));
 variadicMethod("newEmpty", (x: Tensor, ...args: unknown[]) => empty(...(dtypeFrom(x, args) as never[])));
-method("newFull", (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) =>
-  full(size, value, { ...options, dtype: options?.dtype ?? x.dtype, device: options?.device ?? x.device }),
-);
+method("newFull", (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) => {
+  checkArguments(
+    "new_full(Tensor x, int[] size, Scalar value, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    x,
+    size,
+    value,
+    options,
+  );
+  return full(size, value, { ...options, dtype: options?.dtype ?? x.dtype, device: options?.device ?? x.device });
+});

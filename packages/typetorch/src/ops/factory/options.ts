@@ -1,10 +1,13 @@
 /**
  * The options that every factory takes.
  */
+import { kernelName } from "../../core/dtype.ts";
 import type { DType } from "../../core/dtype.ts";
-import { DeviceError, ShapeError } from "../../core/errors.ts";
+import { DTypeError, DeviceError, ShapeError } from "../../core/errors.ts";
+import { formatShape, numelOf } from "../../core/shape.ts";
 import { cpu, type Device, webgpu } from "../../core/storage.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkArguments } from "../arguments.ts";
 import { runtime } from "../runtime.ts";
 import { shapeOf } from "../views/shape.ts";
 
@@ -43,6 +46,10 @@ export function finish(made: Tensor, options: FactoryOptions | undefined): Tenso
   const x = options.device ? runtime.withoutGrad(() => runtime.moveTo(made, deviceOf(options.device!))) : made;
   if (options.out) {
     const { out } = options;
+    checkArguments("factory(Tensor out)", out);
+    if (options.dtype && options.dtype !== out.dtype) {
+      throw new DTypeError(`dtype ${kernelName(options.dtype)} does not match dtype of out parameter (${kernelName(out.dtype)})`);
+    }
     if (out.shape.join() !== x.shape.join()) out.resize_(x.shape);
     return out.copy_(x);
   }
@@ -59,8 +66,12 @@ export function sizesAndOptions(args: readonly unknown[]): { shape: readonly num
 }
 
 export function checkSizes(shape: readonly number[]): readonly number[] {
+  checkArguments("size(int[] size)", shape);
   for (const n of shape) {
     if (n < 0) throw new ShapeError(`Trying to create tensor with negative dimension ${n}: [${shape.join(", ")}]`);
+  }
+  if (!Number.isSafeInteger(numelOf(shape) * 8)) {
+    throw new ShapeError(`Storage size calculation overflowed with sizes=${formatShape(shape)}`);
   }
   return shape.length === 0 ? [] : [...shape];
 }

@@ -1,6 +1,7 @@
 /**
  * Tensors of numbers in a row: `arange`, `linspace`, `logspace`, `eye`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type NumberLike, categoryOfNumber, isNumberLike, numberOf } from "../../core/promotion.ts";
@@ -90,6 +91,13 @@ function python(x: number): string {
 
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. As `torch.linspace`. */
 export function linspace(start: NumberLike, end: NumberLike, steps: number, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "linspace(Scalar start, Scalar end, int steps, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    start,
+    end,
+    steps,
+    options,
+  );
   const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
   if (!(steps >= 0)) throw new ValueError("number of steps must be non-negative");
   return finish(generate(steps, dtype, spaced(numberOf(start), numberOf(end), steps, dtype)), options);
@@ -113,6 +121,13 @@ export function logspace(
   steps: number,
   options?: FactoryOptions & { base?: number },
 ): Tensor {
+  checkArguments(
+    "logspace(Scalar start, Scalar end, int steps, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, float base})",
+    start,
+    end,
+    steps,
+    options,
+  );
   const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
   if (!(steps >= 0)) throw new ValueError("number of steps must be non-negative");
   const exponent = spaced(numberOf(start), numberOf(end), steps, dtype);
@@ -129,6 +144,12 @@ export function logspace(
  * torch.eye(2) // tensor([[1., 0.], [0., 1.]])
  */
 export function eye(n: number, m?: number | FactoryOptions, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "eye(int n, int|options? m, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    n,
+    m,
+    options,
+  );
   const columns = typeof m === "number" ? m : ((m as { m?: number } | undefined)?.m ?? n);
   const o = typeof m === "number" ? options : (m ?? options);
   if (n < 0) throw new ValueError(`n must be greater or equal to 0, got ${n}`);

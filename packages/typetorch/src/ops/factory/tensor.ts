@@ -1,6 +1,7 @@
 /**
  * Tensors from JavaScript values: `tensor`, `asTensor`, `fromArray`-like factories, and `scalar`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, type TypedArray, bool, dtypes, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
 import { ArgumentTypeError, ShapeError } from "../../core/errors.ts";
 import { numberToBfloat, numberToHalf } from "../../core/float16.ts";
@@ -33,6 +34,11 @@ export function tensor(data: TensorData, options?: FactoryOptions): Tensor {
 
 /** A tensor of the same data; a tensor as it is when nothing has to change. As `torch.as_tensor`. */
 export function asTensor(data: TensorData, options?: FactoryOptions): Tensor {
+  checkArguments(
+    "as_tensor(any data, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    data,
+    options,
+  );
   if (runtime.isTensor(data)) return toDtype(data, options?.dtype ?? data.dtype);
   return tensor(data, options);
 }

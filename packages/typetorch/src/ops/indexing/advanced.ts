@@ -2,12 +2,13 @@
  * Indexing with tensors, exactly as NumPy and PyTorch: index tensors are broadcast together; when they stand side by side their shape takes their place,
  * otherwise it comes first.
  */
-import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
+import { kernelName } from "../../core/dtype.ts";
+import { describeKind, checkArguments } from "../arguments.ts";
+import { ArgumentTypeError, DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { broadcastShapes, formatShape, numelOf, sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { sumToShape } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import { checkedIndices, integers, wordsOf } from "./integers.ts";
@@ -224,9 +225,14 @@ function putArguments(
 ): { inputs: Tensor[]; attributes: PutAttributes } {
   if (values.dtype !== x.dtype)
     throw new DTypeError(
-      `Index put requires the source and destination dtypes match, got ${dtypeLabel(x.dtype)} for the destination and ${dtypeLabel(values.dtype)} for the source.`,
+      `Index put requires the source and destination dtypes match, got ${kernelName(x.dtype)} for the destination and ${kernelName(values.dtype)} for the source.`,
       "convert the values: values.to(x.dtype)",
     );
+  if (!Array.isArray(indices) || !indices.every((index) => index === null || runtime.isTensor(index))) {
+    throw new ArgumentTypeError(
+      `index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not ${describeKind(indices)}`,
+    );
+  }
   const { plan, positions } = planOf(x, indices);
   const fits =
     values.shape.length <= plan.resultShape.length &&
@@ -249,6 +255,13 @@ export function indexPut(
   values: Tensor,
   options?: { accumulate?: boolean } | boolean,
 ): Tensor {
+  checkArguments(
+    "index_put(Tensor input, any indices, Tensor values, bool|options? options, {bool accumulate})",
+    input,
+    indices,
+    values,
+    options,
+  );
   const { inputs, attributes } = putArguments(input, indices, values, options);
   return runtime.call(putOp, inputs, attributes);
 }
@@ -259,6 +272,13 @@ export function indexPut_(
   values: Tensor,
   options?: { accumulate?: boolean } | boolean,
 ): Tensor {
+  checkArguments(
+    "index_put_(Tensor input, any indices, Tensor values, bool|options? options, {bool accumulate})",
+    input,
+    indices,
+    values,
+    options,
+  );
   const { inputs, attributes } = putArguments(input, indices, values, options);
   return runtime.callInPlace(putOp, inputs, attributes);
 }

@@ -1,6 +1,7 @@
 /**
  * Reading and writing single elements by an index tensor along a dimension: `gather`, `scatter`, `scatterAdd`.
  */
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike } from "../../core/promotion.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
@@ -101,6 +102,13 @@ const gatherOp = defineOp<Attributes>({
  * torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0n, 0n], [1n, 0n]])) // tensor([[1., 1.], [4., 3.]])
  */
 export function gather(input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean; out?: Tensor }): Tensor {
+  checkArguments(
+    "gather(Tensor input, int dim, Tensor index, options? options, {bool sparseGrad, Tensor out})",
+    input,
+    dim,
+    index,
+    options,
+  );
   const d = checkScatter("gather", input, dim, index, null);
   if (!options?.out) return runtime.call(gatherOp, [input, index], { dim: d });
   checkOutDtype(input.dtype, options.out);
@@ -185,12 +193,21 @@ export function scatter(
   src: Tensor | NumberLike,
   options?: { reduce?: "add" | "multiply" },
 ): Tensor {
+  checkArguments(
+    "scatter(Tensor input, int dim, Tensor index, Scalar|Tensor src, options? options, {str reduce})",
+    input,
+    dim,
+    index,
+    src,
+    options,
+  );
   const source = operands(input, index, src);
   const d = checkScatter("scatter", input, dim, index, source);
   return runtime.call(opFor(options?.reduce), [input, index, source], { dim: d });
 }
 /** `input` with `src` added at `index` along `dim`. As `torch.scatter_add`. */
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
+  checkArguments("scatter_add(Tensor input, int dim, Tensor index, Tensor src)", input, dim, index, src);
   const d = checkScatter("scatter", input, dim, index, src);
   return runtime.call(addOp, [input, index, src], { dim: d });
 }
@@ -200,6 +217,14 @@ method("scatter", scatter);
 method(
   "scatter_",
   (x: Tensor, dim: number, index: Tensor, src: Tensor | NumberLike, options?: { reduce?: "add" | "multiply" }) => {
+    checkArguments(
+      "scatter_(Tensor x, int dim, Tensor index, Scalar|Tensor src, options? options, {str reduce})",
+      x,
+      dim,
+      index,
+      src,
+      options,
+    );
     const source = operands(x, index, src);
     return runtime.callInPlace(opFor(options?.reduce), [x, index, source], {
       dim: checkScatter("scatter", x, dim, index, source),
@@ -207,6 +232,7 @@ method(
   },
 );
 method("scatterAdd", scatterAdd);
-method("scatterAdd_", (x: Tensor, dim: number, index: Tensor, src: Tensor) =>
-  runtime.callInPlace(addOp, [x, index, src], { dim: checkScatter("scatter", x, dim, index, src) }),
-);
+method("scatterAdd_", (x: Tensor, dim: number, index: Tensor, src: Tensor) => {
+  checkArguments("scatter_add_(Tensor x, int dim, Tensor index, Tensor src)", x, dim, index, src);
+  return runtime.callInPlace(addOp, [x, index, src], { dim: checkScatter("scatter", x, dim, index, src) });
+});

@@ -1,13 +1,14 @@
 /**
  * Writing rows at places given by an index: `indexAdd`, `indexCopy`, `indexFill`, `indexReduce`.
  */
+import { kernelName } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import { sameShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import { rowIndices } from "./indexSelect.ts";
 import { checkedIndices } from "./integers.ts";
@@ -128,6 +129,14 @@ function addArguments(x: Tensor, dim: number, index: Tensor, source: Tensor, opt
 
 /** `input` with `alpha * source` added at the rows `index` of a dimension. As `torch.index_add`. */
 export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, options?: IndexAddOptions): Tensor {
+  checkArguments(
+    "index_add(Tensor input, int dim, Tensor index, Tensor source, options? options, {Scalar alpha, Tensor out})",
+    input,
+    dim,
+    index,
+    source,
+    options,
+  );
   const attributes = addArguments(input, dim, index, source, options);
   return options?.out
     ? runtime.callOut(addOp, [input, index, source], attributes, options.out)
@@ -141,10 +150,10 @@ function copyArguments(x: Tensor, dim: number, index: Tensor, source: Tensor): A
   if (source.shape.length === 0 && index.numel() !== 1)
     throw new IndexError(`index_copy_(): When source is scalar, index should have one element (got ${index.numel()})`);
   if (index.dtype.key !== "i64")
-    throw new DTypeError(`index_copy_(): Expected a long tensor for index, but got ${dtypeLabel(index.dtype)}`);
+    throw new DTypeError(`index_copy_(): Expected a long tensor for index, but got ${kernelName(index.dtype)}`);
   if (x.dtype !== source.dtype)
     throw new DTypeError(
-      `index_copy_(): self and source expected to have the same dtype, but got (self) ${dtypeLabel(x.dtype)} and (source) ${dtypeLabel(source.dtype)}`,
+      `index_copy_(): self and source expected to have the same dtype, but got (self) ${kernelName(x.dtype)} and (source) ${kernelName(source.dtype)}`,
     );
   const rest = (shape: readonly number[]): number[] => shape.filter((_, k) => k !== d);
   if (!sameShape(rest(x.shape), rest(source.shape)))
@@ -163,6 +172,7 @@ function copyArguments(x: Tensor, dim: number, index: Tensor, source: Tensor): A
 
 /** `input` with the rows `index` of a dimension replaced by those of `source`. As `torch.index_copy`. */
 export function indexCopy(input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  checkArguments("index_copy(Tensor input, int dim, Tensor index, Tensor source)", input, dim, index, source);
   return runtime.call(copyOp, [input, index, source], copyArguments(input, dim, index, source));
 }
 
@@ -191,6 +201,7 @@ function fillArguments(x: Tensor, dim: number, index: Tensor): Attributes {
 
 /** `input` with the rows `index` of a dimension set to a value. As `torch.index_fill`. */
 export function indexFill(input: Tensor, dim: number, index: Tensor, value: NumberLike | Tensor): Tensor {
+  checkArguments("index_fill(Tensor input, int dim, Tensor index, Scalar|Tensor value)", input, dim, index, value);
   const attributes = fillArguments(input, dim, index);
   const rows = filledRows(input, attributes.dim, attributes.checked.numel(), value);
   if (attributes.checked.numel() === 0) return input.clone();
@@ -324,19 +335,38 @@ export function indexReduce(
   reduce: IndexReduction,
   options?: IndexReduceOptions,
 ): Tensor {
+  checkArguments(
+    "index_reduce(Tensor input, int dim, Tensor index, Tensor source, str reduce, options? options, {bool includeSelf})",
+    input,
+    dim,
+    index,
+    source,
+    reduce,
+    options,
+  );
   return runtime.call(reduceOp, [input, index, source], reduceArguments(input, dim, index, source, reduce, options));
 }
 
 method("indexAdd", indexAdd);
-method("indexAdd_", (x: Tensor, dim: number, index: Tensor, source: Tensor, options?: IndexAddOptions) =>
-  runtime.callInPlace(addOp, [x, index, source], addArguments(x, dim, index, source, options)),
-);
+method("indexAdd_", (x: Tensor, dim: number, index: Tensor, source: Tensor, options?: IndexAddOptions) => {
+  checkArguments(
+    "index_add_(Tensor x, int dim, Tensor index, Tensor source, options? options, {Scalar alpha, Tensor out})",
+    x,
+    dim,
+    index,
+    source,
+    options,
+  );
+  return runtime.callInPlace(addOp, [x, index, source], addArguments(x, dim, index, source, options));
+});
 method("indexCopy", indexCopy);
-method("indexCopy_", (x: Tensor, dim: number, index: Tensor, source: Tensor) =>
-  runtime.callInPlace(copyOp, [x, index, source], copyArguments(x, dim, index, source)),
-);
+method("indexCopy_", (x: Tensor, dim: number, index: Tensor, source: Tensor) => {
+  checkArguments("index_copy_(Tensor x, int dim, Tensor index, Tensor source)", x, dim, index, source);
+  return runtime.callInPlace(copyOp, [x, index, source], copyArguments(x, dim, index, source));
+});
 method("indexFill", indexFill);
 method("indexFill_", (x: Tensor, dim: number, index: Tensor, value: NumberLike | Tensor) => {
+  checkArguments("index_fill_(Tensor x, int dim, Tensor index, Scalar|Tensor value)", x, dim, index, value);
   const attributes = fillArguments(x, dim, index);
   const rows = filledRows(x, attributes.dim, attributes.checked.numel(), value);
   return attributes.checked.numel() === 0 ? x : runtime.callInPlace(copyOp, [x, attributes.checked, rows], attributes);
@@ -344,6 +374,16 @@ method("indexFill_", (x: Tensor, dim: number, index: Tensor, value: NumberLike |
 method("indexReduce", indexReduce);
 method(
   "indexReduce_",
-  (x: Tensor, dim: number, index: Tensor, source: Tensor, reduce: IndexReduction, options?: IndexReduceOptions) =>
-    runtime.callInPlace(reduceOp, [x, index, source], reduceArguments(x, dim, index, source, reduce, options)),
+  (x: Tensor, dim: number, index: Tensor, source: Tensor, reduce: IndexReduction, options?: IndexReduceOptions) => {
+    checkArguments(
+      "index_reduce_(Tensor x, int dim, Tensor index, Tensor source, str reduce, options? options, {bool includeSelf})",
+      x,
+      dim,
+      index,
+      source,
+      reduce,
+      options,
+    );
+    return runtime.callInPlace(reduceOp, [x, index, source], reduceArguments(x, dim, index, source, reduce, options));
+  },
 );

@@ -1,6 +1,7 @@
 /**
  * Picking rows by an index.
  */
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -55,6 +56,7 @@ export function rowIndices(name: string, x: Tensor, d: number, index: Tensor): T
  * torch.indexSelect(torch.tensor([5, 6, 7]), 0, torch.tensor([2n, 0n])) // tensor([7., 5.])
  */
 export function indexSelect(input: Tensor, dim: number, index: Tensor, options?: OutOption): Tensor {
+  checkArguments("index_select(Tensor input, int dim, Tensor index, options? options, {Tensor out})", input, dim, index, options);
   const d = wrapDim(dim, input.shape.length);
   const checked = rowIndices("index_select", input, d, index);
   if (input.shape.length === 0 && checked.numel() !== 1)

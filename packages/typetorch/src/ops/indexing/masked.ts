@@ -1,6 +1,8 @@
 /**
  * Elements chosen by a boolean mask: `maskedSelect`, `maskedFill`, `maskedScatter`.
  */
+import { kernelName } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
 import { broadcastShapes, sameShape } from "../../core/shape.ts";
@@ -9,7 +11,7 @@ import type { MapSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { checkNoOverlap, dtypeLabel } from "../outputs.ts";
+import { checkNoOverlap } from "../outputs.ts";
 import { broadcastOperand, sumToShape } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import type { OutOption } from "../unary.ts";
@@ -71,6 +73,7 @@ const selectOp = defineOp<Places>({
  * torch.maskedSelect(torch.tensor([1, 2, 3]), torch.tensor([true, false, true])) // tensor([1., 3.])
  */
 export function maskedSelect(input: Tensor, mask: Tensor, options?: OutOption): Tensor {
+  checkArguments("masked_select(Tensor input, Tensor mask, options? options, {Tensor out})", input, mask, options);
   checkMaskDtype("masked_select", mask);
   const shape = broadcastShapes(input.shape, mask.shape);
   if (options?.out) checkNoOverlap([input, mask], [options.out]);
@@ -121,7 +124,7 @@ const fillOp = defineOp<{ value: number }>({
 function fillValue(x: Tensor, mask: Tensor, value: NumberLike | Tensor): void {
   if (mask.dtype.key !== "bool" && mask.dtype.key !== "u8")
     throw new DTypeError(
-      `masked_fill_ only supports boolean masks, but got mask with dtype ${dtypeLabel(mask.dtype)}`,
+      `masked_fill_ only supports boolean masks, but got mask with dtype ${kernelName(mask.dtype)}`,
       "make the mask with a comparison: x.gt(0)",
     );
   if (runtime.isTensor(value) && value.shape.length > 0)
@@ -146,6 +149,7 @@ function numberFor(x: Tensor, value: NumberLike): number {
 
 /** `input` with `value` where the mask holds; both are broadcast. As `torch.masked_fill`. */
 export function maskedFill(input: Tensor, mask: Tensor, value: NumberLike | Tensor): Tensor {
+  checkArguments("masked_fill(Tensor input, Tensor mask, Scalar|Tensor value)", input, mask, value);
   fillValue(input, mask, value);
   const filling = asTensor(input, value);
   if (filling !== null) return filling.where(mask, input);
@@ -153,6 +157,7 @@ export function maskedFill(input: Tensor, mask: Tensor, value: NumberLike | Tens
 }
 /** {@link maskedFill} in place. @internal */
 export function maskedFill_(input: Tensor, mask: Tensor, value: NumberLike | Tensor): Tensor {
+  checkArguments("masked_fill_(Tensor input, Tensor mask, Scalar|Tensor value)", input, mask, value);
   fillValue(input, mask, value);
   if (!sameShape(broadcastShapes(input.shape, mask.shape), input.shape))
     throw new ShapeError(
@@ -193,7 +198,7 @@ const scatterOp = defineOp<Places>({
 function scatterArguments(x: Tensor, mask: Tensor, source: Tensor): Places {
   if (x.dtype !== source.dtype)
     throw new DTypeError(
-      `masked_scatter: expected self and source to have same dtypes but got${dtypeLabel(x.dtype)} and ${dtypeLabel(source.dtype)}`,
+      `masked_scatter: expected self and source to have same dtypes but got${kernelName(x.dtype)} and ${kernelName(source.dtype)}`,
     );
   checkMaskDtype("masked_scatter", mask);
   const shape = broadcastShapes(x.shape, mask.shape);
@@ -208,6 +213,7 @@ function scatterArguments(x: Tensor, mask: Tensor, source: Tensor): Places {
 
 /** `input` with the elements of `source`, in order, where the mask holds. As `torch.masked_scatter`. */
 export function maskedScatter(input: Tensor, mask: Tensor, source: Tensor): Tensor {
+  checkArguments("masked_scatter(Tensor input, Tensor mask, Tensor source)", input, mask, source);
   return runtime.call(scatterOp, [input, mask, source], scatterArguments(input, mask, source));
 }
 
@@ -215,6 +221,7 @@ method("maskedSelect", maskedSelect);
 method("maskedFill", maskedFill);
 method("maskedFill_", maskedFill_);
 method("maskedScatter", maskedScatter);
-method("maskedScatter_", (x: Tensor, mask: Tensor, source: Tensor) =>
-  runtime.callInPlace(scatterOp, [x, mask, source], scatterArguments(x, mask, source)),
-);
+method("maskedScatter_", (x: Tensor, mask: Tensor, source: Tensor) => {
+  checkArguments("masked_scatter_(Tensor x, Tensor mask, Tensor source)", x, mask, source);
+  return runtime.callInPlace(scatterOp, [x, mask, source], scatterArguments(x, mask, source));
+});

@@ -1,6 +1,7 @@
 /**
  * Positions of the elements that are not 0.
  */
+import { checkArguments } from "../arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -118,12 +119,14 @@ export function nonzero(input: Tensor, options: { asTuple: true }): Tensor[];
  * torch.nonzero(torch.tensor([0, 3, 5])) // tensor([[1], [2]])
  */
 export function nonzero(input: Tensor, options: NonzeroOptions = {}): Tensor | Tensor[] {
+  checkArguments("nonzero(Tensor input, options? options, {bool asTuple, Tensor out})", input, options);
   if (options.asTuple) return nonzeroColumns(input);
   return options.out ? runtime.callOut(op, [input], null, options.out) : runtime.call(op, [input], null);
 }
 
 /** The positions of all elements that are not 0, one row each. As `torch.argwhere`. */
 export function argwhere(input: Tensor): Tensor {
+  checkArguments("argwhere(Tensor input)", input);
   return runtime.call(op, [input], null);
 }
 

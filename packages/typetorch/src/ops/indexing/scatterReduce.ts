@@ -1,6 +1,7 @@
 /**
  * Scattering with a reduction.
  */
+import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -137,6 +138,15 @@ export function scatterReduce(
   reduce: ScatterReduction,
   options?: ScatterReduceOptions,
 ): Tensor {
+  checkArguments(
+    "scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, options? options, {bool includeSelf, Tensor out})",
+    input,
+    dim,
+    index,
+    src,
+    reduce,
+    options,
+  );
   const attributes = attributesOf(input, dim, index, src, reduce, options);
   return options?.out
     ? runtime.callOut(op, [input, index, src], attributes, options.out)
@@ -146,6 +156,16 @@ export function scatterReduce(
 method("scatterReduce", scatterReduce);
 method(
   "scatterReduce_",
-  (x: Tensor, dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: ScatterReduceOptions) =>
-    runtime.callInPlace(op, [x, index, src], attributesOf(x, dim, index, src, reduce, options)),
+  (x: Tensor, dim: number, index: Tensor, src: Tensor, reduce: ScatterReduction, options?: ScatterReduceOptions) => {
+    checkArguments(
+      "scatter_reduce_(Tensor x, int dim, Tensor index, Tensor src, str reduce, options? options, {bool includeSelf, Tensor out})",
+      x,
+      dim,
+      index,
+      src,
+      reduce,
+      options,
+    );
+    return runtime.callInPlace(op, [x, index, src], attributesOf(x, dim, index, src, reduce, options));
+  },
 );

@@ -1,12 +1,14 @@
 /**
  * Indexing a tensor as if it were flat: `take`, `put`, `takeAlongDim`.
  */
+import { kernelName } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, IndexError, ShapeError } from "../../core/errors.ts";
 import { broadcastShapes, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { checkNoOverlap, dtypeLabel } from "../outputs.ts";
+import { checkNoOverlap } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import type { OutOption } from "../unary.ts";
 import { gather } from "./gather.ts";
@@ -52,9 +54,10 @@ function positionsIn(x: Tensor, index: Tensor): Tensor {
  * torch.take(torch.tensor([[4, 3], [2, 1]]), torch.tensor([0n, 3n])) // tensor([4., 1.])
  */
 export function take(input: Tensor, index: Tensor, options?: OutOption): Tensor {
+  checkArguments("take(Tensor input, Tensor index, options? options, {Tensor out})", input, index, options);
   if (index.dtype.key !== "i64")
     throw new DTypeError(
-      `take(): Expected a long tensor for index, but got ${dtypeLabel(index.dtype)}`,
+      `take(): Expected a long tensor for index, but got ${kernelName(index.dtype)}`,
       "convert it: index.long()",
     );
   if (input.numel() === 0 && index.numel() > 0) throw new IndexError("take(): tried to take from an empty tensor");
@@ -106,10 +109,10 @@ function putArguments(
   options: { accumulate?: boolean } | boolean | undefined,
 ): { inputs: Tensor[]; attributes: PutAttributes } {
   if (index.dtype.key !== "i64")
-    throw new DTypeError(`put_(): Expected a long tensor for index, but got ${dtypeLabel(index.dtype)}`);
+    throw new DTypeError(`put_(): Expected a long tensor for index, but got ${kernelName(index.dtype)}`);
   if (x.dtype !== source.dtype)
     throw new DTypeError(
-      `put_(): self and source expected to have the same dtype, but got self.dtype = ${dtypeLabel(x.dtype)} and source.dtype = ${dtypeLabel(source.dtype)}`,
+      `put_(): self and source expected to have the same dtype, but got self.dtype = ${kernelName(x.dtype)} and source.dtype = ${kernelName(source.dtype)}`,
     );
   if (source.numel() !== index.numel())
     throw new IndexError(
@@ -121,6 +124,13 @@ function putArguments(
 
 /** `input` with the elements of `source` at positions of the flattened tensor; with `accumulate` they are added. As `torch.put`. */
 export function put(input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean): Tensor {
+  checkArguments(
+    "put(Tensor input, Tensor index, Tensor source, bool|options? options, {bool accumulate})",
+    input,
+    index,
+    source,
+    options,
+  );
   const { inputs, attributes } = putArguments(input, index, source, options);
   return runtime.call(putOp, inputs, attributes);
 }
@@ -134,11 +144,12 @@ export function takeAlongDim(
   indices: Tensor,
   dim?: number | null | ({ dim?: number | null } & OutOption),
 ): Tensor {
+  checkArguments("take_along_dim(Tensor input, Tensor indices, int|options? dim, {int dim, Tensor out})", input, indices, dim);
   const d = typeof dim === "object" && dim !== null ? dim.dim : dim;
   const out = typeof dim === "object" && dim !== null ? dim.out : undefined;
   if (indices.dtype.key !== "i64")
     throw new DTypeError(
-      `torch.take_along_dim(): dtype of indices should be Long but got ${dtypeLabel(indices.dtype)}`,
+      `torch.take_along_dim(): dtype of indices should be Long but got ${kernelName(indices.dtype)}`,
       "convert it: indices.long()",
     );
   if (d === undefined || d === null) return gather(input.reshape([-1]), 0, indices.reshape([-1]), { out });
@@ -158,6 +169,13 @@ export function takeAlongDim(
 method("take", take);
 method("put", put);
 method("put_", (x: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean } | boolean) => {
+  checkArguments(
+    "put_(Tensor x, Tensor index, Tensor source, bool|options? options, {bool accumulate})",
+    x,
+    index,
+    source,
+    options,
+  );
   const { inputs, attributes } = putArguments(x, index, source, options);
   return runtime.callInPlace(putOp, inputs, attributes);
 });

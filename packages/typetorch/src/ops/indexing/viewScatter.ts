@@ -1,6 +1,7 @@
 /**
  * A copy of a tensor with one part replaced: `selectScatter`, `sliceScatter`, `diagonalScatter`, `asStridedScatter`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -79,6 +80,7 @@ function replace(x: Tensor, src: Tensor, take: (x: Tensor) => Tensor, what: stri
 
 /** `input` with `src` in place of one index of a dimension. As `torch.select_scatter`. */
 export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor {
+  checkArguments("select_scatter(Tensor input, Tensor src, int dim, int index)", input, src, dim, index);
   return replace(input, src, (x) => select(x, dim, index), "select_scatter");
 }
 
@@ -91,6 +93,15 @@ export function sliceScatter(
   end?: number | null,
   step?: number,
 ): Tensor {
+  checkArguments(
+    "slice_scatter(Tensor input, Tensor src, int|options? dim, int? start, int? end, int? step, {int dim, int start, int end, int step})",
+    input,
+    src,
+    dim,
+    start,
+    end,
+    step,
+  );
   const o: SliceScatterOptions = typeof dim === "object" ? dim : { dim, start, end, step };
   return replace(input, src, (x) => slice(x, o.dim ?? 0, o.start ?? null, o.end ?? null, o.step ?? 1), "slice_scatter");
 }
@@ -103,6 +114,14 @@ export function diagonalScatter(
   dim1?: number,
   dim2?: number,
 ): Tensor {
+  checkArguments(
+    "diagonal_scatter(Tensor input, Tensor src, int|options? offset, int? dim1, int? dim2, {int offset, int dim1, int dim2})",
+    input,
+    src,
+    offset,
+    dim1,
+    dim2,
+  );
   const o = typeof offset === "object" ? offset : { offset, dim1, dim2 };
   return replace(input, src, (x) => diagonal(x, o), "diagonal_scatter");
 }
@@ -115,6 +134,14 @@ export function asStridedScatter(
   stride: readonly number[],
   storageOffset?: number | { storageOffset?: number | null } | null,
 ): Tensor {
+  checkArguments(
+    "as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int|options? storageOffset, {int storageOffset})",
+    input,
+    src,
+    size,
+    stride,
+    storageOffset,
+  );
   const offset = (typeof storageOffset === "object" ? storageOffset?.storageOffset : storageOffset) ?? input.storageOffset;
   // Strides count in the storage; the copy and the gradient have one of their own, row-major.
   const relative = offset - input.storageOffset;

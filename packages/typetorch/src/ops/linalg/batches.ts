@@ -2,11 +2,10 @@
  * Batches of matrices for the dense routines: checks, conversion, results.
  */
 import type { DType } from "../../core/dtype.ts";
-import { float64 } from "../../core/dtype.ts";
+import { kernelName, float64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 
 /** Throws unless x is (batches of) floating matrices. */
@@ -19,12 +18,12 @@ export function checkMatrices(name: string, x: Tensor, square: boolean, letter =
     );
   if (!x.dtype.isFloatingPoint)
     throw new DTypeError(
-      `${name}: Expected a floating point or complex tensor as input. Got ${dtypeLabel(x.dtype)}`,
+      `${name}: Expected a floating point or complex tensor as input. Got ${kernelName(x.dtype)}`,
       "convert it: x.to(torch.float32)",
     );
   if (x.dtype.itemsize === 2)
     throw new DTypeError(
-      `${name}: Low precision dtypes not supported. Got ${dtypeLabel(x.dtype)}`,
+      `${name}: Low precision dtypes not supported. Got ${kernelName(x.dtype)}`,
       "convert it: x.to(torch.float32)",
     );
 }

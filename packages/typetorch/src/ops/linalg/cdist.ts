@@ -1,7 +1,8 @@
 /**
  * Distances between all pairs of rows.
  */
-import type { DType } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { type DType, kernelName } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
 import { broadcastShapes } from "../../core/shape.ts";
@@ -9,7 +10,6 @@ import { type Expr, accumulator, computeType, input as inputOf, param } from "..
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Op, defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { sumToShape } from "../pointwise.ts";
 import { normGradient } from "../reduction/norm.ts";
 import { runtime } from "../runtime.ts";
@@ -132,6 +132,13 @@ export function cdist(
   p: NumberLike | CdistOptions = 2,
   computeMode?: CdistOptions["computeMode"],
 ): Tensor {
+  checkArguments(
+    "cdist(Tensor x1, Tensor x2, Scalar|options? p, str? computeMode, {Scalar p, str computeMode})",
+    x1,
+    x2,
+    p,
+    computeMode,
+  );
   const o: CdistOptions = isNumberLike(p) ? { p, computeMode } : p;
   const order = numberOf(o.p ?? 2);
   const mode = o.computeMode ?? modes[0]!;
@@ -141,7 +148,7 @@ export function cdist(
     [x2, "X2"],
   ] as const) {
     if (!x.dtype.isFloatingPoint)
-      throw new DTypeError(`cdist only supports floating-point dtypes, ${name} got: ${dtypeLabel(x.dtype)}`);
+      throw new DTypeError(`cdist only supports floating-point dtypes, ${name} got: ${kernelName(x.dtype)}`);
     if (x.shape.length < 2) throw new ShapeError(`cdist only supports at least 2D tensors, ${name} got: ${x.shape.length}D`);
   }
   const [m, n] = [x1.shape[x1.shape.length - 1]!, x2.shape[x2.shape.length - 1]!];

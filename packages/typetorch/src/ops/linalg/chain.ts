@@ -1,6 +1,8 @@
 /**
  * Products of several matrices: `multiDot`, `chainMatmul`, `matrixPower`.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -50,6 +52,7 @@ function multiplyAll(matrices: readonly Tensor[]): Tensor {
  * The product of two or more matrices in the order that costs least; the first and the last may be vectors. As `torch.linalg.multi_dot`.
  */
 export function multiDot(tensors: readonly Tensor[], options?: OutOption): Tensor {
+  checkArguments("linalg_multi_dot(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   const n = tensors.length;
   if (n < 2) throw new ValueError(`multi_dot(): expected at least 2 tensors but got ${n}`);
   const first = tensors[0]!;
@@ -75,11 +78,12 @@ export function multiDot(tensors: readonly Tensor[], options?: OutOption): Tenso
   let result = multiplyAll(matrices);
   if (last.shape.length === 1) result = result.squeeze(1);
   if (first.shape.length === 1) result = result.squeeze(0);
-  return options?.out ? options.out.resize_(result.shape).copy_(result) : result;
+  return toOut("linalg_multi_dot", result, options?.out);
 }
 
 /** The product of matrices in the order that costs least, as `torch.chain_matmul`. */
 export function chainMatmul(...matrices: Tensor[]): Tensor {
+  checkArguments("chain_matmul(Tensor[] matrices)", matrices);
   if (matrices.length === 0) throw new ValueError("chain_matmul(): Expected one or more matrices");
   return matrices.length === 1 ? matrices[0]!.clone() : multiDot(matrices);
 }
@@ -90,6 +94,7 @@ export function chainMatmul(...matrices: Tensor[]): Tensor {
  * torch.matrixPower(torch.eye(2).mul(2), 3) // tensor([[8., 0.], [0., 8.]])
  */
 export function matrixPower(input: Tensor, n: number, options?: OutOption): Tensor {
+  checkArguments("matrix_power(Tensor input, int n, options? options, {Tensor out})", input, n, options);
   const rank = input.shape.length;
   if (rank < 2) throw new ShapeError("linalg.matrix_power: The input tensor A must have at least 2 dimensions.");
   const [rows, columns] = [input.shape[rank - 2]!, input.shape[rank - 1]!];
@@ -99,7 +104,7 @@ export function matrixPower(input: Tensor, n: number, options?: OutOption): Tens
     );
   if (n < 0) {
     const result = matrixPower(inv(input), -n);
-    return options?.out ? options.out.resize_(result.shape).copy_(result) : result;
+    return toOut("matrix_power", result, options?.out);
   }
   let result: Tensor | null = null;
   let square = input;
@@ -113,6 +118,6 @@ export function matrixPower(input: Tensor, n: number, options?: OutOption): Tens
     // The identity does not depend on the input, but its place in the graph does.
     if (runtime.recording([input])) result = result.add(input.mul(0).where(input.ne(input).logicalNot(), 0));
   } else if (result === input) result = input.clone();
-  return options?.out ? options.out.resize_(result.shape).copy_(result) : result;
+  return toOut("matrix_power", result, options?.out);
 }
 method("matrixPower", matrixPower);

@@ -1,6 +1,7 @@
 /**
  * Factorisations of matrices: Cholesky, QR, eigenvalues of symmetric matrices, singular values; and solving with triangular matrices.
  */
+import { checkArguments } from "../arguments.ts";
 import { int32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
@@ -71,6 +72,7 @@ const choleskyOp = defineOp<{ infos: number[] | null; name: string }>({
  * torch.linalg.cholesky(torch.tensor([[4, 0], [0, 9]])) // tensor([[2., 0.], [0., 3.]])
  */
 export function cholesky(input: Tensor, upper: boolean | { upper?: boolean } = false): Tensor {
+  checkArguments("cholesky(Tensor input, bool|options? upper, {bool upper})", input, upper);
   checkMatrices("linalg.cholesky", input, true);
   const up = typeof upper === "object" ? (upper.upper ?? false) : upper;
   const l = runtime.call(choleskyOp, [up ? input.mT : input], { infos: null, name: "linalg.cholesky" });
@@ -79,6 +81,7 @@ export function cholesky(input: Tensor, upper: boolean | { upper?: boolean } = f
 
 /** The Cholesky factor, and for each matrix 0 or the order of the first minor that is not positive. As `torch.linalg.cholesky_ex`. */
 export function choleskyEx(input: Tensor, options: { upper?: boolean; checkErrors?: boolean } = {}): CholeskyResult {
+  checkArguments("linalg_cholesky_ex(Tensor input, options? options, {bool upper, bool checkErrors})", input, options);
   checkMatrices("linalg.cholesky_ex", input, true);
   const infos: number[] = [];
   const strict = options.checkErrors ?? false;
@@ -143,6 +146,7 @@ export function qr(
   input: Tensor,
   mode: "reduced" | "complete" | "r" | { mode?: "reduced" | "complete" | "r" } = "reduced",
 ): QrResult {
+  checkArguments("linalg_qr(Tensor input, str|options? mode, {str mode})", input, mode);
   const kind = typeof mode === "object" ? (mode.mode ?? "reduced") : mode;
   checkMatrices("linalg.qr", input, false);
   if (kind !== "reduced" && kind !== "complete" && kind !== "r")
@@ -155,6 +159,7 @@ export function qr(
 
 /** {@link qr} as the older `torch.qr` has it. */
 export function oldQr(input: Tensor, some: boolean | { some?: boolean } = true): QrResult {
+  checkArguments("qr(Tensor input, bool|options? some, {bool some})", input, some);
   const reduced = typeof some === "object" ? (some.some ?? true) : some;
   return qr(input, reduced ? "reduced" : "complete");
 }
@@ -211,6 +216,7 @@ const uploOf = (o: UploOption): string => (typeof o === "object" ? (o.UPLO ?? "L
 
 /** Eigenvalues in ascending order and eigenvectors (columns) of symmetric matrices, of which one triangle is read. As `torch.linalg.eigh`. */
 export function eigh(input: Tensor, UPLO: UploOption = "L"): EighResult {
+  checkArguments("linalg_eigh(Tensor input, str|options? UPLO, {str UPLO})", input, UPLO);
   checkMatrices("linalg.eigh", input, true);
   const results = runtime.callMany(eighOp, [input], { upper: checkTriangle(uploOf(UPLO)) });
   return returnType("linalg_eigh", ["eigenvalues", "eigenvectors"] as const, results);
@@ -218,6 +224,7 @@ export function eigh(input: Tensor, UPLO: UploOption = "L"): EighResult {
 
 /** The eigenvalues of symmetric matrices in ascending order, as `torch.linalg.eigvalsh`. */
 export function eigvalsh(input: Tensor, UPLO: UploOption = "L"): Tensor {
+  checkArguments("linalg_eigvalsh(Tensor input, str|options? UPLO, {str UPLO})", input, UPLO);
   checkMatrices("linalg.eigvalsh", input, true);
   return runtime.callMany(eighOp, [input], { upper: checkTriangle(uploOf(UPLO)) })[0]!;
 }
@@ -283,6 +290,7 @@ function completed(u: Float64Array, m: number, k: number): Float64Array {
 
 /** `A = U diag(S) Vh`, singular values in descending order; with `fullMatrices` (default) U and Vh are square. As `torch.linalg.svd`. */
 export function svd(input: Tensor, options: { fullMatrices?: boolean; driver?: string | null } | boolean = {}): SvdResult {
+  checkArguments("linalg_svd(Tensor input, bool|options? options, {bool fullMatrices, str driver})", input, options);
   checkMatrices("linalg.svd", input, false);
   const full = typeof options === "boolean" ? options : (options.fullMatrices ?? true);
   return returnType("linalg_svd", ["U", "S", "Vh"] as const, runtime.callMany(svdOp, [input], { full }));
@@ -290,6 +298,7 @@ export function svd(input: Tensor, options: { fullMatrices?: boolean; driver?: s
 
 /** The singular values in descending order, as `torch.linalg.svdvals`. */
 export function svdvals(input: Tensor, _options?: { driver?: string | null }): Tensor {
+  checkArguments("linalg_svdvals(Tensor input, options? _options, {str driver})", input, _options);
   checkMatrices("linalg.svdvals", input, false);
   return runtime.callMany(svdOp, [input], { full: false })[1]!;
 }
@@ -300,6 +309,7 @@ export function oldSvd(
   some: boolean | { some?: boolean; computeUv?: boolean } = true,
   computeUv = true,
 ): OldSvdResult {
+  checkArguments("svd(Tensor input, bool|options? some, bool? computeUv, {bool some, bool computeUv})", input, some, computeUv);
   const o = typeof some === "object" ? some : { some, computeUv };
   checkMatrices("linalg.svd", input, false);
   const names = ["U", "S", "V"] as const;
@@ -325,6 +335,12 @@ export function solveTriangular(
   B: Tensor,
   options: { upper: boolean; left?: boolean; unitriangular?: boolean },
 ): Tensor {
+  checkArguments(
+    "linalg_solve_triangular(Tensor input, Tensor B, options options, {bool upper, bool left, bool unitriangular})",
+    input,
+    B,
+    options,
+  );
   checkMatrices("linalg.solve_triangular", input, true);
   const { upper, left = true, unitriangular = false } = options;
   let a = upper ? input.triu(unitriangular ? 1 : 0) : input.tril(unitriangular ? -1 : 0);
@@ -342,6 +358,14 @@ export function triangularSolve(
   transpose = false,
   unitriangular = false,
 ): TriangularResult {
+  checkArguments(
+    "triangular_solve(Tensor input, Tensor A, bool|options? upper, bool? transpose, bool? unitriangular, {bool upper, bool transpose, bool unitriangular})",
+    input,
+    A,
+    upper,
+    transpose,
+    unitriangular,
+  );
   const o: TriangularOptions = typeof upper === "object" ? upper : { upper, transpose, unitriangular };
   const up = o.upper ?? true;
   const x = solveTriangular(o.transpose ? A.mT : A, input, {

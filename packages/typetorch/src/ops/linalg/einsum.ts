@@ -1,7 +1,8 @@
 /**
  * Einstein's summation.
  */
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { describeKind, checkArguments } from "../arguments.ts";
+import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { runtime } from "../runtime.ts";
@@ -152,6 +153,9 @@ function fromLists(args: readonly (Tensor | readonly (number | string)[])[]): { 
   for (let i = 0; i < args.length; i += 2) {
     const x = args[i]!;
     if (!runtime.isTensor(x)) {
+      if (!Array.isArray(x)) {
+        throw new ArgumentTypeError(`einsum(): argument 'equation' (position 1) must be str, not ${describeKind(x)}`);
+      }
       output = x.map(letter).join("");
       break;
     }
@@ -175,6 +179,7 @@ export function einsum(...args: (string | Tensor | readonly (Tensor | number | s
     equation = args[0];
     tensors = args.slice(1).flat() as Tensor[];
   } else ({ equation, operands: tensors } = fromLists(args as readonly (Tensor | readonly (number | string)[])[]));
+  checkArguments("einsum(str equation, Tensor[] operands)", equation, tensors);
   if (tensors.length === 0) throw new ValueError("einsum(): must provide at least one operand");
   const parsed = parseEquation(equation, tensors);
   const sizes = new Map<string, number>();

@@ -1,6 +1,8 @@
 /**
  * Inverses, systems of equations and determinants, by LU factorisation with partial pivoting.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { int32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
@@ -40,7 +42,7 @@ function factorsOf(x: Tensor): Factors[] {
 }
 
 function written(result: Tensor, options: OutOption | undefined): Tensor {
-  return options?.out ? options.out.resize_(result.shape).copy_(result) : result;
+  return toOut("linalg_inv", result, options?.out);
 }
 
 const inverseOp: Op<{ name: string; strict: boolean }> = defineOp<{ name: string; strict: boolean }>({
@@ -71,6 +73,7 @@ const inverseOp: Op<{ name: string; strict: boolean }> = defineOp<{ name: string
  * torch.linalg.inv(torch.tensor([[2, 0], [0, 4]])) // tensor([[0.5000, 0.0000], [0.0000, 0.2500]])
  */
 export function inv(input: Tensor, options?: OutOption): Tensor {
+  checkArguments("inverse(Tensor input, options? options, {Tensor out})", input, options);
   checkMatrices("linalg.inv", input, true);
   return written(runtime.call(inverseOp, [input], { name: "linalg.inv", strict: true }), options);
 }
@@ -78,6 +81,7 @@ export { inv as inverse };
 
 /** The inverse, and for each matrix 0 or the place of the first zero pivot. As `torch.linalg.inv_ex`. */
 export function invEx(input: Tensor, options: { checkErrors?: boolean } = {}): InverseAndInfo {
+  checkArguments("linalg_inv_ex(Tensor input, options? options, {bool checkErrors})", input, options);
   checkMatrices("linalg.inv", input, true);
   const info = runtime.newEmpty(input, sizesOf(input).batch, int32);
   factorsOf(input).forEach((factors, i) => {
@@ -125,6 +129,7 @@ const solveOp: Op<null> = defineOp<null>({
  * torch.linalg.solve(torch.tensor([[2, 0], [0, 4]]), torch.tensor([2, 4])) // tensor([1., 1.])
  */
 export function solve(A: Tensor, B: Tensor, options: { left?: boolean; out?: Tensor } = {}): Tensor {
+  checkArguments("linalg_solve(Tensor A, Tensor B, options? options, {bool left, Tensor out})", A, B, options);
   checkMatrices("linalg.solve", A, true);
   if (A.dtype !== B.dtype)
     throw new ValueError(`linalg.solve: Expected A and B to have the same dtype, but found ${A.dtype} and ${B.dtype}`);
@@ -224,6 +229,7 @@ const detOp: Op<null> = defineOp<null>({
  * torch.linalg.det(torch.tensor([[1, 2], [3, 4]])) // tensor(-2.)
  */
 export function det(input: Tensor, options?: OutOption): Tensor {
+  checkArguments("det(Tensor input, options? options, {Tensor out})", input, options);
   checkMatrices("linalg.det", input, true);
   return written(runtime.call(detOp, [input], null), options);
 }
@@ -255,12 +261,14 @@ const slogdetOp = defineOp<null>({
 
 /** The sign of the determinant and the logarithm of its magnitude, as `torch.linalg.slogdet`. */
 export function slogdet(input: Tensor): SignAndLog {
+  checkArguments("slogdet(Tensor input)", input);
   checkMatrices("linalg.slogdet", input, true);
   return returnType("linalg_slogdet", ["sign", "logabsdet"] as const, runtime.callMany(slogdetOp, [input], null));
 }
 
 /** The logarithm of the determinant: NaN where it is negative. As `torch.logdet`. */
 export function logdet(input: Tensor): Tensor {
+  checkArguments("logdet(Tensor input)", input);
   checkMatrices("logdet", input, true);
   const { sign, logabsdet } = slogdet(input);
   return logabsdet.where(sign.ne(-1), Number.NaN);

@@ -1,8 +1,10 @@
 /**
  * Matrix products: `matmul`, `mm`, `bmm`, `mv`, `dot`.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
-import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
+import { broadcastShapes, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
@@ -73,6 +75,7 @@ function run(op: typeof mmOp, a: Tensor, b: Tensor, options: OutOption | undefin
  * torch.mm(torch.ones(2, 3), torch.ones(3, 1)) // tensor([[3.], [3.]])
  */
 export function mm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
+  checkArguments("mm(Tensor input, Tensor mat2, options? options, {Tensor out})", input, mat2, options);
   if (input.shape.length !== 2)
     throw new ShapeError(
       `self must be a matrix`,
@@ -101,6 +104,7 @@ export function checkInner(name: string, a: Tensor, b: Tensor): void {
 
 /** The products of two batches of matrices (b x m x k) and (b x k x n), as `torch.bmm`. */
 export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
+  checkArguments("bmm(Tensor input, Tensor mat2, options? options, {Tensor out})", input, mat2, options);
   if (input.shape.length !== 3)
     throw new ShapeError(
       "batch1 must be a 3D tensor",
@@ -122,6 +126,7 @@ export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
 
 /** A matrix times a vector, as `torch.mv`. */
 export function mv(input: Tensor, vec: Tensor, options?: OutOption): Tensor {
+  checkArguments("mv(Tensor input, Tensor vec, options? options, {Tensor out})", input, vec, options);
   if (input.shape.length !== 2 || vec.shape.length !== 1) {
     throw new ShapeError(`vector + matrix @ vector expected, got 1, ${input.shape.length}, ${vec.shape.length}`);
   }
@@ -131,7 +136,7 @@ export function mv(input: Tensor, vec: Tensor, options?: OutOption): Tensor {
     );
   checkSameDtype("mv", input, vec);
   const result = run(mmOp, input, vec.unsqueeze(1), undefined).squeeze(1);
-  return options?.out ? options.out.copy_(result) : result;
+  return toOut("mv", result, options?.out);
 }
 
 /**
@@ -140,6 +145,7 @@ export function mv(input: Tensor, vec: Tensor, options?: OutOption): Tensor {
  * torch.dot(torch.tensor([2, 3]), torch.tensor([2, 1])) // tensor(7.)
  */
 export function dot(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("dot(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   if (input.shape.length !== 1 || other.shape.length !== 1)
     throw new ShapeError(`1D tensors expected, but got ${input.shape.length}D and ${other.shape.length}D tensors`);
   if (input.dtype !== other.dtype) {
@@ -150,7 +156,7 @@ export function dot(input: Tensor, other: Tensor, options?: OutOption): Tensor {
       `inconsistent tensor size, expected tensor [${input.shape[0]}] and src [${other.shape[0]}] to have the same number of elements, but got ${input.shape[0]} and ${other.shape[0]} elements respectively`,
     );
   const result = run(mmOp, input.unsqueeze(0), other.unsqueeze(1), undefined).reshape([]);
-  return options?.out ? options.out.copy_(result) : result;
+  return toOut("dot", result, options?.out);
 }
 
 /**
@@ -160,11 +166,9 @@ export function dot(input: Tensor, other: Tensor, options?: OutOption): Tensor {
  * torch.matmul(torch.ones(5, 2, 3), torch.ones(3, 4)).shape // [5, 2, 4]
  */
 export function matmul(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("matmul(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   const result = multiply(input, other);
-  if (!options?.out) return result;
-  const { out } = options;
-  if (!sameShape(out.shape, result.shape)) out.resize_(result.shape);
-  return out.copy_(result);
+  return toOut("matmul", result, options?.out);
 }
 
 function multiply(a: Tensor, b: Tensor): Tensor {

@@ -1,7 +1,9 @@
 /**
  * Norms of vectors and matrices, and what singular values tell: rank, condition, pseudo-inverse.
  */
-import { type DType, int64 } from "../../core/dtype.ts";
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
+import { kernelName, type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -9,7 +11,6 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { vectorNorm as reduceNorm } from "../reduction/norm.ts";
 import { type Dims, checkReducible, reductionArguments } from "../reduction/reduce.ts";
 import { runtime } from "../runtime.ts";
@@ -34,20 +35,28 @@ declare module "../../tensor/tensor.ts" {
 }
 
 function written(result: Tensor, out: Tensor | undefined): Tensor {
-  return out ? out.resize_(result.shape).copy_(result) : result;
+  return toOut("linalg_norm", result, out);
 }
 
 function floating(name: string, x: Tensor, dtype: DType | null | undefined): Tensor {
   if (!x.dtype.isFloatingPoint)
     throw new DTypeError(
-      `${name}: Expected a floating point or complex tensor as input. Got ${dtypeLabel(x.dtype)}`,
+      `${name}: Expected a floating point or complex tensor as input. Got ${kernelName(x.dtype)}`,
       "convert it: x.to(torch.float32)",
     );
+  if (dtype && !dtype.isFloatingPoint) {
+    throw new DTypeError(`${name}: dtype should be floating point or complex. Got ${kernelName(dtype)}`);
+  }
   return dtype ? toDtype(x, dtype) : x;
 }
 
 /** The `ord`-norm (default 2) of all elements or over dimensions, as `torch.linalg.vector_norm`. */
 export function vectorNorm(input: Tensor, options: NormOptions & { ord?: NumberLike } = {}): Tensor {
+  checkArguments(
+    "linalg_vector_norm(Tensor input, options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out, Scalar ord})",
+    input,
+    options,
+  );
   const x = floating("linalg.vector_norm", input, options.dtype);
   const ord = numberOf(options.ord ?? 2);
   const { dims } = reductionArguments(x, options.dim, undefined);
@@ -63,6 +72,12 @@ export function matrixNorm(
   ord: MatrixNormOrder | (NormOptions & { ord?: MatrixNormOrder }) = "fro",
   options: NormOptions = {},
 ): Tensor {
+  checkArguments(
+    "linalg_matrix_norm(Tensor input, Scalar|str|options? ord, options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out, Scalar|str ord})",
+    input,
+    ord,
+    options,
+  );
   const inOptions = typeof ord === "object" && ord !== null && !("value" in ord);
   const o: NormOptions = inOptions ? ord : options;
   const order = (inOptions ? (ord.ord ?? "fro") : ord) as MatrixNormOrder;
@@ -98,6 +113,12 @@ export function norm(
   ord: MatrixNormOrder | null | (NormOptions & { ord?: MatrixNormOrder | null }) = null,
   options: NormOptions = {},
 ): Tensor {
+  checkArguments(
+    "linalg_norm(Tensor input, Scalar|str|options? ord, options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out, Scalar|str ord})",
+    input,
+    ord,
+    options,
+  );
   const inOptions = typeof ord === "object" && ord !== null && !("value" in ord);
   const o: NormOptions = inOptions ? ord : options;
   const order = (inOptions ? (ord.ord ?? null) : ord) as MatrixNormOrder | null;
@@ -151,6 +172,12 @@ export function matrixRank(
   tol?: number | Tensor | (RankOptions & { tol?: number | Tensor }),
   options: { hermitian?: boolean } = {},
 ): Tensor {
+  checkArguments(
+    "linalg_matrix_rank(Tensor input, float|Tensor|options? tol, options? options, {float|Tensor atol, float|Tensor rtol, bool hermitian, float|Tensor tol})",
+    input,
+    tol,
+    options,
+  );
   const inOptions = typeof tol === "object" && !runtime.isTensor(tol);
   const o: RankOptions = inOptions
     ? tol.tol === undefined
@@ -215,6 +242,12 @@ export function pinv(
   rcond?: number | Tensor | (RankOptions & { rcond?: number | Tensor }),
   options: { hermitian?: boolean } = {},
 ): Tensor {
+  checkArguments(
+    "linalg_pinv(Tensor input, float|Tensor|options? rcond, options? options, {float|Tensor atol, float|Tensor rtol, bool hermitian, float|Tensor rcond})",
+    input,
+    rcond,
+    options,
+  );
   const inOptions = typeof rcond === "object" && !runtime.isTensor(rcond);
   const o: RankOptions = inOptions
     ? rcond.rcond === undefined
@@ -229,11 +262,13 @@ export function pinv(
 
 /** {@link pinv} as the older `torch.pinverse` has it. */
 export function pinverse(input: Tensor, rcond: number | { rcond?: number } = 1e-15): Tensor {
+  checkArguments("pinverse(Tensor input, float|options? rcond, {float rcond})", input, rcond);
   return pinv(input, typeof rcond === "object" ? (rcond.rcond ?? 1e-15) : rcond);
 }
 
 /** How much solving with a matrix magnifies errors: the norm of the matrix times that of its inverse. As `torch.linalg.cond`. */
 export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNormOrder | null }): Tensor {
+  checkArguments("linalg_cond(Tensor input, Scalar|str|options? p, {Scalar|str p})", input, p);
   const order = (typeof p === "object" && p !== null && !("value" in p) ? p.p : p) as MatrixNormOrder | null | undefined;
   if (order === undefined || order === null || order === 2 || order === -2) {
     checkMatrices("linalg.cond", input, false);
@@ -250,6 +285,7 @@ export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNor
 
 /** The powers 0 to N - 1 of each element as rows: (…, n) -> (…, n, N). As `torch.linalg.vander`. */
 export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
+  checkArguments("linalg_vander(Tensor x, options? options, {int N})", x, options);
   const v = x.shape.length === 0 ? x.reshape([1]) : x;
   const n = options.N ?? v.shape[v.shape.length - 1]!;
   if (n <= 1 && options.N !== undefined && options.N !== null) throw new ValueError(`N must be greater than 1.`);

@@ -1,7 +1,9 @@
 /**
  * Products of all pairs and sums over chosen dimensions: `outer`, `inner`, `tensordot`, `kron`, `vdot`, `cross`.
  */
-import { ShapeError } from "../../core/errors.ts";
+import { toOut } from "../outputs.ts";
+import { describeKind, checkArguments } from "../arguments.ts";
+import { ArgumentTypeError, ShapeError } from "../../core/errors.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -25,7 +27,7 @@ declare module "../../tensor/tensor.ts" {
 }
 
 function written(result: Tensor, options: OutOption | undefined): Tensor {
-  return options?.out ? options.out.resize_(result.shape).copy_(result) : result;
+  return toOut("outer", result, options?.out);
 }
 
 /**
@@ -34,6 +36,7 @@ function written(result: Tensor, options: OutOption | undefined): Tensor {
  * torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[3., 4.], [6., 8.]])
  */
 export function outer(input: Tensor, vec2: Tensor, options?: OutOption): Tensor {
+  checkArguments("ger(Tensor input, Tensor vec2, options? options, {Tensor out})", input, vec2, options);
   for (const [x, name] of [
     [input, "self"],
     [vec2, "vec2"],
@@ -46,6 +49,7 @@ export { outer as ger };
 
 /** Sums of products over the last dimension of both: (…, n), (…, n) -> (…, …). As `torch.inner`. */
 export function inner(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("inner(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   if (input.shape.length === 0 || other.shape.length === 0) return input.mul(other, options);
   if (input.shape[input.shape.length - 1] !== other.shape[other.shape.length - 1])
     throw new ShapeError(
@@ -69,10 +73,21 @@ export function tensordot(
   b: Tensor,
   dims: TensordotOptions | number | readonly [readonly number[], readonly number[]] = 2,
 ): Tensor {
+  checkArguments("tensordot(Tensor a, Tensor b, any dims, {any dims, Tensor out})", a, b, dims);
   const isOptions = typeof dims === "object" && !Array.isArray(dims);
   const given = isOptions
     ? ((dims as TensordotOptions).dims ?? 2)
     : (dims as number | readonly [readonly number[], readonly number[]]);
+  const lists =
+    Array.isArray(given) && given.length === 2 && given.every((list) => Array.isArray(list) || typeof list === "number");
+  if (typeof given === "number" ? !Number.isInteger(given) : !lists) {
+    throw new ArgumentTypeError(
+      `tensordot(): argument 'dims' (position 3) must be int or two lists of ints, not ${describeKind(given)}`,
+    );
+  }
+  if (typeof given === "number" && given > Math.min(a.shape.length, b.shape.length)) {
+    throw new ShapeError(`tensordot: dims=${given} for tensors of ${a.shape.length} and ${b.shape.length} dimensions`);
+  }
   if (typeof given === "number" && given < 0) throw new ShapeError(`tensordot expects dims >= 0, but got dims=${given}`);
   const [left, right] =
     typeof given === "number"
@@ -113,6 +128,7 @@ export function tensordot(
  * torch.kron(torch.eye(2), torch.ones(1, 2)) // tensor([[1., 1., 0., 0.], [0., 0., 1., 1.]])
  */
 export function kron(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("kron(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   const rank = Math.max(input.shape.length, other.shape.length);
   const padded = (shape: readonly number[]): number[] => [...new Array<number>(rank - shape.length).fill(1), ...shape];
   const a = padded(input.shape);
@@ -124,6 +140,7 @@ export function kron(input: Tensor, other: Tensor, options?: OutOption): Tensor 
 
 /** The sum of the products of two vectors; of real ones the same as `dot`. As `torch.vdot`. */
 export function vdot(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("vdot(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   return dot(input, other, options);
 }
 
@@ -146,6 +163,7 @@ function crossAlong(input: Tensor, other: Tensor, dim: number): Tensor {
 
 /** The cross product along the first dimension of size 3, or along `dim`. As `torch.cross`. */
 export function cross(input: Tensor, other: Tensor, dim?: number | null | CrossOptions): Tensor {
+  checkArguments("cross(Tensor input, Tensor other, int|options? dim, {int dim, Tensor out})", input, other, dim);
   const o: CrossOptions = typeof dim === "object" && dim !== null ? dim : { dim };
   let d = o.dim ?? null;
   if (d === null) {
@@ -157,11 +175,13 @@ export function cross(input: Tensor, other: Tensor, dim?: number | null | CrossO
 
 /** The cross product along `dim` (default the last), as `torch.linalg.cross`. */
 export function linalgCross(input: Tensor, other: Tensor, options: { dim?: number; out?: Tensor } = {}): Tensor {
+  checkArguments("linalg_cross(Tensor input, Tensor other, options? options, {int dim, Tensor out})", input, other, options);
   return written(crossAlong(input, other, options.dim ?? -1), options);
 }
 
 /** The sum of products along `dim` (default the last), with broadcasting. As `torch.linalg.vecdot`. */
 export function vecdot(x: Tensor, y: Tensor, options: { dim?: number; out?: Tensor } = {}): Tensor {
+  checkArguments("linalg_vecdot(Tensor x, Tensor y, options? options, {int dim, Tensor out})", x, y, options);
   return written(x.mul(y).sum(options.dim ?? -1), options);
 }
 

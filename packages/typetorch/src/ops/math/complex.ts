@@ -4,6 +4,7 @@
 import { complex128, complex32, complex64, kernelName } from "../../core/dtype.ts";
 import { DTypeError, NotSupportedError, ShapeError } from "../../core/errors.ts";
 import { complexNotImplemented } from "../../ir/expr.ts";
+import { checkArguments } from "../arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { partsView } from "../memory/copy.ts";
 import { method } from "../methods.ts";
@@ -63,27 +64,33 @@ export function viewAsComplex(input: Tensor): Tensor {
 }
 /** The complex conjugate: a real tensor itself. As `torch.conj`. Throws for complex tensors, with which there is no arithmetic. */
 export function conj(input: Tensor): Tensor {
+  checkArguments("conj(Tensor input)", input);
   if (input.dtype.isComplex) throw complexNotImplemented("conj", input.dtype);
   return input;
 }
 /** The complex conjugate in its own memory, as `torch.conj_physical`; a real tensor itself. */
 export function conjPhysical(input: Tensor): Tensor {
+  checkArguments("conj_physical(Tensor input)", input);
   return conj(input);
 }
 /** The tensor with a pending conjugation done, as `torch.resolve_conj`: real tensors have none. */
 export function resolveConj(input: Tensor): Tensor {
+  checkArguments("resolve_conj(Tensor input)", input);
   return input;
 }
 /** The tensor with a pending negation done, as `torch.resolve_neg`: there is none. */
 export function resolveNeg(input: Tensor): Tensor {
+  checkArguments("resolve_neg(Tensor input)", input);
   return input;
 }
 /** The real part, a view; a real tensor itself. As `torch.real`. */
 export function real(input: Tensor): Tensor {
+  checkArguments("real(Tensor input)", input);
   return input.dtype.isComplex ? select(viewAsReal(input), -1, 0) : input;
 }
 /** The imaginary part of a complex tensor, a view; real tensors have none. As `torch.imag`. */
 export function imag(input: Tensor): Tensor {
+  checkArguments("imag(Tensor input)", input);
   if (input.dtype.isComplex) return select(viewAsReal(input), -1, 1);
   throw new NotSupportedError(
     "imag is not implemented for tensors with non-complex dtypes.",

@@ -1,6 +1,7 @@
 /**
  * Logarithms of sums and products: `logaddexp`, `logaddexp2`, `xlogy`, `logit`, and the length `hypot`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, kernelName } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import type { NumberLike } from "../../core/promotion.ts";
@@ -157,12 +158,14 @@ const bounded = definePointwise(
 
 /** `log(input / (1 - input))`, with the input kept in [eps, 1 - eps] if `eps` is given. As `torch.logit`. */
 export function logit(input: Tensor, eps?: number | null | LogitOptions, options?: LogitOptions): Tensor {
+  checkArguments("logit(Tensor input, float|options? eps, options? options, {float eps, Tensor out})", input, eps, options);
   const named = typeof eps === "object" && eps !== null ? eps : options;
   const bound = typeof eps === "number" ? eps : (named?.eps ?? null);
   return bound === null ? open([input], undefined, named?.out) : bounded([input], [bound, 1 - bound], named?.out);
 }
 
 method("logit", logit);
-method("logit_", (input: Tensor, eps?: number | null) =>
-  eps === undefined || eps === null ? open.inPlace([input]) : bounded.inPlace([input], [eps, 1 - eps]),
-);
+method("logit_", (input: Tensor, eps?: number | null) => {
+  checkArguments("logit_(Tensor input, float? eps)", input, eps);
+  return eps === undefined || eps === null ? open.inPlace([input]) : bounded.inPlace([input], [eps, 1 - eps]);
+});

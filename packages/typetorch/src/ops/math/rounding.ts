@@ -1,3 +1,4 @@
+import { checkArguments } from "../arguments.ts";
 import { bool, type DType, kernelName } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import type { ScalarType } from "../../ir/expr.ts";
@@ -93,12 +94,14 @@ function powersOfTen(decimals: number): readonly number[] {
 
 /** The nearest integer, halves to even; with `decimals`, the nearest number of so many digits. As `torch.round`. */
 export function round(input: Tensor, options?: RoundOptions): Tensor {
+  checkArguments("round(Tensor input, options? options, {int decimals, Tensor out})", input, options);
   const decimals = options?.decimals ?? 0;
   if (decimals === 0) return toInteger([input], undefined, options?.out);
   return toDecimals([input], powersOfTen(decimals), options?.out);
 }
 method("round", round);
 method("round_", (input: Tensor, options?: RoundOptions) => {
+  checkArguments("round_(Tensor input, options? options, {int decimals, Tensor out})", input, options);
   const decimals = options?.decimals ?? 0;
   return decimals === 0 ? toInteger.inPlace([input]) : toDecimals.inPlace([input], powersOfTen(decimals));
 });

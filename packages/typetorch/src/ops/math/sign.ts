@@ -1,6 +1,7 @@
 /**
  * Sign and absolute value.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, bool } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -76,6 +77,7 @@ export const sgn = unary("sgn", {
 
 /** The tensor itself, as `torch.positive`. Throws for bool tensors. */
 export function positive(input: Tensor): Tensor {
+  checkArguments("positive(Tensor input)", input);
   if (input.dtype === bool)
     throw new DTypeError("The `+` operator, on a bool tensor is not supported.", "convert to an integer dtype first");
   return input;

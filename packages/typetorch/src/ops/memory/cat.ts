@@ -1,6 +1,7 @@
 /**
  * Joining tensors: `cat` and `stack`.
  */
+import { checkArguments } from "../arguments.ts";
 import type { DType } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { resultType } from "../../core/promotion.ts";
@@ -58,6 +59,7 @@ export interface DimOption extends OutOption {
  * torch.cat([torch.zeros(1, 2), torch.ones(1, 2)]) // tensor([[0., 0.], [1., 1.]])
  */
 export function cat(tensors: readonly Tensor[], dim: number | DimOption = 0): Tensor {
+  checkArguments("cat(Tensor[] tensors, int|options? dim, {int dim, Tensor out})", tensors, dim);
   const axis = typeof dim === "number" ? dim : (dim.dim ?? 0);
   if (tensors.length === 0) throw new ValueError("torch.cat(): expected a non-empty list of Tensors");
   const isSkipped = (x: Tensor): boolean => x.shape.length === 1 && x.shape[0] === 0;
@@ -100,6 +102,7 @@ export { cat as concat, cat as concatenate };
  * torch.stack([torch.zeros(2), torch.ones(2)]) // tensor([[0., 0.], [1., 1.]])
  */
 export function stack(tensors: readonly Tensor[], dim: number | DimOption = 0): Tensor {
+  checkArguments("stack(Tensor[] tensors, int|options? dim, {int dim, Tensor out})", tensors, dim);
   const axis = typeof dim === "number" ? dim : (dim.dim ?? 0);
   if (tensors.length === 0) throw new ValueError("stack expects a non-empty TensorList");
   const first = tensors[0]!;

@@ -1,7 +1,8 @@
 /**
  * Copies: `clone`, `contiguous`, `copy_`, and conversions of dtype.
  */
-import { type DType, dtypes, partsOf } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { DType, dtypes, partsOf } from "../../core/dtype.ts";
 import type { Operand } from "../../backends/backend.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { broadcastShapes, contiguousStrides, formatShape, isContiguous, sameShape } from "../../core/shape.ts";
@@ -142,10 +143,12 @@ const copyOp = defineOp<null>({
 
 /** A copy with its own memory, as `torch.clone`. */
 export function clone(input: Tensor, options?: { memoryFormat?: MemoryFormat }): Tensor {
+  checkArguments("clone(Tensor input, options? options, {str memoryFormat})", input, options);
   return runtime.call(cloneOp, [input], { format: options?.memoryFormat ?? "preserve" });
 }
 
 function contiguous(x: Tensor, options?: { memoryFormat?: MemoryFormat }): Tensor {
+  checkArguments("contiguous(Tensor x, options? options, {str memoryFormat})", x, options);
   const format = options?.memoryFormat ?? "contiguous";
   if (format === "channelsLast" || format === "channelsLast_3d") {
     const strides = channelsLastStrides(format, x.shape);
@@ -157,10 +160,13 @@ function contiguous(x: Tensor, options?: { memoryFormat?: MemoryFormat }): Tenso
 
 /** The elements converted to another dtype; the tensor itself when it has that dtype. @internal */
 export function toDtype(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : runtime.call(convertOp, [x], { dtype });
+  if (x.dtype === dtype) return x;
+  if (!(dtype instanceof DType)) checkArguments("to(Tensor input, dtype dtype)", x, dtype);
+  return runtime.call(convertOp, [x], { dtype });
 }
 
 function copy_(x: Tensor, source: Tensor): Tensor {
+  checkArguments("copy_(Tensor x, Tensor source)", x, source);
   if (!sameShape(x.shape, source.shape)) {
     const fits = source.shape.length <= x.shape.length && sameShape(broadcastTo(source, x), x.shape);
     if (!fits) {

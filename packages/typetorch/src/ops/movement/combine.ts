@@ -1,6 +1,7 @@
 /**
  * All combinations of elements: `meshgrid`, `cartesianProd`, `combinations`.
  */
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -44,6 +45,7 @@ export function meshgrid(...args: (Tensor | readonly Tensor[] | MeshgridOptions)
 /** All combinations of one element of each vector, one row each. As `torch.cartesian_prod`. */
 export function cartesianProd(...args: (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = args.flat() as Tensor[];
+  checkArguments("cartesian_prod(Tensor[] tensors)", tensors);
   for (const x of tensors)
     if (x.shape.length !== 1) throw new ShapeError(`Expect a 1D vector, but got shape ${formatShape(x.shape)}`);
   if (tensors.length === 1) return tensors[0]!;
@@ -59,14 +61,24 @@ export function combinations(
   r: number | { r?: number; withReplacement?: boolean } = 2,
   withReplacement = false,
 ): Tensor {
+  checkArguments(
+    "combinations(Tensor input, int|options? r, bool? withReplacement, {int r, bool withReplacement})",
+    input,
+    r,
+    withReplacement,
+  );
   const o = typeof r === "object" ? r : { r, withReplacement };
   const count = o.r ?? 2;
   if (input.shape.length !== 1) throw new ShapeError(`Expect a 1D vector, but got shape ${formatShape(input.shape)}`);
   if (count < 0) throw new ValueError(`Expect a non-negative number, but got ${count}`);
   if (count === 0) return runtime.newEmpty(input, [0], input.dtype);
   const n = input.shape[0]!;
+  const none = count > n && !(o.withReplacement && n > 0);
+  if (!none && count > 10_000) {
+    throw new ValueError(`combinations: the sets of ${count} of ${n} elements do not fit in memory`);
+  }
   const places: number[] = [];
-  const chosen = new Array<number>(count);
+  const chosen: number[] = [];
   const choose = (depth: number, from: number): void => {
     if (depth === count) {
       places.push(...chosen);
@@ -77,7 +89,7 @@ export function combinations(
       choose(depth + 1, o.withReplacement ? i : i + 1);
     }
   };
-  choose(0, 0);
+  if (!none) choose(0, 0);
   return input
     .indexSelect(
       0,

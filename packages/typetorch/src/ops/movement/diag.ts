@@ -1,6 +1,8 @@
 /**
  * Diagonals: `diag`, `diagflat`, `diagEmbed`, `trace`.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -54,6 +56,13 @@ const embedOp = defineOp<Attributes>({
  * `torch.diag_embed`.
  */
 export function diagEmbed(input: Tensor, offset?: number | DiagonalOptions, dim1?: number, dim2?: number): Tensor {
+  checkArguments(
+    "diag_embed(Tensor input, int|options? offset, int? dim1, int? dim2, {int offset, int dim1, int dim2})",
+    input,
+    offset,
+    dim1,
+    dim2,
+  );
   const o = typeof offset === "object" ? offset : { offset, dim1, dim2 };
   const rank = input.shape.length + 1;
   const a = wrapDim(o.dim1 ?? -2, rank);
@@ -68,21 +77,24 @@ export function diagEmbed(input: Tensor, offset?: number | DiagonalOptions, dim1
  * torch.diag(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
  */
 export function diag(input: Tensor, k?: number | { diagonal?: number; out?: Tensor }): Tensor {
+  checkArguments("diag(Tensor input, int|options? k, {int diagonal, Tensor out})", input, k);
   const offset = typeof k === "object" ? (k.diagonal ?? 0) : (k ?? 0);
   const rank = input.shape.length;
   if (rank !== 1 && rank !== 2) throw new ShapeError("matrix or a vector expected", `the tensor has ${rank} dimensions`);
   const result = rank === 1 ? diagEmbed(input, { offset }) : diagonal(input, { offset }).clone();
   const out = typeof k === "object" ? k.out : undefined;
-  return out ? out.resize_(result.shape).copy_(result) : result;
+  return toOut("diag", result, out);
 }
 
 /** The matrix with the flattened tensor on its diagonal, as `torch.diagflat`. */
 export function diagflat(input: Tensor, offset?: number | { offset?: number }): Tensor {
+  checkArguments("diagflat(Tensor input, int|options? offset, {int offset})", input, offset);
   return diagEmbed(input.contiguous().view([-1]), { offset: typeof offset === "object" ? offset.offset : offset });
 }
 
 /** The sum of the diagonal of a matrix, as `torch.trace`. */
 export function trace(input: Tensor): Tensor {
+  checkArguments("trace(Tensor input)", input);
   if (input.shape.length !== 2)
     throw new ShapeError("trace: expected a matrix", `the tensor has ${input.shape.length} dimensions`);
   return diagonal(input).sum();

@@ -1,6 +1,7 @@
 /**
  * Elements in another order along dimensions: `flip`, `fliplr`, `flipud`, `rot90`, `roll`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -50,7 +51,13 @@ const flipOp: Op<{ dims: readonly number[] }> = defineOp<{ dims: readonly number
  */
 export function flip(input: Tensor, ...args: (number | readonly number[] | { dims: readonly number[] })[]): Tensor {
   const first = args[0];
-  const list = typeof first === "object" ? (Array.isArray(first) ? first : (first as { dims: readonly number[] }).dims) : args;
+  const list =
+    typeof first === "object" && first !== null
+      ? Array.isArray(first)
+        ? first
+        : (first as { dims: readonly number[] }).dims
+      : args;
+  checkArguments("flip(Tensor input, int[] dims)", input, list);
   const dims: number[] = [];
   for (const dim of list as readonly number[]) {
     const d = wrapDim(dim, input.shape.length);
@@ -62,12 +69,14 @@ export function flip(input: Tensor, ...args: (number | readonly number[] | { dim
 
 /** Columns in reverse order (dimension 1), as `torch.fliplr`. */
 export function fliplr(input: Tensor): Tensor {
+  checkArguments("fliplr(Tensor input)", input);
   if (input.shape.length < 2) throw new ShapeError("Input must be >= 2-d.");
   return flip(input, [1]);
 }
 
 /** Rows in reverse order (dimension 0), as `torch.flipud`. */
 export function flipud(input: Tensor): Tensor {
+  checkArguments("flipud(Tensor input)", input);
   if (input.shape.length < 1) throw new ShapeError("Input must be >= 1-d.");
   return flip(input, [0]);
 }
@@ -76,6 +85,7 @@ export function flipud(input: Tensor): Tensor {
  * The tensor turned by 90 degrees k times in the plane of two dimensions, from the first toward the second. As `torch.rot90`.
  */
 export function rot90(input: Tensor, k: number | { k?: number; dims?: readonly number[] } = 1, dims?: readonly number[]): Tensor {
+  checkArguments("rot90(Tensor input, int|options? k, int[]? dims, {int k, int[] dims})", input, k, dims);
   const o = typeof k === "object" ? k : { k, dims };
   const plane = o.dims ?? [0, 1];
   const rank = input.shape.length;
@@ -139,6 +149,7 @@ export function roll(
   shifts: number | readonly number[],
   dims?: number | readonly number[] | { dims?: number | readonly number[] },
 ): Tensor {
+  checkArguments("roll(Tensor input, int|int[] shifts, int|int[]|options? dims, {int|int[] dims})", input, shifts, dims);
   const given = typeof dims === "object" && !Array.isArray(dims) ? (dims as { dims?: number | readonly number[] }).dims : dims;
   const by = typeof shifts === "number" ? [shifts] : shifts;
   const along = given === undefined ? [] : typeof given === "number" ? [given] : (given as readonly number[]);

@@ -1,6 +1,7 @@
 /**
  * Copies side by side: `repeat`, `tile`, `repeatInterleave`.
  */
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -35,6 +36,7 @@ declare module "../../tensor/tensor.ts" {
  * torch.tensor([1, 2]).repeat(2, 2) // tensor([[1., 2., 1., 2.], [1., 2., 1., 2.]])
  */
 export function repeat(input: Tensor, ...args: unknown[]): Tensor {
+  checkArguments("repeat(Tensor input)", input);
   const repeats = shapeOf(args);
   const rank = repeats.length;
   if (rank < input.shape.length)
@@ -57,6 +59,7 @@ export function repeat(input: Tensor, ...args: unknown[]): Tensor {
 
 /** {@link repeat} in which missing counts are 1, as `torch.tile`. */
 export function tile(input: Tensor, ...args: unknown[]): Tensor {
+  checkArguments("tile(Tensor input)", input);
   const dims = shapeOf(args);
   return repeat(input, [...new Array<number>(Math.max(0, input.shape.length - dims.length)).fill(1), ...dims]);
 }
@@ -91,6 +94,12 @@ export function repeatInterleave(
   repeats?: number | Tensor | RepeatInterleaveOptions,
   dim?: number | null | RepeatInterleaveOptions,
 ): Tensor {
+  checkArguments(
+    "repeat_interleave(Tensor input, int|Tensor|options? repeats, int|options? dim, {int|Tensor repeats, int dim, int outputSize})",
+    input,
+    repeats,
+    dim,
+  );
   const isOptions = typeof repeats === "object" && !runtime.isTensor(repeats);
   const o: RepeatInterleaveOptions = isOptions ? repeats : typeof dim === "object" && dim !== null ? dim : { dim };
   const counts = isOptions ? repeats.repeats : (repeats ?? o.repeats);

@@ -1,6 +1,7 @@
 /**
  * Cutting at places or into so many parts: `tensorSplit`, `hsplit`, `vsplit`, `dsplit`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ArgumentTypeError, DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -42,6 +43,12 @@ export function tensorSplit(
   indicesOrSections: number | readonly number[] | Tensor,
   dim?: number | { dim?: number },
 ): Tensor[] {
+  checkArguments(
+    "tensor_split(Tensor input, float|Tensor|float[] indicesOrSections, int|options? dim, {int dim})",
+    input,
+    indicesOrSections,
+    dim,
+  );
   if (input.shape.length === 0)
     throw new ShapeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
   const d = wrapDim((typeof dim === "object" ? dim.dim : dim) ?? 0, input.shape.length);
@@ -73,7 +80,9 @@ export function tensorSplit(
 }
 
 function along(name: "hsplit" | "vsplit" | "dsplit", least: number, dimOf: (rank: number) => number) {
+  const signature = `${name}(Tensor input)`;
   const fn = (input: Tensor, indicesOrSections: number | readonly number[]): Tensor[] => {
+    checkArguments(signature, input);
     const rank = input.shape.length;
     if (typeof indicesOrSections !== "number" && !Array.isArray(indicesOrSections))
       throw new ArgumentTypeError(

@@ -1,6 +1,7 @@
 /**
  * Joining by shape: `hstack`, `vstack`, `dstack`, `columnStack`, `blockDiag`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { resultType } from "../../core/promotion.ts";
 import { formatShape } from "../../core/shape.ts";
@@ -23,11 +24,13 @@ function joined(name: string, tensors: readonly Tensor[], dim: number, options: 
  * torch.hstack([torch.tensor([1]), torch.tensor([2, 3])]) // tensor([1., 2., 3.])
  */
 export function hstack(tensors: readonly Tensor[], options?: OutOption): Tensor {
+  checkArguments("hstack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   const list = tensors.map((x) => atleast_1d(x));
   return joined("hstack", list, list[0]?.shape.length === 1 ? 0 : 1, options);
 }
 /** Joins along rows; vectors become rows. As `torch.vstack`. */
 export function vstack(tensors: readonly Tensor[], options?: OutOption): Tensor {
+  checkArguments("row_stack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   return joined(
     "vstack",
     tensors.map((x) => atleast_2d(x)),
@@ -38,6 +41,7 @@ export function vstack(tensors: readonly Tensor[], options?: OutOption): Tensor 
 export { vstack as rowStack };
 /** Joins along the third dimension, as `torch.dstack`. */
 export function dstack(tensors: readonly Tensor[], options?: OutOption): Tensor {
+  checkArguments("dstack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   return joined(
     "dstack",
     tensors.map((x) => atleast_3d(x)),
@@ -47,6 +51,7 @@ export function dstack(tensors: readonly Tensor[], options?: OutOption): Tensor 
 }
 /** Joins along columns; vectors become columns. As `torch.column_stack`. */
 export function columnStack(tensors: readonly Tensor[], options?: OutOption): Tensor {
+  checkArguments("column_stack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   const list = tensors.map((x) => (x.shape.length <= 1 ? x.reshape([x.numel(), 1]) : x));
   return joined("column_stack", list, 1, options);
 }
@@ -88,6 +93,7 @@ const blockOp = defineOp<{ sizes: readonly (readonly [number, number])[] }>({
 /** The matrix with the given ones along its diagonal; vectors are rows, numbers 1 x 1. As `torch.block_diag`. */
 export function blockDiag(...args: (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = args.flat() as Tensor[];
+  checkArguments("block_diag(Tensor[] tensors)", tensors);
   const sizes = tensors.map((x, i): readonly [number, number] => {
     if (x.shape.length > 2)
       throw new ShapeError(

@@ -1,6 +1,7 @@
 /**
  * Triangles of matrices: `tril`, `triu`, `trilIndices`, `triuIndices`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { computeType, constant } from "../../ir/expr.ts";
@@ -116,7 +117,9 @@ function triangle(name: "tril" | "triu") {
     },
     backward: ([g], saved) => [runtime.call(op, [g!], saved.attributes)],
   });
+  const signature = `${name}(Tensor input, int|options? diagonal, {int diagonal, Tensor out})`;
   const attributesOf = (x: Tensor, diagonal: number | TriangleOptions | undefined): { diagonal: number } => {
+    checkArguments(signature, x, diagonal);
     if (x.shape.length < 2) throw new ShapeError(`${name}: input tensor must have at least 2 dimensions`);
     return { diagonal: typeof diagonal === "object" ? (diagonal.diagonal ?? 0) : (diagonal ?? 0) };
   };
@@ -144,7 +147,9 @@ export interface TriangleIndicesOptions extends FactoryOptions {
 }
 
 function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: number, column: number, k: number) => boolean) {
+  const signature = `${name}(int row, int col, int|options? offset, options? options, {int offset, dtype dtype, device device, bool requiresGrad, Tensor out})`;
   return (row: number, col: number, offset?: number | TriangleIndicesOptions, options?: FactoryOptions): Tensor => {
+    checkArguments(signature, row, col, offset, options);
     const o: TriangleIndicesOptions = typeof offset === "object" ? offset : { ...options, offset };
     for (const [n, what] of [
       [row, "row"],

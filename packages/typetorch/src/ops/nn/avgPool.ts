@@ -1,9 +1,10 @@
 /**
  * Mean over windows of one to three dimensions, and pooling to a given size.
  */
+import { checkArguments, describeKind } from "../arguments.ts";
 import { float32, int64 } from "../../core/dtype.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
-import { numelOf } from "../../core/shape.ts";
+import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
+import { formatShape, numelOf } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { cat } from "../memory/cat.ts";
 import { type Op, defineOp } from "../op.ts";
@@ -113,7 +114,9 @@ type AvgPool = (
 ) => Tensor;
 
 function avgPool(rank: number): AvgPool {
+  const signature = `avg_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options? stride, int|int[]? padding, bool? ceilMode, bool? countIncludePad, int? divisorOverride, {int|int[] stride, int|int[] padding, bool ceilMode, bool countIncludePad, int divisorOverride})`;
   return (input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride) => {
+    checkArguments(signature, input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
     const isOptions = typeof stride === "object" && stride !== null && !Array.isArray(stride);
     const options: AvgPoolOptions = isOptions
       ? (stride as AvgPoolOptions)
@@ -132,6 +135,15 @@ export const avgPool3d = avgPool(3);
 /** Wanted sizes with null meaning the input's. */
 function targetSizes(rank: number, name: string, x: Tensor, size: number | null | readonly (number | null)[]): number[] {
   const list = typeof size === "number" || size === null ? new Array<number | null>(rank).fill(size) : size;
+  if (!Array.isArray(list) || !list.every((n) => n === null || n === undefined || Number.isInteger(n))) {
+    throw new ArgumentTypeError(
+      `${name}(): argument 'output_size' (position 2) must be tuple of ints, not ${describeKind(size)}`,
+    );
+  }
+  if (list.some((n) => n !== null && n < 0))
+    throw new ShapeError(
+      `${name}: elements of output_size must be greater than or equal to 0 but received ${formatShape(list as number[])}`,
+    );
   if (list.length !== rank) throw new ShapeError(`${name}: output_size must be ${rank}, but got ${list.length}`);
   return list.map((n, i) => n ?? x.shape[x.shape.length - rank + i]!);
 }
@@ -157,8 +169,10 @@ function checkAdaptive(name: string, rank: number, x: Tensor): void {
 
 /** One dimension at a time: the mean of means over equal windows is the mean. */
 function adaptiveAvgPool(rank: number) {
+  const signature = `adaptive_avg_pool${rank}d(Tensor input)`;
   return (input: Tensor, outputSize: number | null | readonly (number | null)[]): Tensor => {
     const name = `adaptive_avg_pool${rank}d`;
+    checkArguments(signature, input);
     checkAdaptive(name, rank, input);
     const sizes = targetSizes(rank, name, input, outputSize);
     const spatial = input.shape.slice(-rank);
@@ -197,12 +211,14 @@ export const adaptiveAvgPool3d = adaptiveAvgPool(3);
 
 /** The flat positions of the first maxima, then the values gathered there: differentiable as a gather is. */
 function adaptiveMaxPool(rank: number) {
+  const signature = `adaptive_max_pool${rank}d(Tensor input, any outputSize, bool|options options, {bool returnIndices})`;
   return (
     input: Tensor,
     outputSize: number | null | readonly (number | null)[],
     options: { returnIndices?: boolean } | boolean = {},
   ): Tensor | [Tensor, Tensor] => {
     const name = `adaptive_max_pool${rank}d`;
+    checkArguments(signature, input, outputSize, options);
     checkAdaptive(name, rank, input);
     const sizes = targetSizes(rank, name, input, outputSize);
     const lead = input.shape.slice(0, input.shape.length - rank);

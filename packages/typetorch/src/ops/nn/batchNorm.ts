@@ -1,6 +1,7 @@
 /**
  * Batch normalisation.
  */
+import { checkArguments } from "../arguments.ts";
 import type { Operand } from "../../backends/backend.ts";
 import type { DType } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
@@ -189,6 +190,13 @@ export function batchNorm(
   runningVar: Tensor | null,
   options: BatchNormOptions = {},
 ): Tensor {
+  checkArguments(
+    "batch_norm(Tensor x, Tensor? runningMean, Tensor? runningVar, options? options, {Tensor weight, Tensor bias, bool training, float momentum, float eps})",
+    x,
+    runningMean,
+    runningVar,
+    options,
+  );
   const { training = false, momentum = 0.1, eps = 1e-5, weight = null, bias = null } = options;
   if (x.shape.length === 1 && x.shape[0] === 0) return x.clone();
   if (x.shape.length < 2)

@@ -2,8 +2,9 @@
  * Convolutions of one to three dimensions and their transposes. Three linear ops make a closed family: the convolution, its gradient for the input and its
  * gradient for the weight are each other's derivatives.
  */
+import { describeKind, checkArguments } from "../arguments.ts";
 import type { ConvGeometry } from "../../backends/backend.ts";
-import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
+import { ArgumentTypeError, DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { cat } from "../memory/cat.ts";
@@ -112,7 +113,10 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "padding"> {
 /** One number per spatial dimension. */
 export function perDimension(name: string, value: number | readonly number[], rank: number): readonly number[] {
   if (typeof value === "number") return new Array<number>(rank).fill(value);
-  if (value.length === 1) return new Array<number>(rank).fill(value[0]!);
+  if (!Array.isArray(value)) {
+    throw new ArgumentTypeError(`argument '${name}' must be tuple of ints, not ${describeKind(value)}`);
+  }
+  if (value.length === 1) return new Array<number>(rank).fill(value[0] as number);
   if (value.length !== rank) {
     throw new ShapeError(
       `expected ${name} to be a single integer value or a list of ${rank} values to match the convolution dimensions, but got ${name}=${formatShape(value)}`,
@@ -176,7 +180,17 @@ function checkGeometry(g: ConvGeometry): void {
   if (g.dilation.some((d) => d <= 0)) throw new ValueError("dilation should be greater than zero");
 }
 
+const convSignatures = [0, 1, 2, 3].map(
+  (rank) =>
+    `conv${rank}d(Tensor input, Tensor weight, options options, {Tensor bias, int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups})`,
+);
+const transposedSignatures = [0, 1, 2, 3].map(
+  (rank) =>
+    `conv_transpose${rank}d(Tensor input, Tensor weight, options options, {Tensor bias, int|int[] stride, int|int[] padding, int|int[] outputPadding, int groups, int|int[] dilation})`,
+);
+
 function convolve(rank: number, input: Tensor, weight: Tensor, options: ConvOptions): Tensor {
+  checkArguments(convSignatures[rank]!, input, weight, options);
   const bias = options.bias ?? null;
   const groups = options.groups ?? 1;
   checkOperands(rank, input, weight, bias, groups, false);
@@ -214,6 +228,7 @@ function convolve(rank: number, input: Tensor, weight: Tensor, options: ConvOpti
 }
 
 function convolveTransposed(rank: number, input: Tensor, weight: Tensor, options: ConvTransposeOptions): Tensor {
+  checkArguments(transposedSignatures[rank]!, input, weight, options);
   const bias = options.bias ?? null;
   const groups = options.groups ?? 1;
   checkOperands(rank, input, weight, bias, groups, true);

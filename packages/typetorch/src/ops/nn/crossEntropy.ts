@@ -1,6 +1,7 @@
 /**
  * Negative log likelihood of class indices, and the cross entropy of logits as one fused op.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
@@ -187,6 +188,12 @@ export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined): 
  * the sum of the weights. As `torch.nn.functional.nll_loss`.
  */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
+  checkArguments(
+    "nll_loss(Tensor logProbabilities, Tensor target, options? options, {Tensor weight, int ignoreIndex, str reduction})",
+    logProbabilities,
+    target,
+    options,
+  );
   const ignoreIndex = options.ignoreIndex ?? -100;
   const rank = logProbabilities.shape.length;
   if (rank < 1) throw new ShapeError(`Expected 1 or more dimensions (got ${rank})`);

@@ -1,6 +1,7 @@
 /**
  * Connectionist temporal classification: the likelihood of a label sequence, summed over all ways to align it with the time steps.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { defineOp } from "../op.ts";
@@ -151,6 +152,14 @@ export function ctcLoss(
   targetLengths: Tensor | readonly number[],
   options: CTCLossOptions = {},
 ): Tensor {
+  checkArguments(
+    "ctc_loss(Tensor logProbs, Tensor targets, Tensor|float[] inputLengths, Tensor|float[] targetLengths, options? options, {int blank, str reduction, bool zeroInfinity})",
+    logProbs,
+    targets,
+    inputLengths,
+    targetLengths,
+    options,
+  );
   const { blank = 0, reduction = "mean", zeroInfinity = false } = options;
   const batched = logProbs.shape.length === 3;
   const x = batched ? logProbs : logProbs.unsqueeze(1);

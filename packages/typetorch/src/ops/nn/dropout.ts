@@ -1,6 +1,7 @@
 /**
  * Dropout. The mask, one byte for each element or channel, is drawn as PyTorch draws its noise; one kernel applies it, and one its derivative.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, type DType } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { kernelName } from "../../core/dtype.ts";
@@ -98,18 +99,25 @@ const names = ["p", "training", "inplace"] as const;
  * F.dropout(x, 0.5, model.training)
  */
 export function dropout(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("dropout(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   const { p = 0.5, training = true, inplace = false } = trailing<DropoutOptions>(rest, names);
   return drop(input, p, training, inplace, false, false);
 }
 
 /** As `dropout`, and keeps mean and variance of what SELU gives. As `torch.nn.functional.alpha_dropout`. Source: Klambauer et al. 2017, arXiv:1706.02515. */
 export function alphaDropout(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("alpha_dropout(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   const { p = 0.5, training = false, inplace = false } = trailing<DropoutOptions>(rest, names);
   return drop(input, p, training, inplace, false, true);
 }
 
 /** `alphaDropout` of whole channels: (N, C, …). As `torch.nn.functional.feature_alpha_dropout`. */
 export function featureAlphaDropout(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments(
+    "feature_alpha_dropout(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})",
+    input,
+    ...rest,
+  );
   const { p = 0.5, training = false, inplace = false } = trailing<DropoutOptions>(rest, names);
   return drop(input, p, training, inplace, true, true);
 }
@@ -125,6 +133,7 @@ function channelwise(input: Tensor, rest: Rest, batched: boolean): Tensor {
 
 /** Zeroes whole channels of (N, C, L) or (C, L), as `torch.nn.functional.dropout1d`. Throws for other ranks. */
 export function dropout1d(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("dropout1d(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   const rank = input.shape.length;
   if (rank !== 2 && rank !== 3) {
     throw new ShapeError(
@@ -136,10 +145,12 @@ export function dropout1d(input: Tensor, ...rest: Rest): Tensor {
 
 /** Zeroes whole channels of (N, C, H, W), as `torch.nn.functional.dropout2d`; a 3-d input counts as (N, C, L), as in PyTorch. */
 export function dropout2d(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("dropout2d(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   return channelwise(input, rest, true);
 }
 
 /** Zeroes whole channels of (N, C, D, H, W) or (C, D, H, W), as `torch.nn.functional.dropout3d`. */
 export function dropout3d(input: Tensor, ...rest: Rest): Tensor {
+  checkArguments("dropout3d(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   return channelwise(input, rest, input.shape.length === 5);
 }

@@ -1,6 +1,7 @@
 /**
  * Looking up rows of a table by index.
  */
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { numelOf } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -119,6 +120,12 @@ export interface EmbeddingOptions {
  * torch.nn.functional.embedding(torch.tensor([1n, 0n]), torch.eye(2)) // tensor([[0., 1.], [1., 0.]])
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  checkArguments(
+    "embedding(Tensor input, Tensor weight, options? options, {int paddingIdx, float maxNorm, float normType, bool scaleGradByFreq, bool sparse})",
+    input,
+    weight,
+    options,
+  );
   if (input.dtype.key !== "i64" && input.dtype.key !== "i32") {
     throw new DTypeError(
       `Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ${input.dtype} instead (while checking arguments for embedding)`,

@@ -1,6 +1,7 @@
 /**
  * Sliding windows as columns, and columns back into an image.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -94,6 +95,12 @@ function windowsOf(image: Pair, kernelSize: Size, rest: Rest): Windows {
  * The windows of an image as columns: (N, C, H, W) -> (N, C * kernel elements, windows), or without N. As `torch.nn.functional.unfold`.
  */
 export function unfold(input: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
+  checkArguments(
+    "unfold(Tensor input, int|int[] kernelSize, ~dilation, ~padding, ~stride, {int|int[] dilation, int|int[] padding, int|int[] stride})",
+    input,
+    kernelSize,
+    ...rest,
+  );
   const rank = input.shape.length;
   if (rank !== 3 && rank !== 4) {
     throw new ShapeError(
@@ -115,6 +122,13 @@ export function unfold(input: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
  * The image whose windows are given, overlaps added up: (N, C * kernel elements, windows) -> (N, C, ...outputSize), or without N. As `torch.nn.functional.fold`.
  */
 export function fold(input: Tensor, outputSize: Size, kernelSize: Size, ...rest: Rest): Tensor {
+  checkArguments(
+    "fold(Tensor input, int|int[] outputSize, int|int[] kernelSize, ~dilation, ~padding, ~stride, {int|int[] dilation, int|int[] padding, int|int[] stride})",
+    input,
+    outputSize,
+    kernelSize,
+    ...rest,
+  );
   const rank = input.shape.length;
   if (rank !== 2 && rank !== 3) {
     throw new ShapeError(

@@ -24,7 +24,7 @@ export {
   convTranspose2d,
   convTranspose3d,
 } from "./conv.ts";
-export { type ClassLossOptions, type LossReduction, crossEntropyRows, nllLoss, reduceLoss } from "./crossEntropy.ts";
+export { type ClassLossOptions, type LossReduction, nllLoss } from "./crossEntropy.ts";
 export { type CTCLossOptions, ctcLoss } from "./ctcLoss.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";
 export * from "./dropout.ts";

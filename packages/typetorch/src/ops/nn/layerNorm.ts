@@ -1,6 +1,7 @@
 /**
  * Layer normalisation.
  */
+import { checkArguments } from "../arguments.ts";
 import type { DType } from "../../core/dtype.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
@@ -194,6 +195,14 @@ export function layerNorm(
   bias: Tensor | null = null,
   eps = 1e-5,
 ): Tensor {
+  checkArguments(
+    "layer_norm(Tensor x, int[] normalizedShape, Tensor|options? weight, Tensor? bias, float? eps, {Tensor weight, Tensor bias, float eps})",
+    x,
+    normalizedShape,
+    weight,
+    bias,
+    eps,
+  );
   if (weight !== null && !runtime.isTensor(weight))
     return layerNorm(x, normalizedShape, weight.weight ?? null, weight.bias ?? null, weight.eps ?? 1e-5);
   const n = normalizedShape.length;

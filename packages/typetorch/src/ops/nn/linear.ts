@@ -1,6 +1,7 @@
 /**
  * The affine map of a linear layer, with its bias added where the product is made.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -49,6 +50,7 @@ function transposed(w: Tensor) {
  * torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape // [2, 4]
  */
 export function linear(input: Tensor, weight: Tensor, bias: Tensor | { bias?: Tensor | null } | null = null): Tensor {
+  checkArguments("linear(Tensor input, Tensor weight, Tensor|options? bias, {Tensor bias})", input, weight, bias);
   const b = bias === null || runtime.isTensor(bias) ? bias : (bias.bias ?? null);
   if (input.shape.length === 0)
     throw new ShapeError(`both arguments to linear need to be at least 1D, but they are 0D and ${weight.shape.length}D`);

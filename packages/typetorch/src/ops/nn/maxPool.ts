@@ -1,6 +1,7 @@
 /**
  * Maximum over windows, with the places of the maxima, of one to three dimensions.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
@@ -209,6 +210,7 @@ export interface MaxPool {
 }
 
 function maxPool(rank: number): MaxPool {
+  const signature = `max_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options? stride, int|int[]? padding, int|int[]? dilation, bool? ceilMode, {int|int[] stride, int|int[] padding, int|int[] dilation, bool ceilMode, bool returnIndices})`;
   return ((
     input: Tensor,
     kernelSize: number | readonly number[],
@@ -217,6 +219,7 @@ function maxPool(rank: number): MaxPool {
     dilation?: number | readonly number[],
     ceilMode?: boolean,
   ): Tensor | [Tensor, Tensor] => {
+    checkArguments(signature, input, kernelSize, stride, padding, dilation, ceilMode);
     const isOptions = typeof stride === "object" && stride !== null && !Array.isArray(stride);
     const options: MaxPoolOptions = isOptions
       ? (stride as MaxPoolOptions)

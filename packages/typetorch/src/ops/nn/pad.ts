@@ -1,6 +1,7 @@
 /**
  * Borders around a tensor: of a constant, mirrored, repeated or wrapped around.
  */
+import { checkArguments } from "../arguments.ts";
 import { NotSupportedError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -55,6 +56,13 @@ export function pad(
   mode: PadMode | PadOptions = "constant",
   value: number | null = null,
 ): Tensor {
+  checkArguments(
+    "pad(Tensor input, int[] pad, str|options? mode, float? value, {str mode, float value})",
+    input,
+    pad,
+    mode,
+    value,
+  );
   const options = typeof mode === "string" ? { mode, value } : mode;
   const kind = options.mode ?? "constant";
   const rank = input.shape.length;

@@ -1,6 +1,7 @@
 /**
  * Softmax and its logarithm, stable: the largest element of a row is taken off first.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -154,6 +155,7 @@ export function softmax(
   dim: number | { dim: number; dtype?: DType | null },
   options?: { dtype?: DType | null },
 ): Tensor {
+  checkArguments("softmax(Tensor x, int|options dim, options? options, {int dim, dtype dtype})", x, dim, options);
   return apply(softmaxOp, "softmax_lastdim_kernel_impl", x, dim, options);
 }
 /** `x - log Σ exp(x)` along a dimension, as `torch.log_softmax`. */
@@ -162,6 +164,7 @@ export function logSoftmax(
   dim: number | { dim: number; dtype?: DType | null },
   options?: { dtype?: DType | null },
 ): Tensor {
+  checkArguments("log_softmax(Tensor x, int|options dim, options? options, {int dim, dtype dtype})", x, dim, options);
   return apply(logSoftmaxOp, "log_softmax_lastdim_kernel_impl", x, dim, options);
 }
 

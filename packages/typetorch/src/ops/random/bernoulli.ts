@@ -1,6 +1,7 @@
 /**
  * Ones with a given probability.
  */
+import { checkArguments } from "../arguments.ts";
 import { fillBernoulli, fillBernoulliEach } from "../../core/random/distributions.ts";
 import { sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -52,6 +53,12 @@ function fillFor(x: Tensor, p: number | Tensor, options: BernoulliOptions | unde
 }
 
 function bernoulli_(x: Tensor, p?: number | Tensor | BernoulliOptions, options?: BernoulliOptions): Tensor {
+  checkArguments(
+    "bernoulli_(Tensor x, float|Tensor|options? p, options? options, {float p, Tensor out, any generator})",
+    x,
+    p,
+    options,
+  );
   const given = typeof p === "number" || runtime.isTensor(p) ? p : (p?.p ?? 0.5);
   const named = typeof p === "number" || runtime.isTensor(p) ? options : (p ?? options);
   checkInternalOverlap(x, "bernoulli_");
@@ -64,6 +71,12 @@ function bernoulli_(x: Tensor, p?: number | Tensor | BernoulliOptions, options?:
  * torch.bernoulli(torch.full([3], 0.5))
  */
 export function bernoulli(input: Tensor, p?: number | BernoulliOptions, options?: BernoulliOptions): Tensor {
+  checkArguments(
+    "bernoulli(Tensor input, float|options? p, options? options, {float p, Tensor out, any generator})",
+    input,
+    p,
+    options,
+  );
   const named = typeof p === "number" ? options : (p ?? options);
   const probability = typeof p === "number" ? p : named?.p;
   const { out } = named ?? {};

@@ -1,6 +1,7 @@
 /**
  * New tensors of random numbers: `rand`, `randn`, `randint`, `randperm`, and their `_like` forms.
  */
+import { checkArguments } from "../arguments.ts";
 import { getDefaultDtype, int64 } from "../../core/dtype.ts";
 import { checkRandperm, fillRandomFromTo, fillRandperm } from "../../core/random/integers.ts";
 import { fillUniform } from "../../core/random/uniform.ts";
@@ -58,11 +59,21 @@ export function randn(...args: unknown[]): Tensor {
 
 /** Uniform values in [0, 1) in the shape and dtype of another tensor, as `torch.rand_like`. */
 export function randLike(input: Tensor, options?: RandomOptions): Tensor {
+  checkArguments(
+    "rand_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, any generator})",
+    input,
+    options,
+  );
   return drawnLike(input, options, (x) => uniform(x, options));
 }
 
 /** Normal values in the shape and dtype of another tensor, as `torch.randn_like`. */
 export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
+  checkArguments(
+    "randn_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, any generator})",
+    input,
+    options,
+  );
   return drawnLike(input, options, (x) => standardNormal(x, options));
 }
 
@@ -96,6 +107,11 @@ export function randintLike(input: Tensor, ...args: unknown[]): Tensor {
 
 /** A random permutation of 0 to n - 1, int64 unless told, as `torch.randperm`. */
 export function randperm(n: number, options?: RandomOptions): Tensor {
+  checkArguments(
+    "randperm(int n, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, any generator})",
+    n,
+    options,
+  );
   const dtype = options?.dtype ?? options?.out?.dtype ?? int64;
   checkRandperm(n, dtype);
   return make(options, dtype, () => {

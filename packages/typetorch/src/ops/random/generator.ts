@@ -1,6 +1,7 @@
 /**
  * The generator behind the random functions.
  */
+import { checkArguments } from "../arguments.ts";
 import { uint8 } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { type Generator, defaultGenerator } from "../../core/random/generator.ts";
@@ -44,6 +45,7 @@ export function getRngState(): Tensor {
 }
 /** Sets the state of the default generator, as `torch.set_rng_state`. Throws for bytes that are no state. */
 export function setRngState(state: Tensor): void {
+  checkArguments("set_rng_state(Tensor state)", state);
   if (state.dtype !== uint8) throw new DTypeError(`RNG state must be a torch.ByteTensor, but got ${state.dtype}`);
   defaultGenerator.setState(Uint8Array.from(state.data as Uint8Array));
 }

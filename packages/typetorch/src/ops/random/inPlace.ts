@@ -2,6 +2,7 @@
  * Random fills of a tensor: `uniform_`, `normal_`, `random_`, `exponential_`, `geometric_`, `cauchy_`, `logNormal_`. Elements are drawn in the order in which they
  * lie in memory.
  */
+import { checkArguments } from "../arguments.ts";
 import { float32, type TypedArray } from "../../core/dtype.ts";
 import type { Generator } from "../../core/random/generator.ts";
 import { fillCauchy, fillExponential, fillGeometric, fillLogNormal } from "../../core/random/distributions.ts";
@@ -157,9 +158,10 @@ variadicMethod("exponential_", (x: Tensor, ...rest: unknown[]) => {
   return fillInPlace(exponentialOp, x, (array) => fillExponential(array, x.dtype, options.lambd ?? 1, generatorOf(options)));
 });
 
-method("geometric_", (x: Tensor, p: number, options?: GeneratorOption) =>
-  fillInPlace(geometricOp, x, (array) => fillGeometric(array, x.dtype, p, generatorOf(options))),
-);
+method("geometric_", (x: Tensor, p: number, options?: GeneratorOption) => {
+  checkArguments("geometric_(Tensor x, float p, options? options, {any generator})", x, p, options);
+  return fillInPlace(geometricOp, x, (array) => fillGeometric(array, x.dtype, p, generatorOf(options)));
+});
 
 variadicMethod("cauchy_", (x: Tensor, ...rest: unknown[]) => {
   const options = trailing<GeneratorOption & { median?: number; sigma?: number }>(rest, ["median", "sigma"]);

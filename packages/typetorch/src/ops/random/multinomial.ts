@@ -1,11 +1,12 @@
 /**
  * Samples of categories.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { kernelName } from "../../core/dtype.ts";
 import { fillMultinomial } from "../../core/random/multinomial.ts";
-import { sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { runtime } from "../runtime.ts";
@@ -34,6 +35,13 @@ export function multinomial(
   replacement?: boolean | MultinomialOptions,
   options?: MultinomialOptions,
 ): Tensor {
+  checkArguments(
+    "multinomial(Tensor input, int numSamples, bool|options? replacement, options? options, {bool replacement, Tensor out, any generator})",
+    input,
+    numSamples,
+    replacement,
+    options,
+  );
   const named = typeof replacement === "object" ? replacement : options;
   const again = typeof replacement === "boolean" ? replacement : (named?.replacement ?? false);
   const rank = input.shape.length;
@@ -53,9 +61,7 @@ export function multinomial(
   );
   const weights = input.data; // row-major, a copy where the input is not
   fillMultinomial(result.data as BigInt64Array, weights, input.dtype, rows, categories, numSamples, again, generatorOf(named));
-  if (!named?.out) return result;
-  if (!sameShape(named.out.shape, result.shape)) named.out.resize_(result.shape);
-  return named.out.copy_(result);
+  return toOut("multinomial", result, named?.out);
 }
 
 method("multinomial", multinomial);

@@ -1,6 +1,7 @@
 /**
  * Whether some or all elements are true.
  */
+import { checkArguments } from "../arguments.ts";
 import { bool, uint8 } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -24,7 +25,9 @@ function quantifier(name: "any" | "all", combine: "or" | "and") {
     // uint8 gives uint8, as in PyTorch.
     run: ([x], { dims, keepdim }) => runReduction(spec(x!.dtype, x!.dtype === uint8 ? uint8 : bool), x!, dims, keepdim)[0]!,
   });
+  const signature = `${name}(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, Tensor out})`;
   const fn = (input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor => {
+    checkArguments(signature, input, dim, options);
     const { dims, options: o } = reductionArguments(input, dim, options);
     const attributes = { dims, keepdim: o.keepdim ?? false };
     return o.out ? runtime.callOut(op, [input], attributes, o.out) : runtime.call(op, [input], attributes);

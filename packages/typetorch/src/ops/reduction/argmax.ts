@@ -1,6 +1,7 @@
 /**
  * Positions of the largest and smallest elements.
  */
+import { checkArguments } from "../arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { DTypeError, IndexError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -30,7 +31,9 @@ function position(name: "argmax" | "argmin") {
     name,
     run: ([x], { dims, keepdim }) => runReduction(spec(x!.dtype, int64), x!, dims, keepdim)[0]!,
   });
+  const signature = `${name}(Tensor input, int|options? dim, bool|options? options, {int dim, bool keepdim, Tensor out})`;
   const fn = (input: Tensor, dim?: number | null | ArgOptions, options?: ArgOptions | boolean): Tensor => {
+    checkArguments(signature, input, dim, options);
     const o = typeof dim === "object" && dim !== null ? dim : typeof options === "object" ? options : {};
     const d = typeof dim === "number" ? dim : (o.dim ?? null);
     const keepdim = typeof options === "boolean" ? options : (o.keepdim ?? false);

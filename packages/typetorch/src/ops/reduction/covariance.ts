@@ -1,6 +1,7 @@
 /**
  * Covariance and correlation of variables.
  */
+import { checkArguments } from "../arguments.ts";
 import { int64, promoteTypes } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -50,6 +51,7 @@ function checkWeights(name: "fweights" | "aweights", w: Tensor, n: number): void
  * torch.cov(torch.tensor([[0, 2], [2, 0]])) // tensor([[ 2., -2.], [-2.,  2.]])
  */
 export function cov(input: Tensor, options: CovarianceOptions = {}): Tensor {
+  checkArguments("cov(Tensor input, options? options, {int correction, Tensor fweights, Tensor aweights})", input, options);
   const { correction = 1, fweights = null, aweights = null } = options;
   if (input.shape.length > 2)
     throw new ShapeError(
@@ -82,6 +84,7 @@ export function cov(input: Tensor, options: CovarianceOptions = {}): Tensor {
 
 /** The matrix of correlation coefficients of variables (rows), as `torch.corrcoef`. */
 export function corrcoef(input: Tensor): Tensor {
+  checkArguments("corrcoef(Tensor input)", input);
   if (input.shape.length > 2)
     throw new ShapeError(
       `corrcoef(): expected input to have two or fewer dimensions but got an input with ${input.shape.length} dimensions`,

@@ -1,7 +1,8 @@
 /**
  * Running sums, products, extremes and log-sum-exps along a dimension.
  */
-import { type DType, int64 } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { kernelName, type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import { type Expr, type ScalarType, computeType, constant } from "../../ir/expr.ts";
@@ -10,7 +11,7 @@ import { cat } from "../memory/cat.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
-import { dtypeLabel, writeOutputs } from "../outputs.ts";
+import { writeOutputs } from "../outputs.ts";
 import { type ValuesIndices, valuesIndices } from "../returnTypes.ts";
 import { runtime } from "../runtime.ts";
 import { specCache } from "./reduce.ts";
@@ -110,7 +111,9 @@ function productGradient(g: Tensor, x: Tensor, dim: number, reverse: boolean): T
 }
 
 function cumulative(op: Op<Attributes>) {
+  const signature = `${op.name}(Tensor input, int|options dim, options? options, {int dim, dtype dtype, Tensor out})`;
   return (input: Tensor, dim: number | ({ dim: number } & CumulativeOptions), options?: CumulativeOptions): Tensor => {
+    checkArguments(signature, input, dim, options);
     const o = typeof dim === "object" ? dim : options;
     const d = wrapDim(typeof dim === "object" ? dim.dim : dim, input.shape.length);
     const dtype = o?.dtype ?? o?.out?.dtype ?? (input.dtype.isFloatingPoint ? input.dtype : int64);
@@ -180,7 +183,9 @@ function runningExtreme(name: "cummax" | "cummin", better: (x: Expr, best: Expr)
       g ? runtime.full(saved.inputShape(0), 0, g.dtype).scatterAdd(saved.attributes.dim, saved.output(1), g) : null,
     ],
   });
+  const signature = `${name}(Tensor input, int|options dim, options? options, {int dim, Tensor[] out})`;
   const fn = (input: Tensor, dim: number | { dim: number }, options?: { out?: readonly [Tensor, Tensor] }): ValuesIndices => {
+    checkArguments(signature, input, dim, options);
     const d = wrapDim(typeof dim === "number" ? dim : dim.dim, input.shape.length);
     const run = (): Tensor[] => runtime.callMany(op, [input], { dim: d });
     return valuesIndices(name, options?.out ? writeOutputs(name, [input], options.out, run) : run());
@@ -234,10 +239,11 @@ const logcumsumexpOp: Op<Attributes> = defineOp<Attributes>({
 
 /** `log Σ exp` of all elements up to each one along `dim`, for floating dtypes. As `torch.logcumsumexp`. */
 export function logcumsumexp(input: Tensor, dim: number, options?: { out?: Tensor }): Tensor {
+  checkArguments("logcumsumexp(Tensor input, int dim, options? options, {Tensor out})", input, dim, options);
   const d = wrapDim(dim, input.shape.length);
   if (!input.dtype.isFloatingPoint)
     throw new DTypeError(
-      `"logcumsumexp_out_cpu" not implemented for '${dtypeLabel(input.dtype)}'`,
+      `"logcumsumexp_out_cpu" not implemented for '${kernelName(input.dtype)}'`,
       "convert the tensor: x.to(torch.float32)",
     );
   const attributes = { dim: d, reverse: false, dtype: input.dtype };

@@ -1,6 +1,8 @@
 /**
  * Differences and integrals along a dimension: `diff`, `trapezoid`, `trapz`, `cumulativeTrapezoid`.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -43,6 +45,14 @@ export function diff(
   prepend?: Tensor | null,
   append?: Tensor | null,
 ): Tensor {
+  checkArguments(
+    "diff(Tensor input, int|options? n, int? dim, Tensor? prepend, Tensor? append, {int n, int dim, Tensor prepend, Tensor append, Tensor out})",
+    input,
+    n,
+    dim,
+    prepend,
+    append,
+  );
   const o: DiffOptions = typeof n === "object" && n !== null ? n : { n, dim, prepend, append };
   if (input.shape.length === 0) throw new ShapeError("diff expects input to be at least one-dimensional");
   const d = wrapDim(o.dim ?? -1, input.shape.length);
@@ -54,14 +64,14 @@ export function diff(
   if (times < 0) throw new ValueError(`order must be non-negative but got ${times}`);
   const parts = [o.prepend, input, o.append].filter((x): x is Tensor => x !== null && x !== undefined);
   let x = times === 0 ? input.clone() : parts.length > 1 ? cat(parts, d) : input;
-  for (let i = 0; i < times; i++) {
+  for (let i = 0; i < times && (i === 0 || x.shape[d] !== 0); i++) {
     const size = x.shape[d]!;
     const rest = Math.max(size - 1, 0);
     const later = x.slice(d, 1);
     const earlier = x.narrow(d, 0, rest);
     x = x.dtype.key === "bool" ? later.logicalXor(earlier) : later.sub(earlier);
   }
-  return o.out ? o.out.resize_(x.shape).copy_(x) : x;
+  return toOut("diff", x, o.out);
 }
 
 /** Half of it; integers become floats. */
@@ -103,6 +113,7 @@ function pieces(
  * torch.trapezoid(torch.tensor([1, 5, 10])) // tensor(10.5000)
  */
 export function trapezoid(y: Tensor, x?: Tensor | TrapezoidOptions, options?: TrapezoidOptions): Tensor {
+  checkArguments("trapezoid(Tensor y, Tensor|options? x, options? options, {int dim, Scalar dx})", y, x, options);
   if (y.shape[wrapDim((runtime.isTensor(x) ? options?.dim : (x?.dim ?? options?.dim)) ?? -1, y.shape.length)] === 0)
     return runtime.full(y.shape.slice(0, -1), 0, y.dtype);
   const { heights, widths, dim } = pieces("trapezoid", y, x, options);
@@ -112,6 +123,7 @@ export { trapezoid as trapz };
 
 /** The integrals up to each point along `dim` by the trapezoidal rule, as `torch.cumulative_trapezoid`. */
 export function cumulativeTrapezoid(y: Tensor, x?: Tensor | TrapezoidOptions, options?: TrapezoidOptions): Tensor {
+  checkArguments("cumulative_trapezoid(Tensor y, Tensor|options? x, options? options, {int dim, Scalar dx})", y, x, options);
   const { heights, widths, dim } = pieces("cumulative_trapezoid", y, x, options);
   return typeof widths === "number" ? half(cumsum(heights, dim).mul(widths)) : half(cumsum(heights.mul(widths), dim));
 }

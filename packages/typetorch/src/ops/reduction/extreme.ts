@@ -1,8 +1,9 @@
 /**
  * The largest and the smallest elements: `max`, `min`, `amax`, `amin`, `aminmax`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
-import { ArgumentTypeError, DTypeError, IndexError, ValueError } from "../../core/errors.ts";
+import { DTypeError, IndexError, ValueError } from "../../core/errors.ts";
 import { type Expr, accumulator, at, computeType, input } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -134,6 +135,7 @@ function family(kind: "max" | "min") {
   });
   const elementwise = kind === "max" ? maximum : minimum;
 
+  const signature = `${kind}(Tensor input, int|Tensor|options? dim, bool|options? options, {int dim, bool keepdim, Tensor other, any out})`;
   function extreme(input: Tensor): Tensor;
   function extreme(input: Tensor, other: Tensor, options?: OutOption): Tensor;
   function extreme(input: Tensor, dim: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
@@ -142,11 +144,7 @@ function family(kind: "max" | "min") {
     dim?: number | Tensor | DimensionOptions,
     options?: DimensionOptions | boolean | OutOption,
   ): Tensor | ValuesIndices {
-    if (!runtime.isTensor(input))
-      throw new ArgumentTypeError(
-        `${kind}(): argument 'input' (position 1) must be Tensor, not ${typeof input}`,
-        `Math.${kind} takes plain numbers`,
-      );
+    checkArguments(signature, input, dim, options);
     if (runtime.isTensor(dim)) return elementwise(input, dim, options as OutOption | undefined);
     const o = (typeof dim === "object" && dim !== null ? dim : typeof options === "object" ? options : {}) as DimensionOptions &
       OutOption;
@@ -167,7 +165,9 @@ function family(kind: "max" | "min") {
     return valuesIndices(kind, o.out ? writeOutputs(kind, [input], o.out as unknown as readonly Tensor[], run) : run());
   }
 
+  const reducedSignature = `a${kind}(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, Tensor out})`;
   function reduced(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+    checkArguments(reducedSignature, input, dim, options);
     const { dims, all, options: o } = reductionArguments(input, dim, options);
     if (o.out && o.out.dtype !== input.dtype) {
       throw new DTypeError(
@@ -212,6 +212,7 @@ export function aminmax(
   input: Tensor,
   options: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] } = {},
 ): MinMax {
+  checkArguments("aminmax(Tensor input, options? options, {int dim, bool keepdim, Tensor[] out})", input, options);
   const { dim, keepdim, out } = options;
   const all = dim === undefined || dim === null;
   if (all && input.numel() === 0)

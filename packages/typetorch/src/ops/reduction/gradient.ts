@@ -1,6 +1,7 @@
 /**
  * Numerical gradients of sampled functions.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -63,6 +64,7 @@ function uneven(x: Tensor, d: number, coordinates: Tensor, edgeOrder: number): T
  * torch.gradient(torch.tensor([1, 4, 9]))[0] // tensor([3., 4., 5.])
  */
 export function gradient(input: Tensor, options: GradientOptions = {}): Tensor[] {
+  checkArguments("gradient(Tensor input, options? options, {any spacing, int|int[] dim, int edgeOrder})", input, options);
   const { spacing = null, dim = null, edgeOrder = 1 } = options;
   const rank = input.shape.length;
   const given = dim === null ? input.shape.map((_, i) => i) : typeof dim === "number" ? [dim] : dim;

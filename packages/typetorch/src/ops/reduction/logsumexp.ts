@@ -1,6 +1,7 @@
 /**
  * `log Σ exp`, stable: the largest element of a row is taken off first.
  */
+import { checkArguments } from "../arguments.ts";
 import { getDefaultDtype } from "../../core/dtype.ts";
 import { accumulator, computeType, constant, input } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
@@ -52,6 +53,12 @@ const op = defineOp<{ dims: readonly number[]; keepdim: boolean }>({
  * torch.logsumexp(torch.zeros(4), 0) // tensor(1.3863)
  */
 export function logsumexp(input: Tensor, dim: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+  checkArguments(
+    "logsumexp(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    dim,
+    options,
+  );
   const { dims, options: o } = reductionArguments(input, dim, options);
   const x = input.dtype.isFloatingPoint ? input : toDtype(input, getDefaultDtype());
   const attributes = { dims, keepdim: o.keepdim ?? false };

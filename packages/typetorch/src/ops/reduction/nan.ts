@@ -1,14 +1,14 @@
 /**
  * Reductions that leave NaN out, and counts: `nansum`, `nanmean`, `countNonzero`.
  */
-import { type DType, int64 } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { kernelName, type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { constant } from "../../ir/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import {
   type Dims,
@@ -59,6 +59,12 @@ const sumOp = defineOp<Attributes>({
  * torch.nansum(torch.tensor([1, NaN, 2])) // tensor(3.)
  */
 export function nansum(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+  checkArguments(
+    "nansum(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    dim,
+    options,
+  );
   if (!input.dtype.isFloatingPoint) return sum(input, dim, options);
   const { dims, options: o } = reductionArguments(input, dim, options);
   const attributes = { dims, keepdim: o.keepdim ?? false, dtype: o.dtype ?? o.out?.dtype ?? input.dtype };
@@ -67,9 +73,15 @@ export function nansum(input: Tensor, dim?: Dims | ReductionOptions, options?: R
 
 /** The mean of all elements that are not NaN, as `torch.nanmean`. Throws for integer dtypes. */
 export function nanmean(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+  checkArguments(
+    "nanmean(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    dim,
+    options,
+  );
   if (!input.dtype.isFloatingPoint)
     throw new DTypeError(
-      `nanmean(): expected input to have floating point dtype but got ${dtypeLabel(input.dtype)}`,
+      `nanmean(): expected input to have floating point dtype but got ${kernelName(input.dtype)}`,
       "convert the tensor: x.to(torch.float32)",
     );
   const { dims, options: o } = reductionArguments(input, dim, options);
@@ -89,6 +101,7 @@ const countOp = defineOp<{ dims: readonly number[] }>({
 
 /** How many elements are not 0, of all or over dimensions. As `torch.count_nonzero`. */
 export function countNonzero(input: Tensor, dim?: Dims | { dim?: Dims }): Tensor {
+  checkArguments("count_nonzero(Tensor input, int|int[]|options? dim, {int|int[] dim})", input, dim);
   const { dims } = reductionArguments(input, dim, undefined);
   return runtime.call(countOp, [input], { dims });
 }

@@ -1,7 +1,8 @@
 /**
  * Norms: `norm`, `dist`, `renorm`.
  */
-import type { DType } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { type DType, kernelName } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -12,7 +13,6 @@ import { matrixNorm } from "../linalg/norms.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import {
   type Dims,
@@ -149,6 +149,13 @@ export function vectorNorm(x: Tensor, p: number, dims: readonly number[], keepdi
  * torch.norm(torch.tensor([3, 4])) // tensor(5.)
  */
 export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | NormOptions, keepdim?: boolean): Tensor {
+  checkArguments(
+    "norm(Tensor input, Scalar|str|options? p, int|int[]|options? dim, bool? keepdim, {Scalar|str p, int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    p,
+    dim,
+    keepdim,
+  );
   const pIsOptions = typeof p === "object" && p !== null && !isNumberLike(p);
   const dimIsOptions = typeof dim === "object" && dim !== null && !Array.isArray(dim);
   const o: NormOptions = pIsOptions ? p : dimIsOptions ? (dim as NormOptions) : {};
@@ -157,7 +164,7 @@ export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | No
   const dtype = o.dtype ?? input.dtype;
   if (!dtype.isFloatingPoint)
     throw new DTypeError(
-      `norm(): input dtype should be either floating point or complex. Got ${dtypeLabel(input.dtype)} instead.`,
+      `norm(): input dtype should be either floating point or complex. Got ${kernelName(input.dtype)} instead.`,
       "convert the tensor (x.to(torch.float32)) or give { dtype: torch.float32 }",
     );
   if (order === "nuc") {
@@ -178,6 +185,7 @@ export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | No
 
 /** The p-norm of `input - other`, as `torch.dist`. */
 export function dist(input: Tensor, other: Tensor, p: NumberLike | { p?: NumberLike } = 2): Tensor {
+  checkArguments("dist(Tensor input, Tensor other, Scalar|options? p, {Scalar p})", input, other, p);
   const order = isNumberLike(p) ? p : (p.p ?? 2);
   return norm(toDtype(input, resultType([input, other])).sub(other), order);
 }
@@ -186,6 +194,7 @@ export function dist(input: Tensor, other: Tensor, p: NumberLike | { p?: NumberL
  * The tensor with every slice of dimension `dim` whose p-norm is above `maxnorm` scaled down to it. As `torch.renorm`.
  */
 export function renorm(input: Tensor, p: NumberLike, dim: number, maxnorm: NumberLike): Tensor {
+  checkArguments("renorm(Tensor input, Scalar p, int dim, Scalar maxnorm)", input, p, dim, maxnorm);
   const limit = numberOf(maxnorm);
   if (!input.dtype.isFloatingPoint)
     throw new DTypeError("renorm: expected a floating point or complex tensor", `it is ${input.dtype}`);
@@ -203,4 +212,7 @@ export function renorm(input: Tensor, p: NumberLike, dim: number, maxnorm: Numbe
 method("norm", norm);
 method("dist", dist);
 method("renorm", renorm);
-method("renorm_", (x: Tensor, p: NumberLike, dim: number, maxnorm: NumberLike) => x.copy_(renorm(x, p, dim, maxnorm)));
+method("renorm_", (x: Tensor, p: NumberLike, dim: number, maxnorm: NumberLike) => {
+  checkArguments("renorm_(Tensor x, Scalar p, int dim, Scalar maxnorm)", x, p, dim, maxnorm);
+  return x.copy_(renorm(x, p, dim, maxnorm));
+});

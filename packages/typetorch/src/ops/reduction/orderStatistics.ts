@@ -1,13 +1,14 @@
 /**
  * Elements by their rank: `median`, `nanmedian`, `kthvalue`, `mode`.
  */
-import { type DType, int64 } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { kernelName, type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError, ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
-import { checkNoOverlap, dtypeLabel, writeOutputs } from "../outputs.ts";
+import { checkNoOverlap, writeOutputs } from "../outputs.ts";
 import { type ValuesIndices, valuesIndices } from "../returnTypes.ts";
 import { runtime } from "../runtime.ts";
 import { type DimensionOptions, scatterSelected, shareEvenly } from "./extreme.ts";
@@ -120,7 +121,7 @@ function argumentsOf(
   options: DimensionOptions | boolean | undefined,
 ): { dim: number | undefined; keepdim: boolean; out: readonly [Tensor, Tensor] | undefined } {
   const o: DimensionOptions =
-    typeof dim === "object" ? dim : typeof options === "boolean" ? { keepdim: options } : (options ?? {});
+    typeof dim === "object" && dim !== null ? dim : typeof options === "boolean" ? { keepdim: options } : (options ?? {});
   return { dim: typeof dim === "number" ? dim : o.dim, keepdim: o.keepdim ?? false, out: o.out };
 }
 
@@ -151,12 +152,14 @@ function medianFamily(name: "median" | "nanmedian", choose: Choose) {
     },
     backward: ([g], saved) => [shareEvenly(g!, saved.input(0), saved.output(0))],
   });
+  const signature = `${name}(Tensor input, int|options? dim, bool|options? options, {int dim, bool keepdim, Tensor[] out})`;
   function fn(input: Tensor): Tensor;
   function fn(input: Tensor, dim: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
   function fn(input: Tensor, dim?: number | DimensionOptions, options?: DimensionOptions | boolean): Tensor | ValuesIndices {
+    checkArguments(signature, input, dim, options);
     const o = argumentsOf(dim, options);
     refuseBool("median_out", input.dtype);
-    if (o.dim === undefined) return runtime.call(full, [input], null);
+    if (o.dim === undefined || o.dim === null) return runtime.call(full, [input], null);
     const d = wrapDim(o.dim, input.shape.length);
     if (input.shape.length > 0) checkReducible("median", input, [d]);
     return runAlong(name, along, input, d, o.keepdim, 0, o.out);
@@ -167,7 +170,7 @@ function medianFamily(name: "median" | "nanmedian", choose: Choose) {
 
 function refuseBool(name: string, dtype: DType): void {
   if (dtype.key === "bool")
-    throw new DTypeError(`"${name}" not implemented for '${dtypeLabel(dtype)}'`, "convert the tensor: x.to(torch.uint8)");
+    throw new DTypeError(`"${name}" not implemented for '${kernelName(dtype)}'`, "convert the tensor: x.to(torch.uint8)");
 }
 
 /**
@@ -188,6 +191,13 @@ export function kthvalue(
   dim?: number | DimensionOptions,
   options?: DimensionOptions | boolean,
 ): ValuesIndices {
+  checkArguments(
+    "kthvalue(Tensor input, int k, int|options? dim, bool|options? options, {int dim, bool keepdim, Tensor[] out})",
+    input,
+    k,
+    dim,
+    options,
+  );
   const o = argumentsOf(dim, options);
   const d = wrapDim(o.dim ?? -1, input.shape.length);
   const n = input.shape.length === 0 ? 1 : input.shape[d]!;
@@ -200,6 +210,12 @@ const modeOp = chooser("mode", chooseMode);
 
 /** The most frequent element along `dim` (default the last), the smallest of equally frequent ones, and a position of it. As `torch.mode`. */
 export function mode(input: Tensor, dim?: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices {
+  checkArguments(
+    "mode(Tensor input, int|options? dim, bool|options? options, {int dim, bool keepdim, Tensor[] out})",
+    input,
+    dim,
+    options,
+  );
   const o = argumentsOf(dim, options);
   const d = wrapDim(o.dim ?? -1, input.shape.length);
   if (input.shape.length > 0) checkReducible("mode", input, [d]);

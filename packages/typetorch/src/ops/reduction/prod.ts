@@ -1,6 +1,7 @@
 /**
  * Products of elements.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { cat } from "../memory/cat.ts";
@@ -56,6 +57,12 @@ function productOfOthers(x: Tensor, dim: number): Tensor {
  * torch.prod(torch.tensor([2, 3, 4])) // tensor(24.)
  */
 export function prod(input: Tensor, dim?: number | null | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+  checkArguments(
+    "prod(Tensor input, int|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    dim,
+    options,
+  );
   const o: ReductionOptions =
     typeof dim === "object" && dim !== null ? dim : typeof options === "boolean" ? { keepdim: options } : (options ?? {});
   const d = typeof dim === "number" ? dim : (o.dim as number | null | undefined);

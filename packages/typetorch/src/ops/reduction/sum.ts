@@ -1,14 +1,14 @@
 /**
  * Sum and mean.
  */
-import { type DType, int64 } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { kernelName, type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { param } from "../../ir/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 import {
   type Dims,
@@ -65,6 +65,12 @@ const meanOp = defineOp<Attributes & { readonly count: number }>({
  * torch.tensor([[1, 2], [3, 4]]).sum(0) // tensor([4., 6.])
  */
 export function sum(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+  checkArguments(
+    "sum(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    dim,
+    options,
+  );
   const { dims, options: o } = reductionArguments(input, dim, options);
   const dtype = o.dtype ?? o.out?.dtype ?? (input.dtype.isFloatingPoint ? input.dtype : int64);
   const attributes = { dims, keepdim: o.keepdim ?? false, dtype };
@@ -77,11 +83,17 @@ export function sum(input: Tensor, dim?: Dims | ReductionOptions, options?: Redu
  * torch.tensor([1, 2, 6]).mean() // tensor(3.)
  */
 export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
+  checkArguments(
+    "mean(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    input,
+    dim,
+    options,
+  );
   const { dims, options: o } = reductionArguments(input, dim, options);
   const dtype = o.dtype ?? o.out?.dtype ?? input.dtype;
   if (!dtype.isFloatingPoint) {
     throw new DTypeError(
-      `mean(): could not infer output dtype. ${o.dtype ? "Optional" : "Input"} dtype must be either a floating point or complex dtype. Got: ${dtypeLabel(dtype)}`,
+      `mean(): could not infer output dtype. ${o.dtype ? "Optional" : "Input"} dtype must be either a floating point or complex dtype. Got: ${kernelName(dtype)}`,
       "convert the tensor (x.to(torch.float32)) or give { dtype: torch.float32 }",
     );
   }

@@ -1,6 +1,7 @@
 /**
  * Variance and standard deviation: two passes over each row, the mean and then the squared distances from it.
  */
+import { checkArguments } from "../arguments.ts";
 import type { DType } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import { type Expr, accumulator, computeType, input, param } from "../../ir/expr.ts";
@@ -101,12 +102,14 @@ function family(name: "var" | "std") {
     ],
   });
 
+  const signature = `${name}(Tensor input, int|int[]|bool|options? dim, bool|options? unbiased, bool? keepdim, {int|int[] dim, bool unbiased, float correction, bool keepdim, Tensor out})`;
   const attributesOf = (
     x: Tensor,
     dim: Dims | boolean | VarianceOptions,
     unbiased: boolean | VarianceOptions | undefined,
     keepdim: boolean | undefined,
   ): { attributes: Attributes; out: Tensor | undefined } => {
+    checkArguments(signature, x, dim, unbiased, keepdim);
     const isOptions = typeof dim === "object" && dim !== null && !Array.isArray(dim);
     const o: VarianceOptions = isOptions
       ? (dim as VarianceOptions)

@@ -1,7 +1,8 @@
 /**
  * Counting: `bincount`, `histc`.
  */
-import { float64, int64 } from "../../core/dtype.ts";
+import { checkArguments } from "../arguments.ts";
+import { kernelName, float64, int64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -9,7 +10,6 @@ import { integers, wordsOf } from "../indexing/integers.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { dtypeLabel } from "../outputs.ts";
 import { runtime } from "../runtime.ts";
 
 declare module "../../tensor/tensor.ts" {
@@ -60,11 +60,17 @@ export function bincount(
   weights?: Tensor | null | { weights?: Tensor | null; minlength?: number },
   minlength?: number,
 ): Tensor {
+  checkArguments(
+    "bincount(Tensor input, Tensor|options? weights, int? minlength, {Tensor weights, int minlength})",
+    input,
+    weights,
+    minlength,
+  );
   const isOptions = typeof weights === "object" && weights !== null && !runtime.isTensor(weights);
   const o = isOptions ? weights : { weights, minlength };
   const least = o.minlength ?? 0;
   if (input.dtype.isFloatingPoint || input.dtype.key === "bool")
-    throw new DTypeError(`"bincount_cpu" not implemented for '${dtypeLabel(input.dtype)}'`, "convert it: x.long()");
+    throw new DTypeError(`"bincount_cpu" not implemented for '${kernelName(input.dtype)}'`, "convert it: x.long()");
   if (least < 0) throw new ValueError("minlength should be >= 0");
   if (input.shape.length !== 1) throw new ShapeError("bincount only supports 1-d non-negative integral inputs.");
   const w = o.weights as Tensor | null | undefined;
@@ -128,12 +134,19 @@ function pythonFloat(x: number): string {
 
 /** How many elements lie in each of `bins` (default 100) equal intervals from `min` to `max`; those outside are not counted. As `torch.histc`. */
 export function histc(input: Tensor, bins?: number | HistcOptions, min?: NumberLike, max?: NumberLike): Tensor {
+  checkArguments(
+    "histc(Tensor input, int|options? bins, Scalar? min, Scalar? max, {int bins, Scalar min, Scalar max, Tensor out})",
+    input,
+    bins,
+    min,
+    max,
+  );
   const o: HistcOptions = typeof bins === "object" ? bins : { bins, min, max };
   const n = o.bins ?? 100;
   const low = numberOf(o.min ?? 0);
   const high = numberOf(o.max ?? 0);
   if (!input.dtype.isFloatingPoint)
-    throw new DTypeError(`"histogram_cpu" not implemented for '${dtypeLabel(input.dtype)}'`, "convert it: x.float()");
+    throw new DTypeError(`"histogram_cpu" not implemented for '${kernelName(input.dtype)}'`, "convert it: x.float()");
   if (n <= 0) throw new ValueError(`torch.histogram(): bins must be > 0, but got ${n} for dimension 0`);
   if (low > high) throw new ValueError("torch.histc: max must be larger than min");
   const attributes = { bins: n, min: low, max: high };

@@ -1,6 +1,8 @@
 /**
  * Quantiles: `quantile`, `nanquantile`.
  */
+import { toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -81,16 +83,18 @@ function compute(input: Tensor, q: Tensor, options: QuantileOptions, ignoreNan: 
     if (dim === null) result = result.reshape([...q.shape, ...new Array<number>(rank).fill(1)]);
     else if (rank > 0) result = result.unsqueeze(d + first);
   }
-  return options.out ? options.out.resize_(result.shape).copy_(result) : result.contiguous();
+  return toOut("quantile", options.out ? result : result.contiguous(), options.out);
 }
 
 function family(ignoreNan: boolean) {
+  const signature = `${ignoreNan ? "nanquantile" : "quantile"}(Tensor input, float|Tensor q, int|options? dim, bool|options? keepdim, {int dim, bool keepdim, str interpolation, Tensor out})`;
   return (
     input: Tensor,
     q: number | Tensor,
     dim?: number | null | QuantileOptions,
     keepdim?: boolean | QuantileOptions,
   ): Tensor => {
+    checkArguments(signature, input, q, dim, keepdim);
     const o: QuantileOptions =
       typeof dim === "object" && dim !== null ? dim : typeof keepdim === "object" ? { ...keepdim, dim } : { dim, keepdim };
     if (typeof q === "number" && !(q >= 0 && q <= 1))

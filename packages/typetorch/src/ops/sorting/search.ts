@@ -1,6 +1,7 @@
 /**
  * Finding places in sorted rows and elements in sets: `searchsorted`, `bucketize`, `isin`.
  */
+import { checkArguments } from "../arguments.ts";
 import { type DType, bool, int32, int64, promoteTypes } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, resultType } from "../../core/promotion.ts";
@@ -86,6 +87,12 @@ function place(
  * torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 6])) // tensor([1, 3])
  */
 export function searchsorted(sortedSequence: Tensor, input: Tensor | NumberLike, options: SearchsortedOptions = {}): Tensor {
+  checkArguments(
+    "searchsorted(Tensor sortedSequence, Scalar|Tensor input, options? options, {str side, Tensor sorter, bool outInt32, bool right, Tensor out})",
+    sortedSequence,
+    input,
+    options,
+  );
   const { side, sorter, right = false, outInt32 = false, out } = options;
   if (side !== undefined && side !== null && side !== "left" && side !== "right")
     throw new ValueError(`torch.searchsorted(): side can only be 'left' or 'right' but got ${String(side)}`);
@@ -116,6 +123,12 @@ export function searchsorted(sortedSequence: Tensor, input: Tensor | NumberLike,
 
 /** For each element the number of the interval between ascending boundaries in which it lies, as `torch.bucketize`. */
 export function bucketize(input: Tensor | NumberLike, boundaries: Tensor, options: BucketizeOptions = {}): Tensor {
+  checkArguments(
+    "bucketize(Scalar|Tensor input, Tensor boundaries, options? options, {bool outInt32, bool right, Tensor out})",
+    input,
+    boundaries,
+    options,
+  );
   if (boundaries.shape.length !== 1)
     throw new ShapeError(`boundaries tensor must be 1 dimension, but got dim(${boundaries.shape.length})`);
   return searchsorted(boundaries, input, options);
@@ -155,6 +168,12 @@ const isinOp = defineOp<{ invert: boolean }>({
  * torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2])) // tensor([False, True, False])
  */
 export function isin(elements: Tensor | NumberLike, testElements: Tensor | NumberLike, options: IsinOptions = {}): Tensor {
+  checkArguments(
+    "isin(Scalar|Tensor elements, Scalar|Tensor testElements, options? options, {bool assumeUnique, bool invert, Tensor out})",
+    elements,
+    testElements,
+    options,
+  );
   const asTensor = (x: Tensor | NumberLike): Tensor => (isNumberLike(x) ? runtime.full([], x, resultType([x])) : x);
   const inputs = [asTensor(elements), asTensor(testElements)];
   const attributes = { invert: options.invert ?? false };

@@ -1,6 +1,7 @@
 /**
  * Sorting along a dimension: `sort`, `argsort`, `msort`, `topk`.
  */
+import { checkArguments } from "../arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { DTypeError, ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
@@ -125,6 +126,12 @@ function sortArguments(
  * torch.sort(torch.tensor([3, 1, 2])).indices // tensor([1, 2, 0])
  */
 export function sort(input: Tensor, dim?: number | SortOptions, descending?: boolean | SortOptions): ValuesIndices {
+  checkArguments(
+    "sort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool stable, Tensor[] out})",
+    input,
+    dim,
+    descending,
+  );
   const { attributes, out } = sortArguments(input, dim, descending);
   const run = (): Tensor[] => runtime.callMany(sortOp, [input], attributes);
   return valuesIndices("sort", out ? writeOutputs("sort", [input], out, run) : run());
@@ -132,12 +139,19 @@ export function sort(input: Tensor, dim?: number | SortOptions, descending?: boo
 
 /** The positions of the elements along `dim` in sorted order, as `torch.argsort`. */
 export function argsort(input: Tensor, dim?: number | SortOptions, descending?: boolean | SortOptions): Tensor {
+  checkArguments(
+    "argsort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool stable, Tensor[] out})",
+    input,
+    dim,
+    descending,
+  );
   const { attributes } = sortArguments(input, dim, descending);
   return runtime.withoutGrad(() => runtime.callMany(sortOp, [input], attributes)[1]!);
 }
 
 /** Sorted along the first dimension, as `torch.msort`. */
 export function msort(input: Tensor): Tensor {
+  checkArguments("msort(Tensor input)", input);
   return sort(input, 0).values;
 }
 
@@ -153,6 +167,14 @@ export function topk(
   largest?: boolean | TopkOptions,
   sorted?: boolean,
 ): ValuesIndices {
+  checkArguments(
+    "topk(Tensor input, int k, int|options? dim, bool|options? largest, bool? sorted, {int dim, bool largest, bool sorted, Tensor[] out})",
+    input,
+    k,
+    dim,
+    largest,
+    sorted,
+  );
   const o: TopkOptions =
     typeof dim === "object" ? dim : typeof largest === "object" ? { ...largest, dim } : { dim, largest, sorted };
   const d = wrapDim(o.dim ?? -1, input.shape.length);

@@ -1,6 +1,7 @@
 /**
  * Distinct elements: `unique`, `uniqueConsecutive`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -139,6 +140,11 @@ export function unique(input: Tensor, options: UniqueOptions): Tensor | Tensor[]
  * torch.unique(torch.tensor([3, 1, 3])) // tensor([1., 3.])
  */
 export function unique(input: Tensor, options: UniqueOptions = {}): Tensor | Tensor[] {
+  checkArguments(
+    "unique(Tensor input, options? options, {bool sorted, bool returnInverse, bool returnCounts, int dim})",
+    input,
+    options,
+  );
   return distinct("unique", input, options, true);
 }
 
@@ -149,6 +155,11 @@ export function uniqueConsecutive(
 export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions): Tensor | Tensor[];
 /** One of each run of equal elements (or slices of `dim`), as `torch.unique_consecutive`. */
 export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions = {}): Tensor | Tensor[] {
+  checkArguments(
+    "unique_consecutive(Tensor input, options? options, {bool returnInverse, bool returnCounts, int dim})",
+    input,
+    options,
+  );
   return distinct("unique_consecutive", input, options, false);
 }
 

@@ -1,6 +1,7 @@
 /**
  * Modified Bessel functions of the first kind.
  */
+import { takeResult } from "../outputs.ts";
 import { besselI, besselIe } from "../../core/normalFunctions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -52,4 +53,4 @@ export const i1e = hostUnary(
 );
 
 method("i0", i0);
-method("i0_", (input: Tensor) => input.copy_(i0(input)));
+method("i0_", (input: Tensor) => takeResult(input, i0(input)));

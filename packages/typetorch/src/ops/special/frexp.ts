@@ -1,6 +1,7 @@
 /**
  * Numbers taken apart into mantissa and exponent.
  */
+import { checkArguments } from "../arguments.ts";
 import { int32, kernelName } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -61,6 +62,7 @@ const op = defineOp<null>({
 
 /** `mantissa * 2^exponent`, the mantissa between 0.5 and 1 in size. As `torch.frexp`. */
 export function frexp(input: Tensor): Frexp {
+  checkArguments("frexp(Tensor input)", input);
   if (!input.dtype.isFloatingPoint) {
     throw new DTypeError("torch.frexp() only supports floating-point dtypes", `the input is ${kernelName(input.dtype)}`);
   }

@@ -1,6 +1,8 @@
 /**
  * Relatives of the gamma function.
  */
+import { takeResult, toOut } from "../outputs.ts";
+import { checkArguments } from "../arguments.ts";
 import { gammaP, gammaQ, polygamma as polygammaOf, zeta as zetaOf } from "../../core/gammaFunctions.ts";
 import { ArgumentTypeError, ValueError } from "../../core/errors.ts";
 import { getDefaultDtype } from "../../core/dtype.ts";
@@ -49,6 +51,7 @@ function polygammaOfOrder(n: number): HostUnary {
 
 /** Derivative n of digamma: derivative n + 1 of the logarithm of the gamma function. As `torch.polygamma`. */
 export function polygamma(n: number, input: Tensor, options?: OutOption): Tensor {
+  checkArguments("polygamma(int n, Tensor input, options? options, {Tensor out})", n, input, options);
   if (!(n >= 0)) throw new ValueError("polygamma(n, x) does not support negative n.", `n is ${n}`);
   if (n === 0) return digamma(input, options);
   return polygammaOfOrder(n)(input, options);
@@ -58,13 +61,14 @@ export function polygamma(n: number, input: Tensor, options?: OutOption): Tensor
  * The logarithm of the multivariate gamma function of dimension p: the sum of lgamma(x - j / 2) over j < p, and p (p - 1) / 4 log π. As `torch.mvlgamma`.
  */
 export function mvlgamma(input: Tensor, p: number, options?: OutOption): Tensor {
+  checkArguments("mvlgamma(Tensor input, int p, options? options, {Tensor out})", input, p, options);
   if (!(p >= 1)) throw new ValueError("p has to be greater than or equal to 1", `p is ${p}`);
   const x = input.dtype.isFloatingPoint ? input : input.to(getDefaultDtype());
   const shifts = arange(-p / 2 + 0.5, 0.5, 0.5, { dtype: x.dtype, device: x.device });
   const result = lgamma(x.unsqueeze(-1).add(shifts))
     .sum(-1)
     .add(((p * (p - 1)) / 4) * Math.log(Math.PI));
-  return options?.out ? options.out.copy_(result) : result;
+  return toOut("mvlgamma", result, options?.out);
 }
 
 const lower = hostBinary("igamma", gammaP, (g, a, x) => g.mul(density(a, x)));
@@ -89,11 +93,13 @@ function tensorsOnly(name: string, input: unknown, other: unknown): void {
 
 /** The regularised lower incomplete gamma function P(input, other). As `torch.igamma`. */
 export function igamma(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("igamma(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   tensorsOnly("igamma", input, other);
   return lower(input, other, options);
 }
 /** The regularised upper incomplete gamma function Q(input, other). As `torch.igammac`. */
 export function igammac(input: Tensor, other: Tensor, options?: OutOption): Tensor {
+  checkArguments("igammac(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   tensorsOnly("igammac", input, other);
   return upper(input, other, options);
 }
@@ -101,15 +107,28 @@ export function igammac(input: Tensor, other: Tensor, options?: OutOption): Tens
 const zetaOp = hostBinary("zeta", zetaOf, (g, x, q) => g.mul(x.neg()).mul(zeta(x.add(1), q)));
 /** The Hurwitz zeta function: the sum of (other + k)^-input over k >= 0. As `torch.special.zeta`. */
 export function zeta(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
+  checkArguments("special_zeta(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})", input, other, options);
   return zetaOp(input, other, options);
 }
 
 method("polygamma", (input: Tensor, n: number, options?: OutOption) => polygamma(n, input, options));
-method("polygamma_", (input: Tensor, n: number) => input.copy_(polygamma(n, input)));
+method("polygamma_", (input: Tensor, n: number) => {
+  checkArguments("polygamma_(Tensor input, int n)", input, n);
+  return takeResult(input, polygamma(n, input));
+});
 method("trigamma", (input: Tensor) => polygamma(1, input));
 method("mvlgamma", mvlgamma);
-method("mvlgamma_", (input: Tensor, p: number) => input.copy_(mvlgamma(input, p)));
+method("mvlgamma_", (input: Tensor, p: number) => {
+  checkArguments("mvlgamma_(Tensor input, int p)", input, p);
+  return takeResult(input, mvlgamma(input, p));
+});
 method("igamma", igamma);
-method("igamma_", (input: Tensor, other: Tensor) => input.copy_(igamma(input, other)));
+method("igamma_", (input: Tensor, other: Tensor) => {
+  checkArguments("igamma_(Tensor input, Tensor other)", input, other);
+  return takeResult(input, igamma(input, other));
+});
 method("igammac", igammac);
-method("igammac_", (input: Tensor, other: Tensor) => input.copy_(igammac(input, other)));
+method("igammac_", (input: Tensor, other: Tensor) => {
+  checkArguments("igammac_(Tensor input, Tensor other)", input, other);
+  return takeResult(input, igammac(input, other));
+});

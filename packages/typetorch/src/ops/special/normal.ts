@@ -1,6 +1,7 @@
 /**
  * Functions of the normal distribution and of entropy.
  */
+import { checkArguments } from "../arguments.ts";
 import { erfcx as erfcxOf, logNormalCdf, normalQuantile } from "../../core/normalFunctions.ts";
 import type { NumberLike } from "../../core/promotion.ts";
 import { constant } from "../../ir/expr.ts";
@@ -95,5 +96,11 @@ const xlog1pyOp = definePointwise(
 );
 /** `input * log(1 + other)`, 0 where the input is 0, NaN where `other` is. As `torch.special.xlog1py`. */
 export function xlog1py(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
+  checkArguments(
+    "special_xlog1py(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})",
+    input,
+    other,
+    options,
+  );
   return xlog1pyOp([input, other], undefined, options?.out);
 }

@@ -1,6 +1,7 @@
 /**
  * Views in which dimensions of size 1 are repeated without copying: `expand`, `broadcastTo`, `broadcastTensors`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -40,6 +41,7 @@ const expandOp = defineOp<{ shape: readonly number[] }>({
  * torch.tensor([[1], [2]]).expand(2, 3) // tensor([[1., 1., 1.], [2., 2., 2.]])
  */
 export function expand(x: Tensor, ...args: unknown[]): Tensor {
+  checkArguments("expand(Tensor input)", x);
   const wanted = shapeOf(args);
   const skip = wanted.length - x.shape.length;
   if (skip < 0) {
@@ -66,11 +68,13 @@ export function expand(x: Tensor, ...args: unknown[]): Tensor {
 
 /** The tensor expanded to a shape, as `torch.broadcast_to`. */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  checkArguments("broadcast_to(Tensor x, float[] shape)", x, shape);
   return expand(x, shape);
 }
 
 /** All tensors expanded to the shape that they broadcast to, as `torch.broadcast_tensors`. */
 export function broadcastTensors(...tensors: Tensor[]): Tensor[] {
+  checkArguments("broadcast_tensors(Tensor[] tensors)", tensors);
   const shape = tensors.reduce<readonly number[]>((s, x) => broadcastShapes(s, x.shape), []);
   return tensors.map((x) => expand(x, shape));
 }
@@ -91,6 +95,9 @@ export function sumToSize(x: Tensor, ...args: unknown[]): Tensor {
 }
 
 variadicMethod("expand", expand);
-method("expandAs", (x: Tensor, other: Tensor) => expand(x, other.shape));
+method("expandAs", (x: Tensor, other: Tensor) => {
+  checkArguments("expand_as(Tensor x, Tensor other)", x, other);
+  return expand(x, other.shape);
+});
 method("broadcastTo", broadcastTo);
 variadicMethod("sumToSize", sumToSize);

@@ -1,6 +1,7 @@
 /**
  * Views with the dimensions in another order: `permute`, `transpose`, `t`, `mT`, `movedim`, `swapaxes`.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -76,6 +77,7 @@ const tOp = { ...transposeOp, name: "t", gradName: "TBackward0" };
  * torch.zeros(2, 3, 4).permute(2, 0, 1).shape // [4, 2, 3]
  */
 export function permute(x: Tensor, ...args: unknown[]): Tensor {
+  checkArguments("permute(Tensor input)", x);
   const dims = shapeOf(args);
   const rank = x.shape.length;
   if (dims.length !== rank) {
@@ -90,6 +92,7 @@ export function permute(x: Tensor, ...args: unknown[]): Tensor {
 
 /** Two dimensions exchanged, as `torch.transpose`. */
 export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  checkArguments("swapaxes(Tensor x, int dim0, int dim1)", x, dim0, dim1);
   const a = wrapDim(dim0, x.shape.length);
   const b = wrapDim(dim1, x.shape.length);
   if (x.shape.length === 0) return runtime.call(permuteOp, [x], { dims: [] });
@@ -103,6 +106,7 @@ export { transpose as swapaxes, transpose as swapdims };
  * torch.zeros(2, 3).t().shape // [3, 2]
  */
 export function t(x: Tensor): Tensor {
+  checkArguments("t(Tensor x)", x);
   if (x.shape.length > 2)
     throw new ShapeError(
       `t() expects a tensor with <= 2 dimensions, but self is ${x.shape.length}D`,
@@ -115,6 +119,7 @@ export function t(x: Tensor): Tensor {
 
 /** Dimensions moved to other places, the rest in order, as `torch.movedim`. */
 export function movedim(x: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
+  checkArguments("movedim(Tensor x, int|int[] source, int|int[] destination)", x, source, destination);
   const givenFrom = typeof source === "number" ? [source] : source;
   const givenTo = typeof destination === "number" ? [destination] : destination;
   const from = givenFrom.map((d) => wrapDim(d, x.shape.length));
@@ -152,12 +157,13 @@ method("swapdims", transpose);
 method("t", t);
 method("movedim", movedim);
 method("moveaxis", movedim);
-method("transpose_", (x: Tensor, a: number, b: number) =>
-  exchange(
+method("transpose_", (x: Tensor, a: number, b: number) => {
+  checkArguments("transpose_(Tensor x, float a, float b)", x, a, b);
+  return exchange(
     x,
     runtime.withoutGrad(() => transpose(x, a, b)),
-  ),
-);
+  );
+});
 method("t_", (x: Tensor) =>
   exchange(
     x,

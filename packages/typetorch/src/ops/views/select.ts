@@ -1,6 +1,7 @@
 /**
  * Views of a part: `select`, `narrow`, slices, `split`, `chunk`, `unbind`, `diagonal`, `unfold`.
  */
+import { checkArguments } from "../arguments.ts";
 import { IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -61,6 +62,7 @@ const diagonalOp = partOp("diagonal");
 
 /** One index of a dimension, which disappears. As `torch.select`. */
 export function select(x: Tensor, dim: number, index: number): Tensor {
+  checkArguments("select(Tensor x, int dim, int index)", x, dim, index);
   if (x.shape.length === 0) throw new IndexError("select() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, x.shape.length);
   const size = x.shape[d]!;
@@ -102,6 +104,7 @@ export function slice(x: Tensor, dim = 0, start: number | null = null, end: numb
  * torch.arange(5).narrow(0, 1, 3) // tensor([1, 2, 3])
  */
 export function narrow(x: Tensor, dim: number, start: number | Tensor, length: number): Tensor {
+  checkArguments("narrow(Tensor x, int dim, int|Tensor start, int length)", x, dim, start, length);
   if (x.shape.length === 0) throw new IndexError("narrow() cannot be applied to a 0-dim tensor.");
   const d = wrapDim(dim, x.shape.length);
   const size = x.shape[d]!;
@@ -163,6 +166,7 @@ const splitOp = defineOp<{ dim: number; sizes: readonly number[] }>({
  * torch.arange(5).split(2).length // 3
  */
 export function split(x: Tensor, splitSize: number | readonly number[], dim?: number | { dim?: number }): Tensor[] {
+  checkArguments("split(Tensor x, int|int[] splitSize, int|options? dim, {int dim})", x, splitSize, dim);
   if (x.shape.length === 0) throw new IndexError("split expects at least a 1-dimensional tensor");
   const d = wrapDim(dimOf(dim), x.shape.length);
   const size = x.shape[d]!;
@@ -192,10 +196,12 @@ export function split(x: Tensor, splitSize: number | readonly number[], dim?: nu
 
 /** At most `chunks` parts of equal size (the last may be smaller), as `torch.chunk`. */
 export function chunk(x: Tensor, chunks: number, dim?: number | { dim?: number }): Tensor[] {
+  checkArguments("chunk(Tensor x, int chunks, int|options? dim, {int dim})", x, chunks, dim);
   if (x.shape.length === 0) throw new IndexError("chunk expects at least a 1-dimensional tensor");
   if (chunks <= 0) throw new ValueError(`chunk expects \`chunks\` to be greater than 0, got: ${chunks}`);
   const d = wrapDim(dimOf(dim), x.shape.length);
   const size = Math.ceil(x.shape[d]! / chunks);
+  if (size === 0 && chunks > 2 ** 24) throw new ValueError(`chunk: ${chunks} empty parts were asked for`);
   return size === 0
     ? split(
         x,
@@ -207,6 +213,7 @@ export function chunk(x: Tensor, chunks: number, dim?: number | { dim?: number }
 
 /** One tensor for each index of a dimension, as `torch.unbind`. */
 export function unbind(x: Tensor, dim?: number | { dim?: number }): Tensor[] {
+  checkArguments("unbind(Tensor x, int|options? dim, {int dim})", x, dim);
   if (x.shape.length === 0) throw new IndexError("Dimension specified as 0 but tensor has no dimensions");
   const d = wrapDim(dimOf(dim), x.shape.length);
   return runtime.callMany(unbindOp, [x], { dim: d });
@@ -235,6 +242,12 @@ const unbindOp = defineOp<{ dim: number }>({
   },
 });
 
+/** The diagonals of matrices (of the last two dimensions unless told), as `torch.linalg.diagonal`. */
+export function linalgDiagonal(A: Tensor, options: { offset?: number; dim1?: number; dim2?: number } = {}): Tensor {
+  checkArguments("linalg_diagonal(Tensor A, options? options, {int offset, int dim1, int dim2})", A, options);
+  return diagonal(A, { offset: options.offset ?? 0, dim1: options.dim1 ?? -2, dim2: options.dim2 ?? -1 });
+}
+
 /** The diagonal of two dimensions, which becomes the last dimension. As `torch.diagonal`. */
 export function diagonal(
   x: Tensor,
@@ -242,6 +255,13 @@ export function diagonal(
   dim1?: number,
   dim2?: number,
 ): Tensor {
+  checkArguments(
+    "diagonal(Tensor x, int|options? options, int? dim1, int? dim2, {int offset, int dim1, int dim2})",
+    x,
+    options,
+    dim1,
+    dim2,
+  );
   const o = typeof options === "number" ? { offset: options, dim1, dim2 } : options;
   const offset = o.offset ?? 0;
   const a = wrapDim(o.dim1 ?? 0, x.shape.length);
@@ -294,6 +314,7 @@ const unfoldOp = defineOp<Windows>({
 
 /** All windows of `size` elements, `step` apart, of a dimension; the window's elements are the last dimension. As `Tensor.unfold`. */
 export function unfold(x: Tensor, dimension: number, size: number, step: number): Tensor {
+  checkArguments("unfold(Tensor x, int dimension, int size, int step)", x, dimension, size, step);
   const d = wrapDim(dimension, x.shape.length);
   const have = x.shape.length === 0 ? 1 : x.shape[d]!;
   if (size < 0) throw new ValueError(`size is ${size} but must be >= 0`);
@@ -304,7 +325,10 @@ export function unfold(x: Tensor, dimension: number, size: number, step: number)
 
 method("select", select);
 method("narrow", narrow);
-method("narrowCopy", (x: Tensor, dim: number, start: number, length: number) => narrow(x, dim, start, length).clone());
+method("narrowCopy", (x: Tensor, dim: number, start: number, length: number) => {
+  checkArguments("narrow_copy(Tensor x, int dim, int start, int length)", x, dim, start, length);
+  return narrow(x, dim, start, length).clone();
+});
 method("slice", slice);
 method("split", split);
 method("splitWithSizes", split);

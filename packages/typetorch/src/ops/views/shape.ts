@@ -1,6 +1,7 @@
 /**
  * Views with the same elements in the same order: `view`, `reshape`, `flatten`, `unflatten`, `squeeze`, `unsqueeze`.
  */
+import { checkArguments } from "../arguments.ts";
 import type { DType } from "../../core/dtype.ts";
 import { DType as DTypeClass } from "../../core/dtype.ts";
 import { ArgumentTypeError, IndexError, ShapeError } from "../../core/errors.ts";
@@ -163,6 +164,7 @@ function viewDtype(x: Tensor, dtype: DType): Tensor {
  * torch.arange(4).reshape(2, 2).t().reshape(-1) // tensor([0, 2, 1, 3])
  */
 export function reshape(x: Tensor, ...args: unknown[]): Tensor {
+  if (!runtime.isTensor(x)) checkArguments("reshape(Tensor input)", x);
   const shape = inferShape(shapeOf(args), x.numel());
   if (sameShape(shape, x.shape)) return runtime.call(viewOp, [x], { shape, strides: x.strides });
   const strides = viewStrides(x.shape, x.strides, shape);
@@ -176,6 +178,7 @@ export function reshape(x: Tensor, ...args: unknown[]): Tensor {
  * torch.zeros(2, 3, 4).flatten(1).shape // [2, 12]
  */
 export function flatten(x: Tensor, startDim: number | { startDim?: number; endDim?: number } = 0, endDim = -1): Tensor {
+  checkArguments("flatten(Tensor x, int|options? startDim, int? endDim, {int startDim, int endDim})", x, startDim, endDim);
   const from = typeof startDim === "number" ? startDim : (startDim.startDim ?? 0);
   const to = typeof startDim === "number" ? endDim : (startDim.endDim ?? -1);
   const a = wrapDim(from, x.shape.length);
@@ -188,11 +191,13 @@ export function flatten(x: Tensor, startDim: number | { startDim?: number; endDi
 
 /** All elements in one dimension, as `torch.ravel`. */
 export function ravel(x: Tensor): Tensor {
+  checkArguments("ravel(Tensor x)", x);
   return x.contiguous().view(-1);
 }
 
 /** Splits one dimension into several, as `torch.unflatten`. */
 export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
+  checkArguments("unflatten(Tensor x, int dim, int[] sizes)", x, dim, sizes);
   const d = wrapDim(dim, x.shape.length);
   if (sizes.length === 0) throw new ShapeError("unflatten: sizes must be non-empty");
   let inner: readonly number[];
@@ -212,6 +217,7 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
  * torch.zeros(1, 3, 1).squeeze().shape // [3]
  */
 export function squeeze(x: Tensor, dim?: number | { dim?: number }): Tensor {
+  checkArguments("squeeze(Tensor x, int|options? dim, {int dim})", x, dim);
   const which = typeof dim === "object" ? dim?.dim : dim;
   const d = which === undefined ? -1 : wrapDim(which, x.shape.length);
   const keep = x.shape.map((n, i) => n !== 1 || (d >= 0 && i !== d));
@@ -224,6 +230,7 @@ export function squeeze(x: Tensor, dim?: number | { dim?: number }): Tensor {
  * torch.zeros(3).unsqueeze(0).shape // [1, 3]
  */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
+  checkArguments("unsqueeze(Tensor x, int dim)", x, dim);
   const rank = x.shape.length + 1;
   if (!Number.isInteger(dim) || dim < -rank || dim >= rank) {
     throw new IndexError(`Dimension out of range (expected to be in range of [${-rank}, ${rank - 1}], but got ${dim})`);
@@ -251,15 +258,17 @@ method("ravel", ravel);
 method("unflatten", unflatten);
 method("squeeze", squeeze);
 method("unsqueeze", unsqueeze);
-method("squeeze_", (x: Tensor, dim?: number) =>
-  become(
+method("squeeze_", (x: Tensor, dim?: number) => {
+  checkArguments("squeeze_(Tensor x, int? dim)", x, dim);
+  return become(
     x,
     runtime.withoutGrad(() => squeeze(x, dim)),
-  ),
-);
-method("unsqueeze_", (x: Tensor, dim: number) =>
-  become(
+  );
+});
+method("unsqueeze_", (x: Tensor, dim: number) => {
+  checkArguments("unsqueeze_(Tensor x, int dim)", x, dim);
+  return become(
     x,
     runtime.withoutGrad(() => unsqueeze(x, dim)),
-  ),
-);
+  );
+});

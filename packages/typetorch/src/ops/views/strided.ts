@@ -1,6 +1,7 @@
 /**
  * `asStrided`: a view with any shape and strides, and the scatter of its gradient. Gradients of in-place changes through views are built on it.
  */
+import { checkArguments } from "../arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -95,6 +96,13 @@ export function asStrided(
   stride: readonly number[],
   storageOffset?: number | { storageOffset?: number },
 ): Tensor {
+  checkArguments(
+    "as_strided(Tensor input, int[] size, int[] stride, int|options? storageOffset, {int storageOffset})",
+    input,
+    size,
+    stride,
+    storageOffset,
+  );
   const offset = typeof storageOffset === "object" ? storageOffset?.storageOffset : storageOffset;
   checkGeometry(input, size, stride, offset ?? input.storageOffset);
   return runtime.call(asStridedOp, [input], {
@@ -130,6 +138,13 @@ function asStrided_(
   stride: readonly number[],
   storageOffset?: number | { storageOffset?: number },
 ): Tensor {
+  checkArguments(
+    "as_strided_(Tensor x, int[] size, int[] stride, int|options? storageOffset, {int storageOffset})",
+    x,
+    size,
+    stride,
+    storageOffset,
+  );
   const offset = (typeof storageOffset === "object" ? storageOffset?.storageOffset : storageOffset) ?? x.storageOffset;
   checkGeometry(x, size, stride, offset);
   x.shape = [...size];

@@ -27,6 +27,12 @@ export class GradModeGuard {
 }
 
 function scope<R>(enabled: boolean, inferring: boolean, body: (() => R) | undefined): R | GradModeGuard {
+  if (body !== undefined && typeof body !== "function") {
+    throw new ArgumentTypeError(
+      `a grad mode scope: argument 'body' must be a function, not ${typeof body}`,
+      "write torch.noGrad(() => { … })",
+    );
+  }
   const guard = new GradModeGuard();
   gradEnabled = enabled;
   inference = inferring;
