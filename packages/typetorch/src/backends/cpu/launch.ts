@@ -10,7 +10,7 @@ import type { Access, Int, LoopKernel, Stmt } from "../../ir/loops.ts";
 import { normalize } from "../../ir/simplify.ts";
 import { compileJs, type JsKernel } from "./js/kernel.ts";
 import { allocate, typedArrayOf } from "./memory.ts";
-import { installKernel, machine, native } from "./target.ts";
+import { installKernel, machine } from "./target.ts";
 import { type Grid, run } from "./team.ts";
 
 const blockStorage = allocate(4096 * 8);
@@ -83,7 +83,7 @@ export class Compiled {
    */
   runCut(extent: number, total: number, unitCost: number, multiple: number, step: (k: number) => number): void {
     const units = Math.max(1, Math.round(itemCost / unitCost / multiple)) * multiple;
-    if (this.address === 0 || native === null || total * unitCost < 2 * itemCost || units >= total) {
+    if (this.address === 0 || total * unitCost < 2 * itemCost || units >= total) {
       this.run();
       return;
     }
