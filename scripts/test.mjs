@@ -146,7 +146,8 @@ const lanes = {
   architecture: () => nodeTest(testFiles(["architecture.test.js"])),
   "unit tests": () => nodeTest(testFiles(null, [...ALONE, ...WEBGPU, ...LIVE])),
   "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
-  "unit tests, target wasm": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "wasm" }),
+  "unit tests, target wasm": () =>
+    nodeTest(testFiles([...KERNELS, "backends/reclaim.test.js", "cpu/threads.test.js"]), { TYPETORCH_TARGET: "wasm" }),
   ...(avx2 && { "unit tests, target x64-avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "x64-avx2" }) }),
   "webgpu (software Vulkan)": () => onWebgpu((env) => nodeTest(testFiles(WEBGPU), env)),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),

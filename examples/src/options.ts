@@ -20,7 +20,7 @@ export type Options<S extends Record<string, OptionSpec>> = {
 /** The kernels that `--target` chooses. It must be set before TypeTorch is imported. */
 export const targetOption = {
   value: "NAME",
-  help: "kernels to use: js, x64-avx2, x64-avx512 (default: the best that this processor has)",
+  help: "kernels to use: js, wasm, x64-avx2, x64-avx512 (default: the best that this processor has)",
 } as const;
 
 /** Parses the command line. `--help` prints what there is, and unknown options end the program. */

@@ -98,8 +98,15 @@ let shortestPause = 10;
  */
 export function allocateTensor(nbytes: number): Storage {
   if (linear !== null) {
-    if (linear.takenBytes >= nextLook || linear.freeBytes < nbytes + linear.limit / 16) reclaimLinear(linear, nbytes);
-    return allocate(nbytes);
+    const low = linear.freeBytes < nbytes + linear.limit / 16;
+    if (linear.takenBytes >= nextLook || (low && linear.takenBytes - lastLook > leastBetweenLooks)) reclaimLinear(linear);
+    try {
+      return allocate(nbytes);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      reclaimLinear(linear);
+      return allocate(nbytes);
+    }
   }
   if (nbytes < trackedFrom || !tracking) return allocate(nbytes);
   if (trackedBytes + nbytes > budget) reclaim();
@@ -181,17 +188,17 @@ const leastBetweenLooks = leastBudget / 16;
  * Finds out which storages are gone. Where a collection can be asked for, that is done here and now; elsewhere the engine is made to collect, and what it finds
  * comes back in a later turn of the event loop.
  */
-function reclaimLinear(memory: LinearMemory, nbytes: number): void {
-  if (memory.takenBytes < nextLook && memory.takenBytes - lastLook < Math.max(leastBetweenLooks, nbytes)) return;
+function reclaimLinear(memory: LinearMemory): void {
   const start = now();
   const collected = collectGarbage();
-  if (!collected) provokeCollection();
+  if (collected) shortestPause = Math.min(now() - start, shortestPause * 1.05);
+  else provokeCollection();
   memory.sweep();
-  const pause = collected ? Math.min((now() - start) * bytesPerMillisecond, memory.limit / 8) : 0;
+  const between = Math.min(shortestPause * bytesPerMillisecond, memory.limit / 8);
   lastLook = memory.takenBytes;
   // as much again as is live, but leaving some of the memory for scratch
   const room = Math.max(leastBetweenLooks, memory.freeBytes - memory.limit / 8);
-  nextLook = lastLook + Math.min(Math.max(leastBudget, pause, memory.usedBytes - cachedBytes), room);
+  nextLook = lastLook + Math.min(Math.max(leastBudget, between, memory.usedBytes - cachedBytes), room);
 }
 
 /** The engine counts the bytes of buffers, also of those that are never touched, and collects when they have become many. */
