@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cleanUp, installAll, isInstalled, obstacle, runtimes, smoke } from "./runtimes.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tests = join(root, "packages/typetorch/dist/test");
@@ -126,6 +127,15 @@ async function onWebgpu(lane) {
   return missing === undefined ? lane(env) : without("software Vulkan", missing);
 }
 
+/** The packed library in another runtime; on a user's machine only where `node scripts/runtimes.mjs` has fetched it. */
+async function runtimeLane(runtime) {
+  const reason = obstacle();
+  if (reason !== null) return { notRun: reason };
+  if (process.env.CI === "true") await installAll();
+  else if (!isInstalled(runtime)) return { notRun: `not installed here: node scripts/runtimes.mjs fetches all of them, 900 MB` };
+  return smoke(runtime);
+}
+
 const lanes = {
   async "format and lint"() {
     const { status, output } = await run(process.execPath, [
@@ -163,6 +173,7 @@ const lanes = {
     if (command === null) return without("python3-torch", "apt-get install python3-torch");
     return nodeTest(testFiles(LIVE), { PYTHON: command });
   },
+  ...Object.fromEntries(runtimes.map((runtime) => [runtime.name, () => runtimeLane(runtime)])),
   async "PyTorch live"() {
     const command = python();
     if (command === null) return without("python3-torch", "apt-get install python3-torch");
@@ -190,7 +201,7 @@ let skipped = 0;
 for (const [name, lane] of Object.entries(lanes)) {
   if (words.length > 0 && !words.some((w) => (w.endsWith("$") ? name === w.slice(0, -1) : name.includes(w)))) continue;
   const started = performance.now();
-  const result = await lane();
+  const result = await lane().catch((error) => ({ passed: 0, failed: 1, output: String(error) }));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (result.notRun !== undefined) {
     console.log(`${name}: not run (${result.notRun})`);
@@ -204,9 +215,10 @@ for (const [name, lane] of Object.entries(lanes)) {
   if (result.failed > 0) parts.push(`${result.failed} FAILED`);
   if (result.skipped > 0) parts.push(`${result.skipped} skipped`);
   if (empty) parts.push("FAILED: no test ran");
-  console.log(`${name}: ${parts.join(", ")} (${seconds} s)`);
+  console.log(`${name}${result.note ? ` (${result.note})` : ""}: ${parts.join(", ")} (${seconds} s)`);
   if ((empty || result.failed > 0) && result.output) console.log(result.output.replace(/^/gm, "    ").slice(0, 20_000));
 }
+await cleanUp();
 if (passed + failed === 0) failed = 1;
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -1,6 +1,8 @@
 /**
  * The platform: the only place for `node:*`, `navigator` and `Worker`. The condition `node` or `browser` of package.json's `imports` chooses the file.
  */
+import "./disposal.ts";
+
 export * from "#platform";
 export type {
   CpuFeatures,

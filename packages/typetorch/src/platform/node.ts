@@ -106,6 +106,9 @@ export function openNative(): Native | null {
 
 let checkpoint: (() => void) | null | undefined;
 
+/** The collector that Bun offers. It has no flags of V8. */
+const bun = (globalThis as { Bun?: { gc(force: boolean): void } }).Bun;
+
 /**
  * Lets go of what WeakRefs made or read in the current job keep alive: a microtask checkpoint, which a context of its own has after each script.
  * False where it cannot be done.
@@ -128,6 +131,7 @@ let collector: (() => void) | null | undefined;
 
 /** Runs a full garbage collection, also of what WeakRefs used in the current job keep alive. False where it cannot be done. */
 export function collectGarbage(): boolean {
+  if (collector === undefined && bun !== undefined) collector = () => bun.gc(true);
   if (collector === undefined) {
     try {
       setFlagsFromString("--expose-gc");

@@ -6,6 +6,7 @@ export const floats = /* wgsl */ `
 fn opaque(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ zero_bits()); }
 fn f32_nan() -> f32 { return bitcast<f32>(0x7fc00000u ^ zero_bits()); }
 fn f32_isnan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn f32_ne(a: f32, b: f32) -> bool { return a != b || f32_isnan(a) || f32_isnan(b); }
 fn f32_nonzero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) != 0u; }
 fn f32_max(a: f32, b: f32) -> f32 { return select(select(b, a, a > b || f32_isnan(a)), b, f32_isnan(b)); }
 fn f32_min(a: f32, b: f32) -> f32 { return select(select(b, a, a < b || f32_isnan(a)), b, f32_isnan(b)); }

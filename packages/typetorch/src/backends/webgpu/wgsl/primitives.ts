@@ -96,7 +96,7 @@ const table = {
   shr: versions("shr", "i32", "i64"),
   eq: { f32: infix("=="), i32: infix("=="), bool: infix("=="), ...versions("eq", "f64", "i64") },
   ne: {
-    f32: infix("!="),
+    f32: call("f32_ne"),
     i32: infix("!="),
     bool: differ,
     f64: (a, b) => `(!f64_eq(${a}, ${b}))`,
