@@ -26,6 +26,8 @@ export const webgpu = new Device("webgpu", 0);
 
 /** The side of a `handle` storage that lies in the memory of a device. */
 export interface RemoteMemory {
+  /** Whether only the device has the elements, so that looking at them here means waiting for it. */
+  readonly onDeviceOnly: boolean;
   /** The elements in the CPU's memory, for reading or, after `write`, as what counts from now on. May wait for the device. */
   bringToHost(write: boolean): Storage;
   /** The same without blocking, for reading. */

@@ -83,7 +83,7 @@ test("long reductions are cut into blocks", () => {
   agree((t) => t.sum(), x);
   agree((t) => t.max(), x.to(torch.float16).to(torch.float32));
   agree((t) => t.argmax(), x);
-  agree((t) => t.sum(0), torch.randn(3000, 3));
+  agree((t) => t.sum(0), torch.randn(3000, 3).mul(4).round());
   agree((t) => t.var(0), torch.randn(900, 3));
   agree((t) => t.softmax(-1), torch.randn(3, 1500));
 });

@@ -47,6 +47,10 @@ export class DeviceMemory implements RemoteMemory {
     return this.layout === null ? 0 : deviceBytes(this.layout, this.count);
   }
 
+  get onDeviceOnly(): boolean {
+    return this.onDevice && this.mirror === null;
+  }
+
   #fresh(): Storage {
     if (this.queue.lost) throw lostError();
     return allocateTensor(this.count * this.dtype.itemsize);

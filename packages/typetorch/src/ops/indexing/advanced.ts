@@ -141,8 +141,10 @@ function combinedPositions(
     });
   });
   if (columns.length === 1) return columns[0]!;
-  const words = columns.map(wordsOf);
   const sizes = dims.map((d) => x.shape[d]!);
+  if (columns.some((c) => c.storage.remote !== null))
+    return runtime.withoutGrad(() => columns.reduce((at, column, c) => at.mul(sizes[c]!).add(column)));
+  const words = columns.map(wordsOf);
   return integers(x, shape, (k) => {
     let at = 0;
     for (let c = 0; c < words.length; c++) at = at * sizes[c]! + (words[c]![2 * k]! >>> 0) + words[c]![2 * k + 1]! * 4294967296;

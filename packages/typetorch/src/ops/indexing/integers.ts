@@ -31,10 +31,14 @@ export function writeIntegers(out: Tensor, write: (k: number) => number): void {
 
 /**
  * The index tensor row-major and int64, all its elements between 0 and size - 1. With `wrap` negative ones count from the end. `fail` throws for the first
- * element outside.
+ * element outside. Indices that only a GPU has are not looked at, because that would stall it: what lies outside reads and writes some other element then.
  */
 export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail: (value: number) => never): Tensor {
   const checked = runtime.withoutGrad(() => toDtype(index, int64).contiguous());
+  if (checked.storage.remote?.onDeviceOnly) {
+    if (!wrap) return checked;
+    return runtime.withoutGrad(() => checked.where(checked.ge(0), checked.add(size)));
+  }
   const words = wordsOf(checked);
   // Most indices are right: one look at the extremes tells.
   let high = 0;

@@ -3,9 +3,9 @@
  * loops need no tests.
  */
 import { type DType, int64 } from "../../core/dtype.ts";
-import { type Expr, computeType, constant } from "../../ir/expr.ts";
+import { type Expr, computeType, constant, input, param } from "../../ir/expr.ts";
 import { type Int, type LoopKernel, LoopVar, type Stmt, extent, index, load, local } from "../../ir/loops.ts";
-import type { LoopSpec } from "../../ir/spec.ts";
+import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { copyElements } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
@@ -276,23 +276,25 @@ export function maxPoolKernel(x: Tensor, out: Tensor, indices: Tensor, geometry:
   const ints = windowArguments(source.shape, sizes, geometry);
   const steps = [ints[IN_PLANE]!, ints[OUT_PLANE]!, ints[OUT_PLANE]!];
   runtime.backendOf(x).loops(maxSpec(x.dtype), [source, out, indices], ints, [], { extent: PLANES, steps });
-  if (source !== x) {
-    const data = indices.data as BigInt64Array;
-    const [, ph, pw] = three(source.shape.slice(2), 1);
-    const [d, h, w] = three(spatial, 1);
-    const [bd, bh, bw] = three(
-      sides.map((s) => s.before),
-      0,
-    );
-    const clamp = (v: number, n: number): number => Math.min(Math.max(v, 0), n - 1);
-    for (let k = 0; k < data.length; k++) {
-      const at = Number(data[k]!);
-      const z = clamp(Math.floor(at / (ph * pw)) - bd, d);
-      const y = clamp((Math.floor(at / pw) % ph) - bh, h);
-      data[k] = BigInt((z * h + y) * w + clamp((at % pw) - bw, w));
-    }
-  }
+  if (source === x) return;
+  const [, ph, pw] = three(source.shape.slice(2), 1);
+  const before = sides.map((side) => side.before);
+  const params = [ph, pw, ...three(before, 0), ...three(spatial, 1)];
+  runtime.backendOf(x).map(unborder, indices.shape, [indices], [indices], params);
 }
+
+/** Positions in a bordered plane as positions in the plane; a place in the border becomes the nearest one inside. Params: rows and columns with the border, what lies before in each dimension, sizes without the border. */
+const unborder: MapSpec = (() => {
+  const size = (k: number): Expr => param(k, "i64");
+  const at = input(0, "i64");
+  const clamp = (v: Expr, n: Expr): Expr => v.maximum(0).minimum(n.sub(1));
+  const row = at.div(size(1));
+  const z = clamp(row.div(size(0)).sub(size(2)), size(5));
+  const y = clamp(row.rem(size(0)).sub(size(3)), size(6));
+  const x = clamp(at.rem(size(1)).sub(size(4)), size(7));
+  const value = z.mul(size(6)).add(y).mul(size(7)).add(x);
+  return { kind: "map", name: "unborder", inputs: [int64], outputs: [{ dtype: int64, value }], params: 8, compiled: null };
+})();
 
 function lowestOf(dtype: DType): number {
   const bits = dtype.itemsize * 8;

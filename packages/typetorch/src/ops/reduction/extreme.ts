@@ -2,13 +2,14 @@
  * The largest and the smallest elements: `max`, `min`, `amax`, `amin`, `aminmax`.
  */
 import { checkArguments } from "../arguments.ts";
-import { type DType, int64 } from "../../core/dtype.ts";
+import { bool, type DType, int64 } from "../../core/dtype.ts";
 import { DTypeError, IndexError, ValueError } from "../../core/errors.ts";
 import { type Expr, accumulator, at, computeType, input } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { maximum, minimum } from "../comparison/where.ts";
 import { method } from "../methods.ts";
+import { definePointwise } from "../pointwise.ts";
 import { defineOp } from "../op.ts";
 import { writeOutputs } from "../outputs.ts";
 import { type ReturnType, type ValuesIndices, returnType, valuesIndices } from "../returnTypes.ts";
@@ -79,9 +80,20 @@ export function scatterSelected(
   return runtime.full(shape, 0, g.dtype).scatter(dim, places, values);
 }
 
+/** Equality in which NaN equals NaN. */
+const same = definePointwise(
+  {
+    name: "same",
+    compute: "promote",
+    result: bool,
+    forward: ([x, y]) => x!.eq(y!).or(x!.ne(x!).and(y!.ne(y!))),
+  },
+  2,
+);
+
 /** The gradient of one extreme value is shared by all elements that equal it. */
 export function shareEvenly(g: Tensor, x: Tensor, value: Tensor): Tensor {
-  const mask = Number.isNaN(value.item()) ? x.ne(x) : x.eq(value);
+  const mask = runtime.withoutGrad(() => same([x, value]));
   return g.div(mask.sum()).expand(x.shape).where(mask, 0);
 }
 
