@@ -3,6 +3,7 @@
  */
 import { hostKernelRuns, initWebgpu, openWebgpuQueue, reclaim, webgpuAvailable, webgpuQueue } from "./backends/webgpu/index.ts";
 import type { GpuCounters, GpuFeatures, GpuLimits } from "./backends/webgpu/index.ts";
+import { deviceRandom } from "./core/random/host.ts";
 import { manualSeed as seedDefaultGenerator } from "./ops/random/generator.ts";
 
 export type { GpuCounters, GpuFeatures, GpuLimits } from "./backends/webgpu/index.ts";
@@ -34,6 +35,16 @@ export function getDeviceName(): string {
 export function getDeviceProperties(): { readonly name: string; readonly limits: GpuLimits; readonly features: GpuFeatures } {
   const { deviceName, limits, features } = webgpuQueue();
   return { name: deviceName, limits, features };
+}
+
+/**
+ * Where random numbers of tensors on the device come from: by default from the device itself, by Philox, each from its position; with `true` from PyTorch's CPU
+ * streams, so that a seed gives the same weights and masks as on the CPU, drawn on the host and uploaded. Returns what held before.
+ */
+export function drawOnHost(onHost: boolean): boolean {
+  const before = deviceRandom.onHost;
+  deviceRandom.onHost = onHost;
+  return before;
 }
 
 /** Waits until the device has done everything, as `torch.cuda.synchronize`. Errors that it met are thrown here. Throws in a page's main thread. */

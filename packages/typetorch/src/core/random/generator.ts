@@ -29,6 +29,8 @@ export class Generator {
   position = SIZE;
   /** The second value of a pair of normal values that was drawn and not yet returned, or null. */
   nextNormal: number | null = null;
+  /** How many numbers of the generator's other sequence were taken, see `takeCounters`. */
+  #taken = 0;
   readonly #state = new Int32Array(SIZE);
   #seed = DEFAULT_SEED;
   /** True until the first output after seeding: PyTorch's state then says "next 0" where it otherwise says 624. */
@@ -67,6 +69,7 @@ export class Generator {
     this.#fresh = true;
     this.nextNormal = null;
     this.#nextFloatNormal = null;
+    this.#taken = 0;
     return this;
   }
 
@@ -83,6 +86,16 @@ export class Generator {
     return this.#seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.#seed) : this.#seed;
   }
 
+  /**
+   * The next `n` numbers of the generator's other sequence, for devices that compute every number from its position: the key (the seed's low and high word, as
+   * int32) and the first position. It begins anew with each seed, is no part of the state, and advances on its own.
+   */
+  takeCounters(n: number): { readonly key: readonly [low: number, high: number]; readonly position: number } {
+    const position = this.#taken;
+    this.#taken += n;
+    return { key: [Number(this.#seed & 0xffffffffn) | 0, Number(this.#seed >> 32n) | 0], position };
+  }
+
   /** A generator that will go on exactly as this one, as `torch.Generator.clone_state`. */
   clone(): Generator {
     const copy = new Generator();
@@ -91,6 +104,7 @@ export class Generator {
     copy.position = this.position;
     copy.nextNormal = this.nextNormal;
     copy.#seed = this.#seed;
+    copy.#taken = this.#taken;
     copy.#fresh = this.#fresh;
     copy.#nextFloatNormal = this.#nextFloatNormal;
     return copy;

@@ -12,6 +12,7 @@ import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Pointwise, definePointwise } from "../pointwise.ts";
+import { drawnByCounter, fillByCounter } from "../random/counter.ts";
 import { runtime } from "../runtime.ts";
 
 export interface DropoutOptions {
@@ -62,7 +63,8 @@ function keptScale(p: number, dtype: DType): number {
 function maskFor(x: Tensor, p: number, perChannel: boolean): Tensor {
   const shape = perChannel ? [x.shape[0]!, x.shape[1]!, ...x.shape.slice(2).map(() => 1)] : x.shape;
   const mask = runtime.newEmpty(x, shape, bool);
-  fillBernoulli(mask.data, bool, 1 - p, defaultGenerator);
+  if (drawnByCounter(mask)) fillByCounter(mask, { kind: "bernoulli", a: 1 - p, b: 0 }, defaultGenerator);
+  else fillBernoulli(mask.data, bool, 1 - p, defaultGenerator);
   return mask;
 }
 

@@ -12,7 +12,7 @@ import { broadcastOperand, checkInternalOverlap } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import { expand } from "../views/expand.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
-import { type Fill, fillInPlace, randomFill } from "./inPlace.ts";
+import { counted, type Fill, fillInPlace, randomFill } from "./inPlace.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -47,7 +47,10 @@ function probabilitiesFor(x: Tensor, p: Tensor): Tensor {
 
 function fillFor(x: Tensor, p: number | Tensor, options: BernoulliOptions | undefined): Fill {
   const generator = generatorOf(options);
-  if (!runtime.isTensor(p)) return (array) => fillBernoulli(array, x.dtype, p, generator);
+  if (!runtime.isTensor(p)) {
+    const fill: Fill = (array) => fillBernoulli(array, x.dtype, p, generator);
+    return p >= 0 && p <= 1 ? counted(fill, "bernoulli", p, 0, generator) : fill;
+  }
   const probabilities = runtime.withoutGrad(() => probabilitiesFor(x, p));
   return (array) => fillBernoulliEach(array, x.dtype, probabilities.data, p.dtype, generator);
 }

@@ -3,14 +3,14 @@
  */
 import { checkArguments } from "../arguments.ts";
 import { getDefaultDtype, int64 } from "../../core/dtype.ts";
-import { checkRandperm, fillRandomFromTo, fillRandperm } from "../../core/random/integers.ts";
+import { checkRandperm, fillRandperm } from "../../core/random/integers.ts";
 import { fillUniform } from "../../core/random/uniform.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { emptyLike } from "../factory/fill.ts";
 import { type FactoryOptions, checkSizes, finish, make, sizesAndOptions } from "../factory/options.ts";
 import { runtime } from "../runtime.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
-import { type Fill, fillElementsRandomly, normalFill } from "./inPlace.ts";
+import { counted, type Fill, fillElementsRandomly, integersFill, normalFill } from "./inPlace.ts";
 
 export interface RandomOptions extends FactoryOptions, GeneratorOption {}
 
@@ -33,10 +33,10 @@ function drawnLike(input: Tensor, options: RandomOptions | undefined, fillOf: (x
   return finish(x, options);
 }
 
-const uniform =
-  (x: Tensor, options: RandomOptions | undefined): Fill =>
-  (array) =>
-    fillUniform(array, x.dtype, 0, 1, generatorOf(options));
+const uniform = (x: Tensor, options: RandomOptions | undefined): Fill =>
+  x.dtype.isFloatingPoint
+    ? counted((array) => fillUniform(array, x.dtype, 0, 1, generatorOf(options)), "uniform", 0, 1, options)
+    : (array) => fillUniform(array, x.dtype, 0, 1, generatorOf(options));
 
 const standardNormal = (x: Tensor, options: RandomOptions | undefined): Fill => normalFill(x, 0, 1, generatorOf(options));
 
@@ -92,7 +92,7 @@ export function randint(...args: unknown[]): Tensor {
   const dtype = options?.dtype ?? options?.out?.dtype ?? int64;
   return make(options, dtype, () => {
     const x = runtime.empty(shape, dtype);
-    fillElementsRandomly(x, (array) => fillRandomFromTo(array, dtype, low, high, generatorOf(options)));
+    fillElementsRandomly(x, integersFill(x, low, high, generatorOf(options)));
     return x;
   });
 }
@@ -102,7 +102,7 @@ export function randintLike(input: Tensor, low: number, high: number, options?: 
 /** Integers in [low, high) in the shape and dtype of another tensor, as `torch.randint_like`. */
 export function randintLike(input: Tensor, ...args: unknown[]): Tensor {
   const [low, high, options] = (typeof args[1] === "number" ? args : [0, ...args]) as [number, number, RandomOptions | undefined];
-  return drawnLike(input, options, (x) => (array) => fillRandomFromTo(array, x.dtype, low, high, generatorOf(options)));
+  return drawnLike(input, options, (x) => integersFill(x, low, high, generatorOf(options)));
 }
 
 /** A random permutation of 0 to n - 1, int64 unless told, as `torch.randperm`. */

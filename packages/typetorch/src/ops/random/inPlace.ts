@@ -4,7 +4,7 @@
  */
 import { checkArguments } from "../arguments.ts";
 import { float32, type TypedArray } from "../../core/dtype.ts";
-import type { Generator } from "../../core/random/generator.ts";
+import { Generator } from "../../core/random/generator.ts";
 import { fillCauchy, fillExponential, fillGeometric, fillLogNormal } from "../../core/random/distributions.ts";
 import { fillRandom, fillRandomFromTo } from "../../core/random/integers.ts";
 import { fillNormal } from "../../core/random/normal.ts";
@@ -17,6 +17,7 @@ import { method, variadicMethod } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
 import { checkInternalOverlap } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
+import { type Distribution, drawnByCounter, fillByCounter, isCountable } from "./counter.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
 import { fillNormalByKernel, leastForKernel } from "./normalKernel.ts";
 
@@ -53,7 +54,24 @@ export interface NormalOptions extends GeneratorOption {
 }
 
 /** Writes random values to the elements of a contiguous array; `contiguous` tells whether it is the tensor's own memory. */
-export type Fill = (array: TypedArray, contiguous: boolean) => void;
+export interface Fill {
+  (array: TypedArray, contiguous: boolean): void;
+  /** What devices that draw by position do in its place. */
+  counted?: { readonly distribution: Distribution; readonly generator: Generator };
+}
+
+/** A fill for which other devices have a kernel. */
+export function counted(
+  fill: Fill,
+  kind: Distribution["kind"],
+  a: number,
+  b: number,
+  options: GeneratorOption | Generator | undefined,
+): Fill {
+  const generator = options instanceof Generator ? options : generatorOf(options);
+  fill.counted = { distribution: { kind, a, b }, generator };
+  return fill;
+}
 
 /** A strided tensor with its dimensions in the order of memory, the outermost first. */
 function inMemoryOrder(x: Tensor): Tensor {
@@ -68,6 +86,14 @@ function inMemoryOrder(x: Tensor): Tensor {
 
 /** Fills without checks and without history. */
 export function fillElementsRandomly(x: Tensor, fill: Fill): void {
+  if (fill.counted !== undefined && drawnByCounter(x)) {
+    const { distribution, generator } = fill.counted;
+    const own = isContiguous(x.shape, x.strides);
+    const target = own ? x : runtime.newEmpty(x, x.shape, x.dtype);
+    fillByCounter(target, distribution, generator);
+    if (!own) copyElements(x, target);
+    return;
+  }
   if (isContiguous(x.shape, x.strides)) {
     fill(x.data, true);
     return;
@@ -101,11 +127,12 @@ export function fillInPlace(op: Op<Fill>, x: Tensor, fill: Fill): Tensor {
 
 /** Fills a tensor, or the memory that will be copied to it, with normal values. */
 export function normalFill(x: Tensor, mean: number, std: number, generator: Generator): Fill {
-  return (array, own) => {
+  const fill: Fill = (array, own) => {
     const byKernel = own && array.length >= leastForKernel && x.dtype === float32 && std >= 0;
     if (byKernel) fillNormalByKernel(x, mean, std, generator);
     else fillNormal(array, x.dtype, mean, std, generator, own);
   };
+  return x.dtype.isFloatingPoint && std >= 0 ? counted(fill, "normal", mean, std, generator) : fill;
 }
 
 const uniformOp = randomFill("uniform", "UniformBackward0");
@@ -119,7 +146,8 @@ const logNormalOp = randomFill("log_normal", "LogNormalBackward0");
 variadicMethod("uniform_", (x: Tensor, ...rest: unknown[]) => {
   const options = trailing<UniformOptions>(rest, ["from", "to"]);
   const { from = 0, to = 1 } = options;
-  return fillInPlace(uniformOp, x, (array) => fillUniform(array, x.dtype, from, to, generatorOf(options)));
+  const fill: Fill = (array) => fillUniform(array, x.dtype, from, to, generatorOf(options));
+  return fillInPlace(uniformOp, x, x.dtype.isFloatingPoint && from <= to ? counted(fill, "uniform", from, to, options) : fill);
 });
 
 variadicMethod("normal_", (x: Tensor, ...rest: unknown[]) => {
@@ -129,16 +157,28 @@ variadicMethod("normal_", (x: Tensor, ...rest: unknown[]) => {
 });
 
 /** Integers of the whole range of the dtype, or between bounds. */
+export function integersFill(
+  x: Tensor,
+  from: number | bigint | null,
+  to: number | bigint | null | undefined,
+  generator: Generator,
+): Fill {
+  const fill: Fill = (array) => {
+    if (from === null) fillRandom(array, x.dtype, generator);
+    else fillRandomFromTo(array, x.dtype, from, to ?? null, generator);
+  };
+  const countable = from !== null && to !== null && to !== undefined && from < to && isCountable(x.dtype, from, to);
+  return countable ? counted(fill, "integers", Number(from), Number(to), generator) : fill;
+}
+
+/** The same in place. */
 export function fillIntegers(
   x: Tensor,
   from: number | bigint | null,
   to: number | bigint | null | undefined,
   generator: Generator,
 ): Tensor {
-  return fillInPlace(randomOp, x, (array) => {
-    if (from === null) fillRandom(array, x.dtype, generator);
-    else fillRandomFromTo(array, x.dtype, from, to ?? null, generator);
-  });
+  return fillInPlace(randomOp, x, integersFill(x, from, to, generator));
 }
 
 type Integer = number | bigint;
@@ -155,7 +195,13 @@ method(
 
 variadicMethod("exponential_", (x: Tensor, ...rest: unknown[]) => {
   const options = trailing<GeneratorOption & { lambd?: number }>(rest, ["lambd"]);
-  return fillInPlace(exponentialOp, x, (array) => fillExponential(array, x.dtype, options.lambd ?? 1, generatorOf(options)));
+  const { lambd = 1 } = options;
+  const fill: Fill = (array) => fillExponential(array, x.dtype, lambd, generatorOf(options));
+  return fillInPlace(
+    exponentialOp,
+    x,
+    x.dtype.isFloatingPoint && lambd > 0 ? counted(fill, "exponential", lambd, 0, options) : fill,
+  );
 });
 
 method("geometric_", (x: Tensor, p: number, options?: GeneratorOption) => {
