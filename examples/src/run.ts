@@ -6,6 +6,7 @@ const examples: Record<string, readonly [about: string, start: () => Promise<unk
   gpt: ["a character-level GPT learns to write like Moby Dick", () => import("./gpt.ts")],
   names: ["an LSTM tells women's first names from men's", () => import("./names.ts")],
   customFunction: ["a network of hard signs, trained through a derivative of one's own", () => import("./customFunction.ts")],
+  gpt2: ["GPT-2's weights, from safetensors files in shards, go on with a list of tokens", () => import("./gpt2.ts")],
   vgg: ["a VGG made of nested modules tells shapes apart", () => import("./vgg.ts")],
 };
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import torch from "typetorch";
+import { loadGpt2 } from "../src/gpt2/load.ts";
 
 // this file runs from dist/test
 const run = (...args: string[]): string => {
@@ -84,6 +85,29 @@ test("vgg: prints its nested modules and learns", () => {
   assert.match(output, /\(features\): Sequential\([\s\S]*\(0\): Stage\([\s\S]*\(0\): ConvUnit\(/);
   const losses = [...output.matchAll(/loss (\d+\.\d+)/g)].map((m) => Number(m[1]));
   assert.ok(losses.length > 2 && losses[losses.length - 1]! < losses[0]! + 0.5, output);
+});
+
+test("gpt2: published weights, in shards written by Python, give PyTorch's scores", () => {
+  const folder = fileURLToPath(new URL("../../test/fixtures/gpt2/", import.meta.url));
+  const { heads, tokens, scores } = JSON.parse(readFileSync(join(folder, "scores.json"), "utf8")) as {
+    heads: number;
+    tokens: number[][];
+    scores: number[][][];
+  };
+  const { model, config } = loadGpt2(join(folder, "model.safetensors.index.json"), heads);
+  assert.deepEqual(config, { vocabulary: 13, context: 6, width: 8, layers: 2, heads: 2 });
+  const computed = model.call(torch.tensor(tokens, { dtype: torch.int64 }));
+  assert.ok(torch.allclose(computed, torch.tensor(scores), { rtol: 1e-5, atol: 1e-5 }));
+});
+
+test("gpt2: writes a small model in shards, loads it and adds tokens", () => {
+  const out = mkdtempSync(join(tmpdir(), "typetorch-gpt2-"));
+  try {
+    const output = run("gpt2", "--out", out, "--length", "5");
+    assert.match(output, /model\.safetensors\.index\.json: 2 layers of 64, 4 heads, 105344 parameters\ntokens 15 3 7( \d+){5}\n/);
+  } finally {
+    rmSync(out, { recursive: true });
+  }
 });
 
 test("an unknown name or option says what there is", () => {

@@ -53,7 +53,7 @@ export function runCommand(command: (args: readonly string[], terminal: Terminal
   process.exitCode = command(argv.slice(2), terminal);
 }
 
-/** Bytes of a file, or of all files given; null for what is not there. */
+/** Bytes of a file; null for what is not there. */
 export function fileBytes(path: string): number | null {
   return existsSync(path) ? statSync(path).size : null;
 }
