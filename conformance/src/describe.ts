@@ -52,7 +52,9 @@ export class Describer {
     }
     if (is("DType")) return { type: "dtype", value: (value as { key: string }).key };
     if (is("Device")) return { type: "device", value: String(value) };
-    return { type: String((value as object).constructor?.name ?? typeof value) };
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype) return this.describe(new Map(Object.entries(value as object))); // saved as a dict
+    return { type: (value as object).constructor?.name ?? typeof value };
   }
 
   #tensor(x: Described): JsonObject {

@@ -57,7 +57,10 @@ export function loadStateDict(root: AnyModule, state: StateDictLike, options: Lo
     if (findings.missing.length > 0) problems.unshift(`Missing key(s) in state_dict: ${quoted(findings.missing)}. `);
   }
   if (problems.length > 0) {
-    throw new StateDictError(`Error(s) in loading state_dict for ${root.getName()}:\n\t${problems.join("\n\t")}`);
+    throw new StateDictError(
+      `Error(s) in loading state_dict for ${root.getName()}:\n\t${problems.join("\n\t")}`,
+      prefixHint(findings),
+    );
   }
   noGrad(() => {
     for (const { module, key, to, from } of findings.copies) {
@@ -68,6 +71,30 @@ export function loadStateDict(root: AnyModule, state: StateDictLike, options: Lo
     }
   });
   return new IncompatibleKeys(findings.missing, findings.unexpected);
+}
+
+/** What to do when all missing keys are there under a prefix, or the other way round. */
+function prefixHint({ missing, unexpected }: Findings): string | undefined {
+  const inFile = commonPrefix(missing, unexpected);
+  if (inFile !== null) {
+    const saved = inFile === "module." ? " (nn.DataParallel saves them so)" : "";
+    return `the keys of the state_dict begin with "${inFile}"${saved}; take it away: model.loadStateDict(new Map([...state].map(([key, value]) => [key.replace(/^${inFile.replaceAll(".", "\\.")}/, ""), value])))`;
+  }
+  const inModel = commonPrefix(unexpected, missing);
+  if (inModel === null) return undefined;
+  return `the keys of the module begin with "${inModel}", those of the state_dict do not: load it into that part, model.${inModel}loadStateDict(state)`;
+}
+
+/** The prefix, ending in a point, with which each of `short` is among `long`; null if there is none. */
+function commonPrefix(short: readonly string[], long: readonly string[]): string | null {
+  if (short.length === 0) return null;
+  const there = new Set(long);
+  for (const key of long) {
+    if (!key.endsWith(`.${short[0]}`)) continue;
+    const prefix = key.slice(0, -short[0]!.length);
+    if (short.every((name) => there.has(prefix + name))) return prefix;
+  }
+  return null;
 }
 
 function compare(module: AnyModule, entries: Map<string, unknown>, prefix: string, findings: Findings): void {

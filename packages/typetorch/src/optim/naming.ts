@@ -2,6 +2,21 @@
  * The two spellings of an option: `weightDecay` in TypeScript, `weight_decay` in state dicts and printed forms, which are PyTorch's.
  */
 
+/** What a state dict may be: an object, or a `Map` as `torch.load` gives it. */
+export type Dict = object | ReadonlyMap<unknown, unknown>;
+
+/** The entries of a state dict, whose keys may be of a file: what would change an object's prototype is left out. */
+export function fieldsOf(dict: Dict): [key: string, value: unknown][] {
+  const entries: [string, unknown][] =
+    dict instanceof Map ? [...dict].map(([key, value]) => [String(key), value]) : Object.entries(dict);
+  return entries.filter(([key]) => key !== "__proto__");
+}
+
+/** A state dict as a plain object. */
+export function recordOf(dict: Dict): Record<string, unknown> {
+  return Object.fromEntries(fieldsOf(dict));
+}
+
 /** `weightDecay` to `weight_decay`. Names that start with a capital or contain `_` already (`T_max`) stay. */
 export function snakeCase(name: string): string {
   return name.replace(/(?<=[a-z0-9])([A-Z])/g, (_, letter: string) => `_${letter.toLowerCase()}`);

@@ -4,7 +4,7 @@
 import { classNameOf } from "../core/className.ts";
 import { ArgumentTypeError, NotSupportedError, StateDictError, ValueError } from "../core/errors.ts";
 import { enableGrad, Tensor } from "../tensor/index.ts";
-import { camelCase, pythonNumber, pythonRepr, snakeCase } from "./naming.ts";
+import { camelCase, type Dict, fieldsOf, pythonNumber, pythonRepr, recordOf, snakeCase } from "./naming.ts";
 
 /** Parameters with their options. Beside the optimizer's own options a group holds what schedulers keep there (`initialLr`, `maxLr` …). */
 export type ParamGroup<O extends object = object> = Required<O> & {
@@ -22,9 +22,12 @@ export type ParamsInput<O extends object = object> =
 /** What an optimizer remembers of a parameter, under PyTorch's names (`exp_avg`, `momentum_buffer`). */
 export type State = Record<string, unknown>;
 
-/** The form of `Optimizer.state_dict` in PyTorch: parameters are replaced by their position over all groups, options have PyTorch's names. */
+/**
+ * The form of `Optimizer.state_dict` in PyTorch: parameters are replaced by their position over all groups, options have PyTorch's names. `torch.save` makes of
+ * it what PyTorch loads.
+ */
 export interface OptimizerStateDict {
-  state: Record<number, State>;
+  state: Map<number, State>;
   param_groups: ({ params: number[] } & Record<string, unknown>)[];
 }
 
@@ -175,23 +178,32 @@ export class Optimizer<O extends object = object> {
       });
       next += group.params.length;
       const packed: Record<string, unknown> = {};
-      for (const [name, value] of Object.entries(group)) if (name !== "params") packed[snakeCase(name)] = value;
+      for (const [name, value] of Object.entries(group)) {
+        if (name !== "params") packed[snakeCase(name)] = Array.isArray(value) ? Object.freeze([...value]) : value; // a tuple
+      }
       return { ...packed, params: group.params.map((param) => positions.get(param)!) };
     });
-    const state: Record<number, State> = {};
+    const state = new Map<number, State>();
     for (const [param, values] of this.state) {
       const position = positions.get(param);
-      if (position !== undefined) state[position] = values;
+      if (position !== undefined) state.set(position, values);
     }
     return { state, param_groups };
   }
 
   /**
-   * Takes over a state dict, copying its tensors and converting them to the parameters' dtypes. Throws {@link StateDictError} when the groups differ in number
-   * or size.
+   * Takes over a state dict, also one of PyTorch as `torch.load` gives it (with `Map`s for its dicts), copying its tensors and converting them to the parameters'
+   * dtypes. Throws {@link StateDictError} when the groups differ in number or size.
    */
-  loadStateDict(stateDict: OptimizerStateDict): void {
-    const saved = stateDict.param_groups;
+  loadStateDict(stateDict: OptimizerStateDict | Dict): void {
+    const { state: savedState, param_groups } = recordOf(stateDict);
+    if (!Array.isArray(param_groups) || typeof savedState !== "object" || savedState === null) {
+      throw new StateDictError(
+        "the state dict of an optimizer has the entries 'state' and 'param_groups'",
+        "load the part of the file that is the optimizer's",
+      );
+    }
+    const saved = param_groups.map((group) => recordOf(group as Dict) as { params: number[] } & Record<string, unknown>);
     if (saved.length !== this.paramGroups.length) {
       throw new StateDictError(
         "loaded state dict has a different number of parameter groups",
@@ -212,11 +224,9 @@ export class Optimizer<O extends object = object> {
       });
     });
     const state = new Map<Tensor, State>();
-    const entries: Iterable<[unknown, State]> =
-      stateDict.state instanceof Map ? stateDict.state : Object.entries(stateDict.state as Record<string, State>);
-    for (const [position, values] of entries) {
+    for (const [position, values] of fieldsOf(savedState)) {
       const param = params.get(Number(position));
-      if (param !== undefined) state.set(param, restoredState(param, values));
+      if (param !== undefined) state.set(param, restoredState(param, values as Dict));
     }
     this.paramGroups = saved.map((savedGroup, i) => {
       const group: Record<string, unknown> = { ...this.defaults };
@@ -263,9 +273,9 @@ function typeName(x: unknown): string {
   return x === null ? "null" : typeof x;
 }
 
-function restoredState(param: Tensor, values: State): State {
+function restoredState(param: Tensor, values: Dict): State {
   const state: State = {};
-  for (const [key, value] of Object.entries(values)) state[key] = restoredValue(param, key, value);
+  for (const [key, value] of fieldsOf(values)) state[key] = restoredValue(param, key, value);
   return state;
 }
 

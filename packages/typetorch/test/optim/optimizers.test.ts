@@ -54,7 +54,7 @@ for (const c of fixture.optimizers) {
     assert.equal(String(optimizer), c.printed);
     trainTo(optimizer, params, 0, 1);
     const saved = optimizer.stateDict();
-    assert.deepEqual(Object.keys(saved.state[0]!).sort(), [...c.stateKeys].sort());
+    assert.deepEqual(Object.keys(saved.state.get(0)!).sort(), [...c.stateKeys].sort());
     assert.deepEqual(Object.keys(saved.param_groups[0]!).sort(), [...c.groupKeys].sort());
     assert.deepEqual(saved.param_groups[0]!.params, [0, 1]);
   });
@@ -99,7 +99,7 @@ for (const c of fixture.lbfgs) {
       assert.ok(allClose([loss.item()], [expected], 1e-6, 1e-10), `loss ${i}: ${loss.item()} instead of ${expected}`);
       assert.ok(allClose(flat(x), c.points[i]!, 1e-6, 1e-9), `point ${i}: ${flat(x)} instead of ${c.points[i]}`);
     });
-    const state = optimizer.stateDict().state[0]!;
+    const state = optimizer.stateDict().state.get(0)!;
     assert.equal(state.func_evals, c.funcEvals);
     assert.equal(state.n_iter, c.nIter);
     assert.deepEqual(Object.keys(state).sort(), [...c.stateKeys].sort());

@@ -1,5 +1,6 @@
 import { ValueError } from "../../core/errors.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { type Dict, recordOf } from "../naming.ts";
 import { bisectRight, type LRScheduler, restoreState, type SchedulerStateDict, stateOf } from "./scheduler.ts";
 
 /** What the schedulers made of schedulers share: one state dict inside the other. */
@@ -23,9 +24,9 @@ abstract class CompositeScheduler {
     state._schedulers = this._schedulers.map((scheduler) => scheduler.stateDict());
     return state;
   }
-  loadStateDict(stateDict: SchedulerStateDict): void {
+  loadStateDict(stateDict: Dict): void {
     restoreState(this, stateDict, ["_schedulers"]);
-    (stateDict._schedulers as SchedulerStateDict[]).forEach((state, i) => {
+    (recordOf(stateDict)._schedulers as Dict[]).forEach((state, i) => {
       this._schedulers[i]!.loadStateDict(state);
     });
   }

@@ -1,5 +1,5 @@
 import { ValueError } from "../../core/errors.ts";
-import { camelCase, snakeCase } from "../naming.ts";
+import { camelCase, type Dict, fieldsOf, recordOf, snakeCase } from "../naming.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { LRScheduler, type LRSchedulerOptions, restoreState, type SchedulerStateDict, stateOf } from "./scheduler.ts";
 
@@ -34,12 +34,12 @@ abstract class FunctionLR extends LRScheduler {
     return state;
   }
 
-  override loadStateDict(stateDict: SchedulerStateDict): void {
+  override loadStateDict(stateDict: Dict): void {
     restoreState(this, stateDict, ["lr_lambdas"]);
-    const saved = stateDict.lr_lambdas as (Record<string, unknown> | null)[];
+    const saved = recordOf(stateDict).lr_lambdas as (Dict | null)[];
     saved.forEach((properties, i) => {
       if (properties !== null) {
-        Object.assign(this.lrLambdas[i]!, Object.fromEntries(Object.entries(properties).map(([k, v]) => [camelCase(k), v])));
+        Object.assign(this.lrLambdas[i]!, Object.fromEntries(fieldsOf(properties).map(([k, v]) => [camelCase(k), v])));
       }
     });
   }

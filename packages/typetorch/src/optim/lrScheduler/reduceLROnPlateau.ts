@@ -1,6 +1,6 @@
 import { ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { scientific } from "../naming.ts";
+import { type Dict, scientific } from "../naming.ts";
 import { checkOptimizer, type Optimizer } from "../optimizer.ts";
 import { formatEpoch, restoreState, type SchedulerStateDict, stateOf } from "./scheduler.ts";
 
@@ -135,7 +135,8 @@ export class ReduceLROnPlateau {
     return stateOf(this);
   }
 
-  loadStateDict(stateDict: SchedulerStateDict): void {
+  /** Takes over a state dict, also one of PyTorch as `torch.load` gives it. */
+  loadStateDict(stateDict: Dict): void {
     restoreState(this, stateDict);
   }
 }

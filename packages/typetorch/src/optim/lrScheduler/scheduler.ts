@@ -2,7 +2,7 @@
  * What all learning rate schedulers share: they count epochs and write `lr` into the optimizer's groups.
  */
 import { ValueError } from "../../core/errors.ts";
-import { camelCase, scientific, snakeCase } from "../naming.ts";
+import { camelCase, type Dict, fieldsOf, scientific, snakeCase } from "../naming.ts";
 import { checkOptimizer, type Optimizer } from "../optimizer.ts";
 
 export interface LRSchedulerOptions {
@@ -25,9 +25,9 @@ export function stateOf(scheduler: object, omit: readonly string[] = []): Schedu
   return state;
 }
 
-/** Takes over what {@link stateOf} gave. */
-export function restoreState(scheduler: object, state: SchedulerStateDict, omit: readonly string[] = []): void {
-  for (const [key, value] of Object.entries(state)) {
+/** Takes over what {@link stateOf} gave, or a file held. */
+export function restoreState(scheduler: object, state: Dict, omit: readonly string[] = []): void {
+  for (const [key, value] of fieldsOf(state)) {
     if (typeof value !== "function" && !omit.includes(key)) Object.assign(scheduler, { [camelCase(key)]: value });
   }
 }
@@ -153,7 +153,8 @@ export abstract class LRScheduler {
     return stateOf(this);
   }
 
-  loadStateDict(stateDict: SchedulerStateDict): void {
+  /** Takes over a state dict, also one of PyTorch as `torch.load` gives it. */
+  loadStateDict(stateDict: Dict): void {
     restoreState(this, stateDict);
   }
 

@@ -1,3 +1,5 @@
+import { Counter } from "../../core/collections.ts";
+import { type Dict, fieldsOf, recordOf } from "../naming.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { bisectRight, LRScheduler, type LRSchedulerOptions, restoreState, type SchedulerStateDict } from "./scheduler.ts";
 
@@ -56,7 +58,7 @@ export class MultiStepLR extends LRScheduler {
 
   constructor(optimizer: Optimizer, milestones: Iterable<number>, options: StepLROptions = {}) {
     super(optimizer, options);
-    this.milestones = new Map();
+    this.milestones = new Counter();
     for (const epoch of milestones) this.milestones.set(epoch, (this.milestones.get(epoch) ?? 0) + 1);
     this.gamma = options.gamma ?? 0.1;
     this.initialStep();
@@ -70,11 +72,10 @@ export class MultiStepLR extends LRScheduler {
     return this.baseLrs.map((lr) => lr * this.gamma ** bisectRight(epochs, this.lastEpoch));
   }
   /** Milestones come as the `Map` of `stateDict()`, or as a plain object with the epochs as keys. */
-  override loadStateDict(stateDict: SchedulerStateDict): void {
+  override loadStateDict(stateDict: Dict): void {
     restoreState(this, stateDict, ["milestones"]);
-    const saved = stateDict.milestones as Map<number, number> | Record<string, number>;
-    const entries = saved instanceof Map ? [...saved] : Object.entries(saved);
-    this.milestones = new Map(entries.map(([epoch, times]) => [Number(epoch), times]));
+    const saved = fieldsOf(recordOf(stateDict).milestones as Dict);
+    this.milestones = new Counter(saved.map(([epoch, times]) => [Number(epoch), times as number]));
   }
 }
 
