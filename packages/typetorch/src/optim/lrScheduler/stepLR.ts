@@ -1,7 +1,7 @@
 import { Counter } from "../../core/collections.ts";
 import { type Dict, fieldsOf, recordOf } from "../naming.ts";
 import type { Optimizer } from "../optimizer.ts";
-import { bisectRight, LRScheduler, type LRSchedulerOptions, restoreState, type SchedulerStateDict } from "./scheduler.ts";
+import { bisectRight, LRScheduler, type LRSchedulerOptions, restoreState } from "./scheduler.ts";
 
 export interface StepLROptions extends LRSchedulerOptions {
   /** Factor of each decay. Default: 0.1. */
