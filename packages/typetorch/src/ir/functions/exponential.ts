@@ -40,13 +40,14 @@ const EXP2 = {
 } as const;
 /** Adding it rounds a float to an integer, which then stands in the low bits. */
 export const ROUND = 6755399441055744;
+const ROUND_F32 = 12582912;
 
 /** 2^n for an integral float n whose result is a normal number. */
 export function powerOfTwo(n: Expr): Expr {
   const type = floatOf(n);
   const scale = new PowerScale(constant(1, type), n);
   return type === "f32"
-    ? new Expr("bitcast", "f32", [n.cast("i32").add(127).shl(23)], 0, scale)
+    ? new Expr("bitcast", "f32", [n.add(ROUND_F32).bitcast("i32").add(127).shl(23)], 0, scale)
     : new Expr("bitcast", "f64", [n.add(ROUND).bitcast("i64").add(1023).shl(52)], 0, scale);
 }
 /** x * 2^n, rounded once when the result is subnormal, for |n| up to twice the largest exponent. */
