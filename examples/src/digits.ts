@@ -1,7 +1,7 @@
 /**
  * The first example: a convolutional network learns to read handwritten digits. `npm start -- --help`.
  */
-import { parseOptions, positive, targetOption } from "./options.ts";
+import { deviceOption, parseOptions, positive, targetOption } from "./options.ts";
 
 const options = parseOptions(
   "npm start --",
@@ -13,8 +13,9 @@ const options = parseOptions(
     seed: { value: "N", default: "1", help: "seed of weights, order, shifts and dropout" },
     samples: { value: "N", help: "digits to train on at most" },
     out: { value: "DIR", default: "out", help: "folder of the pictures and the weights" },
-    json: { help: "end with a line of JSON: testAccuracy and seconds" },
+    json: { help: "end with a line of JSON: testAccuracy, seconds and the losses" },
     target: targetOption,
+    device: deviceOption,
   },
 );
 const settings = {
@@ -23,6 +24,7 @@ const settings = {
   lr: positive("lr", options.lr, false),
   seed: Number(options.seed),
   out: options.out,
+  device: options.device,
   ...(options.samples === "" ? {} : { samples: positive("samples", options.samples) }),
 };
 

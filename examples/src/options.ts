@@ -23,6 +23,13 @@ export const targetOption = {
   help: "kernels to use: js, wasm, x64-avx2, x64-avx512 (default: the best that this processor has)",
 } as const;
 
+/** Where tensors are computed. */
+export const deviceOption = {
+  value: "NAME",
+  default: "cpu",
+  help: "cpu, or webgpu: the GPU (in Node install the package webgpu)",
+} as const;
+
 /** Parses the command line. `--help` prints what there is, and unknown options end the program. */
 export function parseOptions<const S extends Record<string, OptionSpec>>(command: string, about: string, specs: S): Options<S> {
   const config = Object.fromEntries(

@@ -20,6 +20,8 @@ export interface TrainOptions {
   readonly seed: number;
   /** Folder of the pictures and the weights. */
   readonly out: string;
+  /** Where the network is trained. Default: cpu. */
+  readonly device?: string;
   /** Digits to train on at most; the test set keeps its size. Default: all. */
   readonly samples?: number;
 }
@@ -27,6 +29,8 @@ export interface TrainOptions {
 export interface TrainResult {
   readonly testAccuracy: number;
   readonly seconds: number;
+  /** Of every training step. */
+  readonly losses: readonly number[];
 }
 
 /** Always the same 1,000 digits are held out, whatever the seed of the run. */
@@ -45,12 +49,12 @@ function split(digits: Digits, samples: number): { train: DigitDataset; test: Di
 }
 
 /** Prediction and confidence for every digit of a dataset. */
-function predict(model: DigitNet, dataset: DigitDataset): ShownDigit[] {
+function predict(model: DigitNet, dataset: DigitDataset, device: torch.Device): ShownDigit[] {
   model.eval();
   const shown: ShownDigit[] = [];
   torch.noGrad(() => {
     for (const [images] of new DataLoader(dataset, { batchSize: 250 })) {
-      const { values, indices } = F.softmax(model.call(images), 1).max(1);
+      const { values, indices } = F.softmax(model.call(images.to(device)), 1).max(1);
       const confidences = values.toArray() as number[];
       (indices.toArray() as number[]).forEach((prediction, i) => {
         const index = shown.length;
@@ -66,13 +70,14 @@ const share = (digits: readonly ShownDigit[]): number => digits.filter((d) => d.
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { epochs, batchSize, lr, seed, out, samples = Number.POSITIVE_INFINITY } = options;
+  const device = torch.device(options.device ?? "cpu");
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
 
   torch.manualSeed(seed);
   const { train, test } = split(await readDigits(), samples);
   const loader = new DataLoader(train, { batchSize, shuffle: true, dropLast: true });
-  const model = new DigitNet();
+  const model = new DigitNet().to(device); // its weights are drawn on the CPU, so they are the same everywhere
   const optimizer = new optim.Adam(model.parameters(), { lr });
   const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch: loader.length, pctStart: 0.2 });
   console.log(
@@ -86,7 +91,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let sum = 0;
     let steps = 0;
-    for (const [images, labels] of loader) {
+    for (const batch of loader) {
+      const [images, labels] = [batch[0].to(device), batch[1].to(device)];
       optimizer.zeroGrad();
       const scores = model.call(images);
       F.crossEntropy(scores, labels, { labelSmoothing: LABEL_SMOOTHING }).backward();
@@ -98,7 +104,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       steps++;
       progress.step(`epoch ${epoch}/${epochs}`, sum / steps, accuracies[accuracies.length - 1] ?? null);
     }
-    shown = predict(model, test);
+    shown = predict(model, test, device);
     accuracies.push(share(shown));
     const accuracy = (accuracies[accuracies.length - 1]! * 100).toFixed(2);
     progress.line(
@@ -119,5 +125,5 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     digitGrid(shown.slice(0, 70), mistakes.slice(0, 42), summary).then((svg) => savePng(svg, files.digits)),
   ]);
   console.log(`Wrote ${Object.values(files).join(", ")}.`);
-  return { testAccuracy, seconds: Number(elapsed().toFixed(2)) };
+  return { testAccuracy, seconds: Number(elapsed().toFixed(2)), losses };
 }
