@@ -52,6 +52,8 @@ export interface Runtime {
    * costs a read-back, and what is written is uploaded before the device next uses the tensor.
    */
   storageArray(x: Tensor): TypedArray;
+  /** The elements of a tensor in row-major order, for reading; null when that would mean waiting for a device. */
+  elementsAtHand(x: Tensor): TypedArray | null;
   isTensor(x: unknown): x is Tensor;
   backendOf(x: Tensor): Backend;
   /** Whether gradients are being recorded and one of the tensors takes part. */

@@ -102,7 +102,7 @@ export function typedArrayOfTensor(x: Operand): TypedArray {
   if (isContiguous(x.shape, x.strides)) {
     return exposedArrayOf(x.storage, x.dtype, parts * x.storageOffset, parts * (x.storageOffset + n));
   }
-  const array = typedArrayOf(x.storage, x.dtype);
+  const array = typedArrayOf(onHost(x).storage, x.dtype);
   const out = new x.dtype.Array(parts * n);
   forEachPosition(x, (position, k) => {
     for (let i = 0; i < parts; i++) out[parts * k + i] = array[parts * position + i]!;

@@ -11,6 +11,7 @@ import type { Op } from "../ops/op.ts";
 import { bindRuntime } from "../ops/runtime.ts";
 import { noGrad, gradEnabled } from "./autograd/gradMode.ts";
 import { backendOf, checkDeviceDtype, emptyTensor, moveTo, onDevice } from "./devices.ts";
+import { onHost, typedArrayOfTensor } from "./read.ts";
 import { call, callInPlace, callOut, isPlain, setCopyElements } from "./dispatch.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -50,6 +51,10 @@ bindRuntime({
       return x;
     }),
   storageArray: (x) => typedArrayOf(x.storage, x.dtype),
+  elementsAtHand(x) {
+    const { remote } = x.storage;
+    return remote === null ? x.data : remote.onDeviceOnly ? null : typedArrayOfTensor(onHost(x));
+  },
   isPlain,
   mapFlat(spec, n, x, y, param, result) {
     const backend = backendOf(x);

@@ -411,6 +411,11 @@ export class Executor implements GpuCommands {
     return null;
   }
 
+  /** Whether the device owes answers: reports of errors, and that submissions are done. They come only while the event loop turns. */
+  get owed(): boolean {
+    return this.#reports.size > 0 || this.#inFlight.length > 0;
+  }
+
   /** Whether commands wait for pipelines. */
   get compiling(): boolean {
     return this.#compiling.size > 0;

@@ -83,11 +83,14 @@ class GpuWorker {
       } else if (this.#executor.pending) {
         this.#reader.sleep(patience);
         if (this.#reader.next() < 0) this.#executor.flush();
+      } else if (this.#executor.owed) {
+        await nextTurn();
+        this.#reader.sleep(0.5);
       } else {
         this.#publishCounters();
         if (platformName === "node") this.#reader.sleep(1000);
         else await this.#browserSleep();
-        await nextTurn(); // reports of errors
+        await nextTurn(); // a lost device is told at any time
       }
     }
   }

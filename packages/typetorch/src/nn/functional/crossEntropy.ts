@@ -50,7 +50,9 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   const logits = rank > 2 ? x.movedim(1, -1).reshape([-1, classes]) : x;
   const index = (t.dtype === int64 ? t : t.long()).reshape([-1]);
   const losses = crossEntropyRows(logits, index, ignoreIndex);
-  if (reduction === "mean") return counted === numelOf(t.shape) ? losses.mean() : losses.sum().div(counted);
+  if (reduction === "mean") {
+    return counted === numelOf(t.shape) ? losses.mean() : losses.sum().div(counted ?? index.ne(ignoreIndex).sum());
+  }
   if (reduction === "none") return losses.reshape(target.shape);
   return reduceLoss(losses, reduction);
 }

@@ -35,11 +35,9 @@ export function writeIntegers(out: Tensor, write: (k: number) => number): void {
  */
 export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail: (value: number) => never): Tensor {
   const checked = runtime.withoutGrad(() => toDtype(index, int64).contiguous());
-  if (checked.storage.remote?.onDeviceOnly) {
-    if (!wrap) return checked;
-    return runtime.withoutGrad(() => checked.where(checked.ge(0), checked.add(size)));
-  }
-  const words = wordsOf(checked);
+  const elements = runtime.elementsAtHand(checked);
+  if (elements === null) return wrap ? runtime.withoutGrad(() => checked.where(checked.ge(0), checked.add(size))) : checked;
+  const words = new Int32Array(elements.buffer, elements.byteOffset, elements.length * 2);
   // Most indices are right: one look at the extremes tells.
   let high = 0;
   let largest = 0;

@@ -22,15 +22,16 @@ export interface ClassLossOptions {
   reduction?: LossReduction;
 }
 
-/** Throws unless each target is a class or the ignored value. */
-export function checkTargets(target: Tensor, classes: number, ignoreIndex: number): number {
+/** Throws unless each target is a class or the ignored value. Returns how many are not ignored; null, without a look, when only a device knows them. */
+export function checkTargets(target: Tensor, classes: number, ignoreIndex: number): number | null {
   if (target.dtype !== int64 && target.dtype.key !== "i32" && target.dtype.key !== "u8") {
     throw new DTypeError(
       `expected scalar type Long but found ${target.dtype.isFloatingPoint ? "Float" : target.dtype.name}`,
       "class indices are int64: target.long(), or bigints in torch.tensor",
     );
   }
-  const data = target.data;
+  const data = runtime.elementsAtHand(target);
+  if (data === null) return null;
   let counted = 0;
   if (data instanceof BigInt64Array) {
     const ignored = BigInt(Math.trunc(ignoreIndex));
