@@ -160,6 +160,7 @@ const lanes = {
     nodeTest(testFiles([...KERNELS, "backends/reclaim.test.js", "cpu/threads.test.js"]), { TYPETORCH_TARGET: "wasm" }),
   ...(avx2 && { "unit tests, target x64-avx2": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "x64-avx2" }) }),
   "webgpu (software Vulkan)": () => onWebgpu((env) => nodeTest(testFiles(WEBGPU), env)),
+  "conformance, device webgpu": () => onWebgpu((env) => conformance(["--device", "webgpu"], env)),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
   examples: () => nodeTest([join(root, "examples/dist/test/examples.test.js")]),
   conformance: () => conformance([]),
