@@ -31,6 +31,37 @@ const single: Partial<Record<Transcendental, (x: Expr, y: Expr) => Expr>> = {
   atan2: (y, x) => atan2Of(y, x, "f32"),
 };
 
+/** Largest error of f32 in units in the last place, as tested; of lgamma and digamma beside their roots in 2^-22. */
+export const ulpBounds: Readonly<Record<Transcendental, number>> = {
+  exp: 1,
+  exp2: 1.5,
+  expm1: 2,
+  log: 1.5,
+  log2: 1.5,
+  log10: 1.5,
+  log1p: 1.5,
+  sin: 1.5,
+  cos: 1.5,
+  tan: 3,
+  asin: 2.5,
+  acos: 2,
+  atan: 2,
+  sinh: 2,
+  cosh: 2,
+  tanh: 2,
+  asinh: 2,
+  acosh: 2,
+  atanh: 2,
+  erf: 1.5,
+  erfc: 6,
+  erfinv: 3,
+  lgamma: 4,
+  digamma: 8,
+  pow: 5,
+  atan2: 2,
+  nextafter: 0,
+};
+
 const texts = new Map<string, string>();
 
 /** The text of `f32_exp` and its kin; undefined for other names. */
