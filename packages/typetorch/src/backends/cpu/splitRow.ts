@@ -28,6 +28,8 @@ export function splitRow(spec: RowSpec): SplitRow | null {
   const pass = spec.passes[0];
   if (spec.passes.length !== 1 || pass === undefined) return null;
   if (spec.outputs.some((o) => o.along === "element" || uses(o.value, "at"))) return null;
+  // positions of a combination are those of the whole already
+  if (pass.some((r) => (r as PositionedReduction).position !== undefined)) return null;
   if (pass.some((r) => uses(r.value, "column") || uses(r.value, "at"))) return null;
 
   const outputs: { dtype: DType; along: "row"; value: Expr }[] = [];

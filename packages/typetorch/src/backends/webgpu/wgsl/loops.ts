@@ -85,7 +85,7 @@ export function loops(
   const kernels = cache.of(queue, spec);
   let compiled = kernels.get(key);
   if (compiled === undefined) {
-    compiled = new Kernel(queue, kernel, { loops: grid, workgroup, shared: false, residues: residues > 1 }, bound);
+    compiled = new Kernel(queue, kernel, { loops: grid, workgroup, shared: false, residues: residues > 1, wide: false }, bound);
     kernels.set(key, compiled);
   }
   compiled.run(queue, bound, buffers, total * residues, (k) => ints[k]!, params, residues);

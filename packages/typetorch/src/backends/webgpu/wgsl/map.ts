@@ -1,5 +1,5 @@
 /**
- * `map` on the device: an invocation for each element.
+ * `map` on the device: an invocation for each element, or for four where all operands are contiguous.
  */
 import { isContiguous } from "../../../core/shape.ts";
 import type { LoopKernel, LoopVar, Stmt } from "../../../ir/loops.ts";
@@ -30,7 +30,9 @@ export function map(
   const bound = bind(queue, operands);
   if (bound === null) return false;
   dims.clear();
+  let wide = false;
   if (operands.every((x) => isContiguous(shape, x.strides))) {
+    wide = total % 4 === 0 && operands.every((x) => x.dtype.itemsize <= 4 && x.storageOffset % 4 === 0);
     dims.count = 1;
     dims.sizes[0] = total;
     for (let p = 0; p < operands.length; p++) dims.setStride(p, 0, 1);
@@ -40,18 +42,18 @@ export function map(
     dims.collapse(operands.length);
   }
   const rank = dims.count;
-  let key = `${bound.key} ${rank} `;
+  let key = `${bound.key} ${wide ? "w" : rank} `;
   for (let p = 0; p < operands.length; p++) key += strideClass(dims.stride(p, rank - 1));
   const kernels = cache.of(queue, spec);
   let kernel = kernels.get(key);
   if (kernel === undefined) {
     const classes: StrideClass[] = operands.map((_, p) => strideClass(dims.stride(p, rank - 1)));
     const lowered = lowerMap(spec, rank, classes);
-    kernel = new Kernel(queue, lowered, { loops: nestOf(lowered), workgroup, shared: false, residues: false }, bound);
+    kernel = new Kernel(queue, lowered, { loops: nestOf(lowered), workgroup, shared: false, residues: false, wide }, bound);
     kernels.set(key, kernel);
   }
   const int = (k: number): number => (k < rank ? dims.sizes[k]! : dims.stride(Math.floor(k / rank) - 1, k % rank));
-  kernel.run(queue, bound, operands, total, int, params);
+  kernel.run(queue, bound, operands, wide ? total / 4 : total, int, params);
   return true;
 }
 

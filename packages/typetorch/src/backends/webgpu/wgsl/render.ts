@@ -23,6 +23,8 @@ export interface Grid {
    * fixed order and without atomics.
    */
   readonly residues: boolean;
+  /** Whether an item is four neighbours in memory, of all operands: they are loaded and stored as one vector. The kernel is one loop over contiguous operands. */
+  readonly wide: boolean;
 }
 
 /** Which binding each buffer of the kernel uses, and what the bindings are. Operands that share a storage share a binding. */
@@ -142,7 +144,8 @@ class Renderer {
     const declarations: string[] = [];
     bindings.layouts.forEach(({ wgsl }, k) => {
       const mode = bindings.written[k] ? "read_write" : "read";
-      declarations.push(`@group(0) @binding(${k}) var<storage, ${mode}> b${k}: array<${wgsl}>;`);
+      const element = grid.wide ? `vec4<${wgsl}>` : wgsl;
+      declarations.push(`@group(0) @binding(${k}) var<storage, ${mode}> b${k}: array<${element}>;`);
     });
     const uniform = `array<vec4<u32>, ${this.layout.bytes / 16}>`;
     declarations.push(`@group(0) @binding(${bindings.layouts.length}) var<uniform> args: ${uniform};`);
@@ -268,7 +271,8 @@ class Renderer {
   private loop(s: Loop, indent: string): void {
     const put = (line: string) => this.lines.push(`${indent}${line}`);
     if (this.grid.loops.includes(s.loop)) {
-      this.body(s.body, indent);
+      if (this.grid.wide) this.components(s, indent);
+      else this.body(s.body, indent);
       return;
     }
     const chain = this.grid.shared ? laneChain(s) : null;
@@ -281,6 +285,34 @@ class Renderer {
     put(`for (var ${i} = 0; ${i} < ${this.int(s.extent)}; ${i}++) {`);
     this.body(s.body, `${indent}  `);
     put("}");
+  }
+
+  /** Which of four neighbours is being written out. */
+  private component = 0;
+
+  /** The body of the loop for four neighbours. */
+  private components(s: Loop, indent: string): void {
+    const put = (line: string) => this.lines.push(`${indent}${line}`);
+    const { buffers } = this.kernel;
+    const vector = (k: number): string => `b${this.bindings.ofBuffer[k]}[(o${k} >> 2u) + ${this.loopNames.get(s.loop)}]`;
+    buffers.forEach((b, k) => {
+      const type = `vec4<${this.bindings.layouts[this.bindings.ofBuffer[k]!]!.wgsl}>`;
+      put(b.access === "read" ? `let q${k} = ${vector(k)};` : `var w${k}: ${type};`);
+    });
+    for (this.component = 0; this.component < 4; this.component++) {
+      put("{");
+      this.body(s.body, `${indent}  `);
+      put("}");
+    }
+    buffers.forEach((b, k) => {
+      if (b.access !== "read") put(`${vector(k)} = w${k};`);
+    });
+  }
+
+  /** An element of a buffer in storage: to be loaded, or to be stored. */
+  private element(access: Access, name: "q" | "w"): string {
+    if (this.grid.wide) return `${name}${access.buffer}.${"xyzw"[this.component]}`;
+    return `b${this.bindings.ofBuffer[access.buffer]}[${this.position(access)}]`;
   }
 
   /** A nest of loops around a vector loop, as one loop that the invocations of the workgroup share. */
@@ -482,7 +514,7 @@ class Renderer {
     const { dtype } = this.kernel.buffers[access.buffer]!;
     checkElement(dtype, type, this.kernel.name);
     const binding = this.bindings.ofBuffer[access.buffer]!;
-    let element = `b${binding}[${this.position(access)}]`;
+    let element = this.element(access, "q");
     const { wgsl } = this.bindings.layouts[binding]!;
     if (type === "f32" && wgsl === "i32") element = `bitcast<f32>(${element})`;
     if (dtype.key === "i32" && wgsl === "f32") element = `bitcast<i32>(${element})`;
@@ -495,7 +527,7 @@ class Renderer {
     checkElement(dtype, value.type, this.kernel.name);
     const binding = this.bindings.ofBuffer[access.buffer]!;
     const x = this.expr(value);
-    return `b${binding}[${this.position(access)}] = ${elementText(dtype, x, this.bindings.layouts[binding]!)};`;
+    return `${this.element(access, "w")} = ${elementText(dtype, x, this.bindings.layouts[binding]!)};`;
   }
 }
 

@@ -82,7 +82,13 @@ export function row(
       style,
       operands.map((_, p) => classOf(p)),
     );
-    const grid = { loops: nestOf(lowered).slice(0, rows.count), workgroup, shared: style === "columns", residues: false };
+    const grid = {
+      loops: nestOf(lowered).slice(0, rows.count),
+      workgroup,
+      shared: style === "columns",
+      residues: false,
+      wide: false,
+    };
     kernel = new Kernel(queue, lowered, grid, bound);
     kernels.set(key, kernel);
   }
