@@ -110,10 +110,9 @@ async function withChromium(lane) {
   return findChromium() === null ? without("Chromium", howToInstall) : lane();
 }
 
-/** The unit tests and the recorded conformance cases in a worker of a page. */
-async function chromium(environment) {
-  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const { status, output } = await run(process.execPath, [join(root, "browser/dist/src/main.js"), ...assignments]);
+/** Suites in workers of a page. */
+async function chromium(...args) {
+  const { status, output } = await run(process.execPath, [join(root, "browser/dist/src/main.js"), ...args]);
   const last = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output);
   if (last === null) return { passed: 0, failed: 1, output };
   const [passed, failed, skipped] = last.slice(1).map(Number);
@@ -168,7 +167,9 @@ const lanes = {
   "conformance, target wasm": () => conformance(["--target", "wasm"]),
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
   "browser build": () => withChromium(() => nodeTest([join(root, "browser/dist/test/library.test.js")])),
-  "chromium (js)": () => withChromium(() => chromium({ TYPETORCH_TARGET: "js" })),
+  "chromium (js)": () => withChromium(() => chromium("kernels", "conformance", "TYPETORCH_TARGET=js")),
+  "chromium (wasm)": () => withChromium(() => chromium("unit", "conformance", "TYPETORCH_TARGET=wasm")),
+  ...Object.fromEntries(runtimes.map((runtime) => [runtime.name, () => runtimeLane(runtime)])),
   async "files, PyTorch live"() {
     const command = python();
     if (command === null) return without("python3-torch", "apt-get install python3-torch");

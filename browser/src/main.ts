@@ -1,8 +1,9 @@
 /**
- * npm run browser -- [unit] [conformance] [NAME=VALUE ...]
+ * npm run browser -- [unit] [kernels] [webgpu] [conformance] [NAME=VALUE ...]
  *
- * Runs the unit tests, and the recorded conformance cases, each in a dedicated worker of a page in headless Chromium.
- * NAME=VALUE goes to the workers' environment: TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
+ * Runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what is above them (`kernels`),
+ * those of the webgpu device, the recorded conformance cases. Without a name: unit and conformance. NAME=VALUE goes to the workers' environment:
+ * TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -20,11 +21,15 @@ const tests = join(root, "packages/typetorch/dist/test");
 const sources = join(root, "packages/typetorch/test");
 const page = join(root, "browser/dist/src/page");
 
-/** The compiled test files that a page can run and whose source still exists. */
-function unitFiles(): string[] {
+/** What every target must give alike. */
+const KERNELS = ["ops/", "tensor/", "autograd/", "nn/", "optim/", "training/"];
+const WEBGPU = "webgpu/";
+
+/** The compiled test files that are wanted, whose source still exists, and that a page can run. */
+function testFiles(wanted: (name: string) => boolean): string[] {
   return readdirSync(tests, { recursive: true, encoding: "utf8" })
     .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => name.endsWith(".test.js") && existsSync(join(sources, name.replace(/\.js$/, ".ts"))))
+    .filter((name) => name.endsWith(".test.js") && wanted(name) && existsSync(join(sources, name.replace(/\.js$/, ".ts"))))
     .sort()
     .filter((name) => {
       const reason = reasonWithoutPage(name, join(tests, name));
@@ -34,8 +39,13 @@ function unitFiles(): string[] {
     .map((name) => join(tests, name));
 }
 
+const start = join(page, "environment.js");
+const end = join(page, "unit.js");
+
 const suites: Record<string, () => string[]> = {
-  unit: () => [join(page, "environment.js"), ...unitFiles(), join(page, "unit.js")],
+  unit: () => [start, ...testFiles((name) => !name.startsWith(WEBGPU)), end],
+  kernels: () => [start, ...testFiles((name) => KERNELS.some((folder) => name.startsWith(folder))), end],
+  webgpu: () => [start, join(page, "webgpu.js"), ...testFiles((name) => name.startsWith(WEBGPU)), end],
   conformance: () => [join(page, "conformance.js")],
 };
 
@@ -55,7 +65,7 @@ function runSuite(tab: Page, name: string, query: string): Promise<Counts> {
 const args = process.argv.slice(2);
 const query = args.filter((arg) => arg.includes("=")).join("&");
 const asked = args.filter((arg) => !arg.includes("="));
-const names = asked.length > 0 ? asked : Object.keys(suites);
+const names = asked.length > 0 ? asked : ["unit", "conformance"];
 const files = new Map<string, ServedFile>();
 files.set("/", { type: "text/html", body: "<!doctype html><meta charset=utf-8><title>TypeTorch tests</title>" });
 for (const name of names) {

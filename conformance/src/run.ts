@@ -35,6 +35,8 @@ export interface Selection {
   readonly ops?: readonly string[] | undefined;
   /** Only these suites. */
   readonly suites?: readonly string[] | undefined;
+  /** All but these suites. */
+  readonly without?: readonly string[] | undefined;
 }
 
 interface Job {
@@ -82,6 +84,7 @@ export function runAll(api: Api, directory: string, selection: Selection = {}): 
   for (const job of jobs(directory)) {
     if (selection.ops !== undefined && !selection.ops.includes(job.op)) continue;
     if (selection.suites !== undefined && !selection.suites.includes(job.suite)) continue;
+    if (selection.without?.includes(job.suite)) continue;
     const key = `${job.suite}/${job.op}`;
     let outcome = outcomes.get(key);
     if (outcome === undefined) {
