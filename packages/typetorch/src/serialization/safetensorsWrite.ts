@@ -25,8 +25,8 @@ export interface SaveShardedOptions extends SaveSafetensorsOptions {
  *
  * Throws {@link SerializationError} if tensors share memory, which the format cannot say, and {@link DTypeError} for dtypes that it does not have.
  * @example
- * const bytes = torch.saveSafetensors({ weight: torch.ones(2, 3) }, { metadata: { format: "pt" } });
- * torch.loadSafetensors(bytes).get("weight").shape // [2, 3]
+ * const bytes = torch.saveSafetensors({ weight: torch.ones(3) }, { metadata: { format: "pt" } });
+ * torch.loadSafetensors(bytes).get("weight") // tensor([1., 1., 1.])
  */
 export function saveSafetensors(tensors: NamedTensors, path: string, options?: SaveShardedOptions): void;
 export function saveSafetensors(tensors: NamedTensors, options?: SaveSafetensorsOptions): Uint8Array<ArrayBuffer>;
