@@ -12,6 +12,7 @@ const F = torch.nn.functional;
 const kinds = [
   { kind: "direct", rows: 1 },
   { kind: "direct", rows: 4 },
+  { kind: "direct", rows: 8 },
   ...tileShapes.map((shape) => ({ kind: "tiled", shape }) as const),
 ] as const;
 

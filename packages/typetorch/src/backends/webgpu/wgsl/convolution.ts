@@ -83,8 +83,8 @@ function dims<T>(spatial: number, of: (d: number) => T): T[] {
   return Array.from({ length: spatial }, (_, d) => of(d));
 }
 
-function keyOf(kind: string, shape: Shape, operands: readonly Operand[], along: string): string {
-  return `conv ${kind} ${shape.spatial} ${operands.map((x) => x.dtype.key).join(" ")} ${along}`;
+function keyOf(kind: string, shape: Shape, operands: readonly Operand[]): string {
+  return `conv ${kind} ${shape.spatial} ${operands.map((x) => x.dtype.key).join(" ")}`;
 }
 
 /** All floats, and what is written is not also read. */
@@ -92,10 +92,28 @@ function fits(queue: GpuQueue, inputs: readonly Operand[], out: Operand): boolea
   return [...inputs, out].every((x) => isFloatOperand(x, queue)) && inputs.every((x) => x.storage !== out.storage);
 }
 
-/** A position of the window of the filter: element `k` of the weights of a row. */
-const weightAt = (spatial: number, outer: string): string =>
-  `var rest = k % args.window_size; ${takeApart("w", "w_size", spatial)}
-  let at = row + (k / args.window_size) * ${outer} + ${sum(spatial, (d) => `w${d} * args.w_step${d}`)};`;
+/** k taken apart: what runs slowest, and a place in `args.{sizes}`, of which there are `args.{whole}`. */
+function stepText(spatial: number, sizes: string, whole: string): string {
+  const carry = dims(spatial - 1, (i) => {
+    const d = spatial - 1 - i;
+    return `if (step.p${d} < args.${sizes}${d}) { return step; } step.p${d} = 0u; step.p${d - 1} += 1u;`;
+  });
+  return /* wgsl */ `
+struct Step { outer: u32, ${dims(spatial, (d) => `p${d}: u32`).join(", ")} }
+fn step_of(k: u32) -> Step {
+  var rest = k % args.${whole}; ${takeApart("p", sizes, spatial)}
+  return Step(k / args.${whole}, ${dims(spatial, (d) => `p${d}`).join(", ")});
+}
+fn next_step(last: Step) -> Step {
+  var step = last;
+  step.p${spatial - 1} += 1u;
+  ${carry.join("\n  ")}
+  if (step.p0 < args.${sizes}0) { return step; }
+  step.p0 = 0u;
+  step.outer += 1u;
+  return step;
+}`;
+}
 
 /** See `Renderer.convForward`. Rows of A are output channels, columns of B pixels of the result. */
 export function convForward(
@@ -122,11 +140,11 @@ export function convForward(
     aAlongK: true,
     bAlongK: false,
     functions: /* wgsl */ `
-alias RowOfA = u32;
+alias RowOfA = u32;${stepText(s.spatial, "w_size", "window_size")}
 struct ColumnOfB { base: u32, ${dims(s.spatial, (d) => `p${d}: u32`).join(", ")} }
 fn a_row(batch: u32, row: u32) -> u32 { return args.w_offset + (batch * args.outputs + row) * args.w_outer; }
-fn a_at(row: u32, k: u32) -> f32 {
-  ${weightAt(s.spatial, "args.w_channel")}
+fn a_at(row: u32, step: Step) -> f32 {
+  let at = row + step.outer * args.w_channel + ${sum(s.spatial, (d) => `step.p${d} * args.w_step${d}`)};
   return ${elementOf(1, weight, queue, "at")};
 }
 fn b_column(batch: u32, column: u32) -> ColumnOfB {
@@ -134,12 +152,11 @@ fn b_column(batch: u32, column: u32) -> ColumnOfB {
   let base = args.x_offset + (column / args.result_size) * args.x_outer + batch * args.inputs * args.x_channel;
   return ColumnOfB(base, ${dims(s.spatial, (d) => `o${d} * args.stride${d} - args.padding${d}`).join(", ")});
 }
-fn b_at(column: ColumnOfB, k: u32) -> f32 {
-  var rest = k % args.window_size; ${takeApart("w", "w_size", s.spatial)}
-  ${dims(s.spatial, (d) => `let i${d} = column.p${d} + w${d} * args.dilation${d};`).join(" ")}
+fn b_at(column: ColumnOfB, step: Step) -> f32 {
+  ${dims(s.spatial, (d) => `let i${d} = column.p${d} + step.p${d} * args.dilation${d};`).join(" ")}
   // positions before the image wrap around to large ones
   if (${dims(s.spatial, (d) => `i${d} >= args.x_size${d}`).join(" || ")}) { return 0.0; }
-  let at = column.base + (k / args.window_size) * args.x_channel + ${sum(s.spatial, (d) => `i${d} * args.x_step${d}`)};
+  let at = column.base + step.outer * args.x_channel + ${sum(s.spatial, (d) => `i${d} * args.x_step${d}`)};
   return ${elementOf(0, x, queue, "at")};
 }
 fn store(batch: u32, row: u32, column: u32, value: f32) {
@@ -152,7 +169,7 @@ fn store(batch: u32, row: u32, column: u32, value: f32) {
   b${target}[at] = ${storedElement(out, queue, "y")};
 }`,
   });
-  const key = keyOf(`forward ${activation} ${bias !== null}`, s, [...inputs, out], "");
+  const key = keyOf(`forward ${activation} ${bias !== null}`, s, [...inputs, out]);
   runProduct(queue, key, text, {
     operands: [...inputs, out],
     m: s.outputs,
@@ -173,17 +190,18 @@ export function convBackwardInput(queue: GpuQueue, g: Operand, weight: Operand, 
   if (s.inputs * s.groups * n === 0) return true;
   if (k === 0) return false;
   const [names, values] = geometryArguments(gx, weight, g, geometry, s);
+  const dense = geometry.stride.every((step) => step === 1);
   const text = (): ProductText => ({
     name: "conv backward input",
     names,
     aAlongK: true,
     bAlongK: false,
     functions: /* wgsl */ `
-alias RowOfA = u32;
+alias RowOfA = u32;${stepText(s.spatial, "w_size", "window_size")}
 struct ColumnOfB { base: u32, ${dims(s.spatial, (d) => `p${d}: u32`).join(", ")} }
 fn a_row(batch: u32, row: u32) -> u32 { return args.w_offset + batch * args.outputs * args.w_outer + row * args.w_channel; }
-fn a_at(row: u32, k: u32) -> f32 {
-  ${weightAt(s.spatial, "args.w_outer")}
+fn a_at(row: u32, step: Step) -> f32 {
+  let at = row + step.outer * args.w_outer + ${sum(s.spatial, (d) => `step.p${d} * args.w_step${d}`)};
   return ${elementOf(1, weight, queue, "at")};
 }
 fn b_column(batch: u32, column: u32) -> ColumnOfB {
@@ -191,12 +209,11 @@ fn b_column(batch: u32, column: u32) -> ColumnOfB {
   let base = args.y_offset + (column / args.image_size) * args.y_outer + batch * args.outputs * args.y_channel;
   return ColumnOfB(base, ${dims(s.spatial, (d) => `i${d} + args.padding${d}`).join(", ")});
 }
-fn b_at(column: ColumnOfB, k: u32) -> f32 {
-  var rest = k % args.window_size; ${takeApart("w", "w_size", s.spatial)}
-  ${dims(s.spatial, (d) => `let t${d} = column.p${d} - w${d} * args.dilation${d}; let o${d} = t${d} / args.stride${d};`).join("\n  ")}
-  // a negative t wraps around to a large one
-  if (${dims(s.spatial, (d) => `t${d} > 0x7fffffffu || o${d} >= args.y_size${d} || o${d} * args.stride${d} != t${d}`).join(" || ")}) { return 0.0; }
-  let at = column.base + (k / args.window_size) * args.y_channel + ${sum(s.spatial, (d) => `o${d} * args.y_step${d}`)};
+fn b_at(column: ColumnOfB, step: Step) -> f32 {
+  // a negative position wraps around to a large one
+  ${dims(s.spatial, (d) => `let t${d} = column.p${d} - step.p${d} * args.dilation${d}; let o${d} = ${dense ? `t${d}` : `t${d} / args.stride${d}`};`).join("\n  ")}
+  if (${dims(s.spatial, (d) => `${dense ? "" : `t${d} > 0x7fffffffu || o${d} * args.stride${d} != t${d} || `}o${d} >= args.y_size${d}`).join(" || ")}) { return 0.0; }
+  let at = column.base + step.outer * args.y_channel + ${sum(s.spatial, (d) => `o${d} * args.y_step${d}`)};
   return ${elementOf(0, g, queue, "at")};
 }
 fn store(batch: u32, row: u32, column: u32, value: f32) {
@@ -206,7 +223,7 @@ fn store(batch: u32, row: u32, column: u32, value: f32) {
   b2[at] = ${storedElement(gx, queue, "value")};
 }`,
   });
-  runProduct(queue, keyOf("backward input", s, [g, weight, gx], ""), text, {
+  runProduct(queue, keyOf(`backward input${dense ? "" : " strided"}`, s, [g, weight, gx]), text, {
     operands: [g, weight, gx],
     m: s.inputs,
     n,
@@ -232,12 +249,11 @@ export function convBackwardWeight(queue: GpuQueue, g: Operand, x: Operand, gw: 
     aAlongK: true,
     bAlongK: true,
     functions: /* wgsl */ `
-alias RowOfA = u32;
+alias RowOfA = u32;${stepText(s.spatial, "y_size", "result_size")}
 struct ColumnOfB { base: u32, ${dims(s.spatial, (d) => `p${d}: u32`).join(", ")} }
 fn a_row(batch: u32, row: u32) -> u32 { return args.y_offset + (batch * args.outputs + row) * args.y_channel; }
-fn a_at(row: u32, k: u32) -> f32 {
-  var rest = k % args.result_size; ${takeApart("o", "y_size", s.spatial)}
-  let at = row + (k / args.result_size) * args.y_outer + ${sum(s.spatial, (d) => `o${d} * args.y_step${d}`)};
+fn a_at(row: u32, step: Step) -> f32 {
+  let at = row + step.outer * args.y_outer + ${sum(s.spatial, (d) => `step.p${d} * args.y_step${d}`)};
   return ${elementOf(0, g, queue, "at")};
 }
 fn b_column(batch: u32, column: u32) -> ColumnOfB {
@@ -245,11 +261,10 @@ fn b_column(batch: u32, column: u32) -> ColumnOfB {
   let base = args.x_offset + (batch * args.inputs + column / args.window_size) * args.x_channel;
   return ColumnOfB(base, ${dims(s.spatial, (d) => `w${d} * args.dilation${d} - args.padding${d}`).join(", ")});
 }
-fn b_at(column: ColumnOfB, k: u32) -> f32 {
-  var rest = k % args.result_size; ${takeApart("o", "y_size", s.spatial)}
-  ${dims(s.spatial, (d) => `let i${d} = column.p${d} + o${d} * args.stride${d};`).join(" ")}
+fn b_at(column: ColumnOfB, step: Step) -> f32 {
+  ${dims(s.spatial, (d) => `let i${d} = column.p${d} + step.p${d} * args.stride${d};`).join(" ")}
   if (${dims(s.spatial, (d) => `i${d} >= args.x_size${d}`).join(" || ")}) { return 0.0; }
-  let at = column.base + (k / args.result_size) * args.x_outer + ${sum(s.spatial, (d) => `i${d} * args.x_step${d}`)};
+  let at = column.base + step.outer * args.x_outer + ${sum(s.spatial, (d) => `i${d} * args.x_step${d}`)};
   return ${elementOf(1, x, queue, "at")};
 }
 fn store(batch: u32, row: u32, column: u32, value: f32) {
@@ -258,7 +273,7 @@ fn store(batch: u32, row: u32, column: u32, value: f32) {
   b2[at] = ${storedElement(gw, queue, "value")};
 }`,
   });
-  runProduct(queue, keyOf("backward weight", s, [g, x, gw], ""), text, {
+  runProduct(queue, keyOf("backward weight", s, [g, x, gw]), text, {
     operands: [g, x, gw],
     m: s.outputs,
     n,

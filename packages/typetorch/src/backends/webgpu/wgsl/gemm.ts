@@ -47,6 +47,9 @@ export function gemm(queue: GpuQueue, { a, b, out, alpha, beta, bias, activation
       functions: /* wgsl */ `
 alias RowOfA = u32;
 alias ColumnOfB = u32;
+alias Step = u32;
+fn step_of(k: u32) -> u32 { return k; }
+fn next_step(k: u32) -> u32 { return k + 1u; }
 fn a_row(batch: u32, row: u32) -> u32 { ${base("a")} return at + row * args.a_row_step; }
 fn a_at(row: u32, k: u32) -> f32 { return ${elementOf(0, a, queue, "row + k * args.a_k")}; }
 fn b_column(batch: u32, column: u32) -> u32 { ${base("b")} return at + column * args.b_column_step; }

@@ -16,9 +16,10 @@ import { elementText } from "./render.ts";
 export interface ProductText {
   readonly name: string;
   /**
-   * WGSL: `alias RowOfA`, `fn a_row(batch: u32, row: u32) -> RowOfA`, `fn a_at(row: RowOfA, k: u32) -> f32`; `alias ColumnOfB`, `fn b_column(batch: u32, column:
-   * u32) -> ColumnOfB`, `fn b_at(column: ColumnOfB, k: u32) -> f32`; `fn store(batch: u32, row: u32, column: u32, value: f32)`. Buffers are `b0`, `b1`, … in the
-   * order of the operands, arguments `args.name`.
+   * WGSL: types RowOfA, ColumnOfB and Step, places in A, B and along k taken apart as the reads need them; `fn a_row(batch: u32, row: u32) -> RowOfA`,
+   * `fn b_column(batch: u32, column: u32) -> ColumnOfB`, `fn step_of(k: u32) -> Step`, `fn next_step(step: Step) -> Step`, `fn a_at(row: RowOfA, step: Step) -> f32`,
+   * `fn b_at(column: ColumnOfB, step: Step) -> f32`, and last `fn store(batch: u32, row: u32, column: u32, value: f32)`. Buffers are `b0`, `b1`, … in the order
+   * of the operands, arguments `args.name`.
    */
   readonly functions: string;
   /** Whether neighbours in memory are neighbours along k, in A and in B. */
@@ -78,7 +79,7 @@ export function storedElement(x: Operand, queue: GpuQueue, value: string): strin
 /** What `choose` would choose, given by a test: a kernel, and how many pieces of work are wanted. @internal */
 export const chosen: { kind: Kind | null; wanted: number | null } = { kind: null, wanted: null };
 
-type Kind = { readonly kind: "direct"; readonly rows: 1 | 4 } | { readonly kind: "tiled"; readonly shape: TileShape };
+type Kind = { readonly kind: "direct"; readonly rows: 1 | 4 | 8 } | { readonly kind: "tiled"; readonly shape: TileShape };
 
 const pipelines = new WeakMap<GpuQueue, Map<string, number>>();
 let block = new DataView(new ArrayBuffer(512));
@@ -142,7 +143,7 @@ export function runProduct(queue: GpuQueue, name: string, text: () => ProductTex
 
 /** Narrow products and software adapters have no use for workgroup memory; otherwise the largest tile of which there are enough. */
 function choose(queue: GpuQueue, m: number, n: number, batch: number): Kind {
-  if (queue.features.software || m <= 8 || n <= 8) return { kind: "direct", rows: m < 3 ? 1 : 4 };
+  if (queue.features.software || m <= 8 || n <= 8) return { kind: "direct", rows: m < 3 ? 1 : m < 8 ? 4 : 8 };
   const shape = tileShapes.find((s) => Math.ceil(m / s.rows) * Math.ceil(n / s.columns) * batch >= enough / 2);
   return { kind: "tiled", shape: shape ?? tileShapes.at(-1)! };
 }
@@ -274,9 +275,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   if (row >= args.m || column >= args.n) { return; }
   ${each(rows, (r) => `let r${r} = a_row(batch, min(row + ${r}u, args.m - 1u)); var c${r} = vec4f();`)}
   ${each(4, (c) => `let q${c} = b_column(batch, min(column + ${c}u, args.n - 1u));`)}
+  var step = step_of(begin);
   for (var k = begin; k < end; k += 1u) {
-    let b = vec4f(${each(4, (c) => `b_at(q${c}, k)`, ", ")});
-    ${each(rows, (r) => `c${r} = fma(vec4f(a_at(r${r}, k)), b, c${r});`)}
+    let b = vec4f(${each(4, (c) => `b_at(q${c}, step)`, ", ")});
+    ${each(rows, (r) => `c${r} = fma(vec4f(a_at(r${r}, step)), b, c${r});`)}
+    step = next_step(step);
   }
   ${each(
     rows,
@@ -313,10 +316,13 @@ function tiledText(product: ProductText, shape: TileShape): string {
     );
     const bring = each(loads, (i) => {
       const handle = alongK ? i : 0;
-      const value = (c: number) => `${name}_at(${name}${handle}_${c}, ${name}_k${i})`;
+      const value = (c: number) => `${name}_at(${name}${handle}_${c}, at)`;
       return `let ${name}_k${i} = k0 + ${step(i)};
     var ${name}_v${i} = vec4f();
-    if (${name}_k${i} < end) { ${name}_v${i} = vec4f(${each(4, value, ", ")}); }
+    if (${name}_k${i} < end) {
+      let at = step_of(${name}_k${i});
+      ${name}_v${i} = vec4f(${each(4, value, ", ")});
+    }
     tile_${name}[(${step(i)}) * ${pitch}u + ${four(i)}] = ${name}_v${i};`;
     });
     return { pitch, declare, bring };
