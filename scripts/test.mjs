@@ -75,8 +75,13 @@ function failures(tap) {
   return out.slice(0, 200).join("\n");
 }
 
-async function conformance(args, env) {
-  const { status, output } = await run(process.execPath, [join(root, "conformance/dist/src/main.js"), ...args], { env });
+function conformance(args, env) {
+  return lastLine([join(root, "conformance/dist/src/main.js"), ...args], env);
+}
+
+/** A lane of a program whose last line counts. */
+async function lastLine(args, env) {
+  const { status, output } = await run(process.execPath, args, { env });
   const last = /(\d+) passed, (\d+) failed, (\d+) missing\s*$/.exec(output);
   if (last === null) return { passed: 0, failed: 1, output };
   const [passed, failed, missing] = last.slice(1).map(Number);
@@ -176,6 +181,17 @@ const lanes = {
     return nodeTest([...testFiles(LIVE), join(root, "conformance/dist/test/live/files.test.js")], { PYTHON: command });
   },
   ...Object.fromEntries(runtimes.map((runtime) => [runtime.name, () => runtimeLane(runtime)])),
+  // SEED=n tries other calls; the output names the seed
+  async "bad calls"() {
+    const seed = process.env.SEED ?? "1";
+    const main = join(root, "conformance/dist/src/bad/main.js");
+    const results = [
+      await lastLine([main, "--recorded", join(root, "conformance/recorded/bad-calls.jsonl")]),
+      await lastLine([main, "--seed", seed, "--count", "1"]),
+    ];
+    const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+    return { passed: sum("passed"), failed: sum("failed"), output: results.map((r) => r.output).join("\n") };
+  },
   async "PyTorch live"() {
     const command = python();
     if (command === null) return without("python3-torch", "apt-get install python3-torch");

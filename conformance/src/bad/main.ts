@@ -1,8 +1,10 @@
 /**
- * npm run bad-calls -- [--cases DIR] [--seed N] [--count N] [--ops a,b] [--torch] [--record FILE]
+ * npm run bad-calls -- [--cases DIR] [--seed N] [--count N] [--ops a,b] [--verbose] [--torch [--record FILE]]
+ * npm run bad-calls -- --recorded FILE
  *
- * Calls everything public with bad arguments, each call in a child process. What is no error of ours and no result, changes an argument before it throws, ends
- * the process or does not return is listed. `--torch` asks PyTorch for the same calls and lists where the two differ.
+ * Calls everything public with bad arguments, each call in a child process. What is neither a result nor an error of ours, changes an argument before it throws,
+ * ends the process or does not return is listed. `--torch` asks PyTorch for the same calls and lists where the two differ; `--record` keeps the calls on which
+ * they agree, with PyTorch's answers, and `--recorded` runs those again. DIR has the good calls from which the bad ones are made.
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -25,9 +27,27 @@ const { values } = parseArgs({
     ops: { type: "string" },
     torch: { type: "boolean", default: false },
     record: { type: "string" },
+    recorded: { type: "string" },
     verbose: { type: "boolean", default: false },
   },
 });
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "typetorch-bad-"));
+process.on("exit", () => fs.rmSync(folder, { recursive: true }));
+
+if (values.recorded !== undefined) {
+  const recorded = readLines<BadCall>(path.resolve(process.env.INIT_CWD ?? ".", values.recorded));
+  let failed = 0;
+  runCalls(recorded, folder).forEach((ours, i) => {
+    const call = recorded[i]!;
+    const how = ours.broken ?? differs(ours, call.torch!)?.text;
+    if (how === undefined) return;
+    failed++;
+    console.log(`${call.op} (${call.form}; ${call.change}): ${how}`);
+  });
+  console.log(`${recorded.length - failed} passed, ${failed} failed, 0 missing`);
+  process.exit(failed > 0 ? 1 : 0);
+}
 
 const api = await Api.load(undefined);
 const dice = new Dice(Number(values.seed));
@@ -42,7 +62,6 @@ for (const [op, forms] of publicOps(api)) {
     calls.push(badCall(dice, base, `${op}/${k}`, forms));
   }
 }
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "typetorch-bad-"));
 const outcomes = runCalls(calls, folder);
 const callsFile = path.join(folder, "calls.jsonl");
 let theirs: Outcome[] | null = null;
@@ -83,8 +102,36 @@ calls.forEach((call, i) => {
     }
   }
 });
-if (values.record !== undefined)
-  fs.writeFileSync(values.record, calls.map((call, i) => `${JSON.stringify({ ...call, torch: theirs?.[i] })}\n`).join(""));
-fs.rmSync(folder, { recursive: true });
+if (values.record !== undefined && theirs !== null) {
+  const agreed = calls
+    .map((call, i) => ({ ...call, torch: withoutIndex(theirs[i]!) }))
+    .filter((_, i) => agrees(outcomes[i]!, theirs[i]!));
+  fs.writeFileSync(values.record, agreed.map((call) => `${JSON.stringify(call)}\n`).join(""));
+}
 console.log(`seed ${values.seed}: ${calls.length} calls, ${missing} missing, ${broken} broken, ${different} unlike PyTorch`);
+console.log(`${calls.length - missing - broken} passed, ${broken} failed, 0 missing`);
 process.exitCode = broken > 0 ? 1 : 0;
+
+function readLines<T>(file: string): T[] {
+  return fs
+    .readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as T);
+}
+
+/** Both do the same, and PyTorch says more than that an argument has the wrong kind. */
+function agrees(ours: Outcome, torch: Outcome): boolean {
+  const said = torch.error === undefined || !["crash", "MemoryError", "AttributeError"].includes(torch.error);
+  return (
+    said &&
+    ours.broken === undefined &&
+    differs(ours, torch) === null &&
+    (torch.error === undefined) === (ours.error === undefined)
+  );
+}
+
+function withoutIndex(outcome: Outcome): Outcome {
+  const { i: _, ...rest } = outcome as Outcome & { i?: number };
+  return rest;
+}

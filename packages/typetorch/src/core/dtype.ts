@@ -155,6 +155,12 @@ export function promoteTypes(a: DType, b: DType): DType {
 
 /** Whether a value of `from` may be written to `to` by an in-place op or `out`, as `torch.can_cast`: no step down in category. */
 export function canCast(from: DType, to: DType): boolean {
+  if (!(from instanceof DType && to instanceof DType)) {
+    const at = from instanceof DType ? 2 : 1;
+    throw new ArgumentTypeError(
+      `can_cast(): argument '${at === 1 ? "from" : "to"}' (position ${at}) must be torch.dtype, not ${typeof (at === 1 ? from : to)}`,
+    );
+  }
   if (from.category > to.category && !(from.category === 1 && to.category === 2)) return false;
   if (from.category === 1 && from.isSigned && to === uint8) return true;
   return !(to === bool && from !== bool);

@@ -58,6 +58,7 @@ export interface Typed {
 
 /** The dtype to which operands are promoted, as `torch.result_type`. */
 export function resultType(operands: readonly (Typed | NumberLike)[]): DType {
+  if (!Array.isArray(operands)) throw new ArgumentTypeError("result_type() takes a list of tensors and numbers");
   let dims: DType | null = null;
   let zero: DType | null = null;
   let numbers: DType | null = null;

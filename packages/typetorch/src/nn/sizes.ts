@@ -1,3 +1,4 @@
+import { ShapeError } from "../core/errors.ts";
 import type { Device } from "../core/storage.ts";
 import type { DType } from "../core/dtype.ts";
 
@@ -6,7 +7,9 @@ export type Size = number | readonly number[];
 
 /** A size as one number per dimension, as given when it is a list already. */
 export function expandSize(size: Size, rank: number): readonly number[] {
-  return typeof size === "number" ? new Array<number>(rank).fill(size) : size;
+  if (typeof size === "number") return new Array<number>(rank).fill(size);
+  if (size.length !== rank) throw new ShapeError(`a size of ${rank} numbers was expected, but got [${size.join(", ")}]`);
+  return size;
 }
 
 /** Where a layer's parameters are made, and of what type. */

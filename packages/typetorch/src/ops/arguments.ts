@@ -1,7 +1,3 @@
-/**
- * Reads what users pass: each public function gives its signature as a line of text, and wrong kinds, missing arguments and unknown options are refused in
- * PyTorch's words before anything is looked at.
- */
 import { DType } from "../core/dtype.ts";
 import { ArgumentTypeError } from "../core/errors.ts";
 import { Scalar } from "../core/promotion.ts";
@@ -23,7 +19,8 @@ const SCALAR = 1024;
 const DEVICE = 2048;
 const OPTIONS = 4096;
 const OTHER = 8192;
-const ANY = 16383;
+const NULL = 16384;
+const ANY = 32767;
 
 const kinds: Readonly<Record<string, number>> = {
   Tensor: TENSOR,
@@ -38,6 +35,7 @@ const kinds: Readonly<Record<string, number>> = {
   Scalar: SCALAR | INT | FLOAT | BOOL,
   device: DEVICE | STRING,
   options: OPTIONS,
+  None: NULL,
   any: ANY,
 };
 
@@ -67,7 +65,7 @@ interface Signature {
 const signatures = new Map<string, Signature>();
 
 /**
- * `name(kind|kind? parameter, ~option, …, {kind option, …})`; `?` allows null and nothing, `~option` is an option that may also be given by position. Behind such
+ * `name(kind|kind? parameter, ~option, …, {kind option, …})`; `?` may be left out, `None` is null, `~option` is an option that may also be given by position. Behind such
  * ones there may be the options object.
  */
 function parse(text: string): Signature {
@@ -100,7 +98,7 @@ function readParameter(part: string): Parameter {
   const alternatives = (optional ? kind.slice(0, -1) : kind).split("|");
   let takes = optional ? NOTHING : 0;
   for (const word of alternatives) takes |= kinds[word]!;
-  const shown = alternatives.filter((w) => w !== "options" || alternatives.length === 1);
+  const shown = alternatives.filter((w) => w !== "None" && (w !== "options" || alternatives.length === 1));
   return { name, takes, text: shown.map((w) => names[w] ?? w).join(" or ") };
 }
 
@@ -117,7 +115,7 @@ function kindOf(x: unknown): number {
     case "bigint":
       return SCALAR;
     case "object":
-      if (x === null) return NOTHING;
+      if (x === null) return NULL;
       if (runtime.isTensor(x)) return TENSOR;
       if (Array.isArray(x)) return kindOfList(x);
       if (x instanceof DType) return DTYPE;
@@ -148,7 +146,7 @@ function kindOfList(list: readonly unknown[]): number {
 /** Python's name for the kind of a value, which PyTorch's messages have. */
 export function describeKind(x: unknown): string {
   const kind = kindOf(x);
-  if (kind === NOTHING) return "NoneType";
+  if (kind === NOTHING || kind === NULL) return "NoneType";
   if (kind === TENSOR) return "Tensor";
   if (kind === INT) return "int";
   if (kind === FLOAT) return "float";
@@ -167,7 +165,7 @@ export function describeKind(x: unknown): string {
 /**
  * Throws {@link ArgumentTypeError} where an argument is not of the kind that the signature gives, is missing, or is an option that the function does not have.
  * The signature: `gather(Tensor input, int dim, Tensor index, options? options, {bool sparseGrad, Tensor out})`. Options are looked at wherever an object stands
- * in a place that takes them; one that is undefined or null counts as not given.
+ * in a place that takes them; one that is undefined counts as not given.
  */
 export function checkArguments(text: string, ...given: readonly unknown[]): void {
   let signature = signatures.get(text);
@@ -197,9 +195,10 @@ function checkOne(signature: Signature, i: number, x: unknown): void {
 function checkOptions(signature: Signature, options: Readonly<Record<string, unknown>>): void {
   for (const key in options) {
     const value = options[key];
-    if (value === undefined || value === null) continue;
+    if (value === undefined) continue;
     const parameter = signature.options.get(key);
     if (parameter === undefined) {
+      if (value === null) continue;
       throw new ArgumentTypeError(
         `${signature.name}() got an unexpected keyword argument '${key}'`,
         `its options are ${[...signature.options.keys()].join(", ") || "none"}`,

@@ -2,7 +2,7 @@
  * `out` for results that are not written by a kernel: checked, resized and copied.
  */
 import { type DType, canCast, kernelName } from "../core/dtype.ts";
-import { AutogradError, DTypeError, ShapeError } from "../core/errors.ts";
+import { ArgumentTypeError, AutogradError, DTypeError, ShapeError } from "../core/errors.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkArguments } from "./arguments.ts";
@@ -41,6 +41,8 @@ export function checkNoOverlap(inputs: readonly Tensor[], outs: readonly Tensor[
   }
 }
 
+const twoOutputs = "out(Tensor[] out)";
+
 /** Computes without history and copies the results to `outs`, which are resized where their shapes differ; returns `outs`. */
 export function writeOutputs(
   name: string,
@@ -48,6 +50,8 @@ export function writeOutputs(
   outs: readonly Tensor[],
   compute: () => readonly Tensor[],
 ): Tensor[] {
+  checkArguments(twoOutputs, outs);
+  if (outs.length !== 2) throw new ArgumentTypeError(`${name}(): argument 'out' must be a pair of tensors, not ${outs.length}`);
   if (runtime.recording([...inputs, ...outs])) {
     throw new AutogradError(
       `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
@@ -71,7 +75,7 @@ export function writeOutputs(
 /** The result of a composition of ops, or `out` with the result written to it. */
 export function toOut(name: string, result: Tensor, out: Tensor | null | undefined): Tensor {
   if (out === null || out === undefined) return result;
-  checkArguments("out(Tensor out)", out);
+  checkArguments("out(Tensor|None out)", out);
   if (runtime.recording([result, out])) {
     throw new AutogradError(
       `${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,

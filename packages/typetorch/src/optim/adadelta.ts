@@ -53,7 +53,7 @@ const update = variants((flags) => {
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: ParamsInput<AdadeltaOptions>, options: AdadeltaOptions = {}) {
     checkArguments(
-      "Adadelta(any params, options? options, {float lr, float rho, float eps, float weightDecay, bool foreach, bool maximize})",
+      "Adadelta(any params, options? options, {float lr, float rho, float eps, float weightDecay, bool|None foreach, bool maximize})",
       params,
       options,
     );

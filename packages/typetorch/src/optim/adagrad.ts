@@ -52,7 +52,7 @@ const update = variants((flags) => {
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: ParamsInput<AdagradOptions>, options: AdagradOptions = {}) {
     checkArguments(
-      "Adagrad(any params, options? options, {float lr, float lrDecay, float weightDecay, float initialAccumulatorValue, float eps, bool foreach, bool maximize})",
+      "Adagrad(any params, options? options, {float lr, float lrDecay, float weightDecay, float initialAccumulatorValue, float eps, bool|None foreach, bool maximize})",
       params,
       options,
     );

@@ -64,7 +64,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     const { capturable = false, differentiable = false, fused = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(eps >= 0, "epsilon value", eps);
-    checkOption(betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
+    checkOption(betas.length === 2 && betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
     checkOption(betas[1] >= 0 && betas[1] < 1, "beta parameter at index 1", betas[1]);
     checkOption(weightDecay >= 0, "weight_decay value", weightDecay);
     return { lr, betas, eps, weightDecay, amsgrad, maximize, foreach, capturable, differentiable, fused };
@@ -121,7 +121,7 @@ export class Adam extends AdamBase {
   }
   constructor(params: ParamsInput<AdamOptions>, options: AdamOptions = {}) {
     checkArguments(
-      "Adam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool amsgrad, bool maximize, bool foreach, bool capturable, bool differentiable, bool fused})",
+      "Adam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool amsgrad, bool maximize, bool|None foreach, bool capturable, bool differentiable, bool fused})",
       params,
       options,
     );
@@ -146,7 +146,7 @@ export class AdamW extends AdamBase {
   }
   constructor(params: ParamsInput<AdamOptions>, options: Omit<AdamOptions, "differentiable" | "fused"> = {}) {
     checkArguments(
-      "AdamW(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool amsgrad, bool maximize, bool foreach, bool capturable})",
+      "AdamW(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool amsgrad, bool maximize, bool|None foreach, bool capturable})",
       params,
       options,
     );

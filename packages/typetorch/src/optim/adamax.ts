@@ -52,14 +52,14 @@ const update = variants((flags) => {
 export class Adamax extends Optimizer<AdamaxOptions> {
   constructor(params: ParamsInput<AdamaxOptions>, options: AdamaxOptions = {}) {
     checkArguments(
-      "Adamax(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool foreach, bool maximize})",
+      "Adamax(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool|None foreach, bool maximize})",
       params,
       options,
     );
     const { lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(eps >= 0, "epsilon value", eps);
-    checkOption(betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
+    checkOption(betas.length === 2 && betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
     checkOption(betas[1] >= 0 && betas[1] < 1, "beta parameter at index 1", betas[1]);
     checkOption(weightDecay >= 0, "weight_decay value", weightDecay);
     super(params, { lr, betas, eps, weightDecay, foreach, maximize });

@@ -57,7 +57,7 @@ const update = variants((flags) => {
 export class ASGD extends Optimizer<ASGDOptions> {
   constructor(params: ParamsInput<ASGDOptions>, options: ASGDOptions = {}) {
     checkArguments(
-      "ASGD(any params, options? options, {float lr, float lambd, float alpha, float t0, float weightDecay, bool foreach, bool maximize})",
+      "ASGD(any params, options? options, {float lr, float lambd, float alpha, float t0, float weightDecay, bool|None foreach, bool maximize})",
       params,
       options,
     );

@@ -57,7 +57,7 @@ const largest = (x: Tensor): number => x.abs().max().item();
 export class LBFGS extends Optimizer<LBFGSOptions> {
   constructor(params: ParamsInput<LBFGSOptions>, options: LBFGSOptions = {}) {
     checkArguments(
-      "LBFGS(any params, options? options, {float lr, float maxIter, float maxEval, float toleranceGrad, float toleranceChange, float historySize, str lineSearchFn})",
+      "LBFGS(any params, options? options, {float lr, float maxIter, float|None maxEval, float toleranceGrad, float toleranceChange, float historySize, str|None lineSearchFn})",
       params,
       options,
     );

@@ -53,14 +53,14 @@ const update = variants((flags) => {
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: ParamsInput<NAdamOptions>, options: NAdamOptions = {}) {
     checkArguments(
-      "NAdam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, float momentumDecay, bool foreach})",
+      "NAdam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, float momentumDecay, bool|None foreach})",
       params,
       options,
     );
     const { lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3, foreach = null } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(eps >= 0, "epsilon value", eps);
-    checkOption(betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
+    checkOption(betas.length === 2 && betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
     checkOption(betas[1] >= 0 && betas[1] < 1, "beta parameter at index 1", betas[1]);
     checkOption(weightDecay >= 0, "weight_decay value", weightDecay);
     checkOption(momentumDecay >= 0, "momentum_decay value", momentumDecay);

@@ -53,14 +53,14 @@ const update = variants((flags) => {
 export class RAdam extends Optimizer<RAdamOptions> {
   constructor(params: ParamsInput<RAdamOptions>, options: RAdamOptions = {}) {
     checkArguments(
-      "RAdam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool foreach})",
+      "RAdam(any params, options? options, {float lr, float[] betas, float eps, float weightDecay, bool|None foreach})",
       params,
       options,
     );
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, foreach = null } = options;
     checkOption(lr >= 0, "learning rate", lr);
     checkOption(eps >= 0, "epsilon value", eps);
-    checkOption(betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
+    checkOption(betas.length === 2 && betas[0] >= 0 && betas[0] < 1, "beta parameter at index 0", betas[0]);
     checkOption(betas[1] >= 0 && betas[1] < 1, "beta parameter at index 1", betas[1]);
     checkOption(weightDecay >= 0, "weight_decay value", weightDecay);
     super(params, { lr, betas, eps, weightDecay, foreach });

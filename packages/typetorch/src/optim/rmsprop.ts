@@ -73,7 +73,7 @@ const update = variants((flags) => {
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: ParamsInput<RMSpropOptions>, options: RMSpropOptions = {}) {
     checkArguments(
-      "RMSprop(any params, options? options, {float lr, float alpha, float eps, float weightDecay, float momentum, bool centered, bool maximize, bool foreach, bool differentiable})",
+      "RMSprop(any params, options? options, {float lr, float alpha, float eps, float weightDecay, float momentum, bool centered, bool maximize, bool|None foreach, bool differentiable})",
       params,
       options,
     );

@@ -52,13 +52,13 @@ const update = variants((flags) => {
 export class Rprop extends Optimizer<RpropOptions> {
   constructor(params: ParamsInput<RpropOptions>, options: RpropOptions = {}) {
     checkArguments(
-      "Rprop(any params, options? options, {float lr, float[] etas, float[] stepSizes, bool foreach, bool maximize})",
+      "Rprop(any params, options? options, {float lr, float[] etas, float[] stepSizes, bool|None foreach, bool maximize})",
       params,
       options,
     );
     const { lr = 1e-2, etas = [0.5, 1.2], stepSizes = [1e-6, 50], foreach = null, maximize = false } = options;
     checkOption(lr >= 0, "learning rate", lr);
-    checkOption(etas[0] > 0 && etas[0] < 1 && etas[1] > 1, "eta values", etas[0], etas[1]);
+    checkOption(etas.length === 2 && etas[0] > 0 && etas[0] < 1 && etas[1] > 1, "eta values", etas[0], etas[1]);
     super(params, { lr, etas, stepSizes, foreach, maximize });
   }
 

@@ -55,7 +55,7 @@ const update = variants((flags) => {
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: ParamsInput<SGDOptions>, options: SGDOptions = {}) {
     checkArguments(
-      "SGD(any params, options? options, {float lr, float momentum, float dampening, float weightDecay, bool nesterov, bool maximize, bool foreach, bool differentiable})",
+      "SGD(any params, options? options, {float lr, float momentum, float dampening, float weightDecay, bool nesterov, bool maximize, bool|None foreach, bool differentiable})",
       params,
       options,
     );

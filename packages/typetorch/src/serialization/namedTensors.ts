@@ -9,6 +9,9 @@ export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string,
 
 /** The tensors in order. Throws for what is no tensor, and for names that UTF-8 cannot say. */
 export function namedTensors(tensors: NamedTensors, operation: string): Map<string, Tensor> {
+  if (typeof tensors !== "object" || tensors === null || tensors instanceof Tensor || Array.isArray(tensors)) {
+    throw new ArgumentTypeError(`${operation}: tensors are given by name, in an object or a Map, not as ${kindOf(tensors)}`);
+  }
   const entries = new Map<unknown, unknown>(tensors instanceof Map ? tensors : Object.entries(tensors));
   for (const [name, tensor] of entries) {
     if (typeof name !== "string") {

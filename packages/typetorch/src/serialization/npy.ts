@@ -1,6 +1,7 @@
 /**
  * NumPy's `.npy` files: one array.
  */
+import { checkArguments } from "../ops/arguments.ts";
 import { SerializationError } from "../core/errors.ts";
 import { contiguousStrides, isContiguous, numelOf } from "../core/shape.ts";
 import { runtime } from "../ops/runtime.ts";
@@ -145,6 +146,7 @@ export function npyFile(x: Tensor): { readonly size: number; pieces(): Generator
 export function saveNpy(x: Tensor, path: string): void;
 export function saveNpy(x: Tensor): Uint8Array<ArrayBuffer>;
 export function saveNpy(x: Tensor, path?: string): Uint8Array<ArrayBuffer> | void {
+  checkArguments("save_npy(Tensor x, str? path)", x, path);
   const file = npyFile(x);
   if (path === undefined) return writeTo(memorySink(file.size), file.pieces()).bytes;
   writeTo(fileSink(path), file.pieces());

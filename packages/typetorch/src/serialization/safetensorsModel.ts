@@ -1,8 +1,9 @@
 /**
  * Modules in safetensors files, which cannot say that tied weights share memory: of each set one name is saved.
  */
-import { StateDictError } from "../core/errors.ts";
-import type { AnyModule } from "../nn/module.ts";
+import { describeKind } from "../ops/arguments.ts";
+import { ArgumentTypeError, StateDictError } from "../core/errors.ts";
+import { type AnyModule, Module } from "../nn/module.ts";
 import type { IncompatibleKeys } from "../nn/stateDict.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { loadSafetensors } from "./safetensors.ts";
@@ -43,6 +44,9 @@ export function saveSafetensorsModel(
   path?: string | SaveSafetensorsOptions,
   options?: SaveShardedOptions,
 ): Uint8Array<ArrayBuffer> | void {
+  if (!(model instanceof Module)) {
+    throw new ArgumentTypeError(`save_model(): argument 'model' (position 1) must be Module, not ${describeKind(model)}`);
+  }
   const { metadata = null, ...rest } = (typeof path === "string" ? options : path) ?? {};
   const state = new Map(model.stateDict());
   const notes = new Map<string, string>(metadata instanceof Map ? metadata : Object.entries(metadata ?? {}));

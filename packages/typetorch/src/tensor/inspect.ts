@@ -51,6 +51,7 @@ export function device(name: string | Device): Device {
 
 /** The shape that shapes broadcast to, as `torch.broadcast_shapes`. */
 export function broadcastShapes(...shapes: (readonly number[] | number)[]): readonly number[] {
+  for (const shape of shapes) checkArguments("broadcast_shapes(int|int[] shapes)", shape);
   return shapes.map((s) => (typeof s === "number" ? [s] : s)).reduce<readonly number[]>((a, b) => broadcastTwo(a, b), []);
 }
 

@@ -1,6 +1,7 @@
 /**
  * Methods of Tensor that are about the tensor itself rather than its elements: `backward`, `detach`, hooks, `to`, `resize_`, printing.
  */
+import { checkArguments } from "../ops/arguments.ts";
 import { adopt } from "../backends/cpu/memory.ts";
 import { adoptOnDevice } from "../backends/webgpu/index.ts";
 import { DType } from "../core/dtype.ts";
@@ -154,6 +155,12 @@ function to(
   second?: DType | ToOptions,
   third?: ToOptions,
 ): Tensor {
+  checkArguments(
+    "to(dtype|device|Tensor|options target, dtype|options? second, options? options, {dtype|None dtype, device|None device, bool copy, bool nonBlocking})",
+    target,
+    second,
+    third,
+  );
   const options = second instanceof DType ? { ...third, dtype: second } : second;
   let dtype: DType | undefined = options?.dtype;
   let device: Device | string | undefined = options?.device;
@@ -258,9 +265,11 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
     return converted(this, dtype);
   });
   define("resizeAs_", function (this: Tensor, template: Tensor) {
+    checkArguments("resize_as_(Tensor input, Tensor template)", this, template);
     return resize_.call(this, template.shape);
   });
   define("typeAs", function (this: Tensor, other: Tensor) {
+    checkArguments("type_as(Tensor input, Tensor other)", this, other);
     return converted(this, other.dtype);
   });
   define("cpu", function (this: Tensor) {

@@ -44,7 +44,7 @@ export function multiHeadAttentionForward(
   options: AttentionOptions = {},
 ): [output: Tensor, weights: Tensor | null] {
   checkArguments(
-    "multi_head_attention_forward(Tensor query, Tensor key, Tensor value, options weights, options? options, {int embedDim, int numHeads, Tensor inProjWeight, Tensor qProjWeight, Tensor kProjWeight, Tensor vProjWeight, Tensor inProjBias, Tensor biasK, Tensor biasV, bool addZeroAttn, Tensor outProjWeight, Tensor outProjBias, float dropoutP, bool training, Tensor keyPaddingMask, Tensor attnMask, bool needWeights, bool averageAttnWeights})",
+    "multi_head_attention_forward(Tensor query, Tensor key, Tensor value, options weights, options? options, {int embedDim, int numHeads, Tensor|None inProjWeight, Tensor|None qProjWeight, Tensor|None kProjWeight, Tensor|None vProjWeight, Tensor|None inProjBias, Tensor|None biasK, Tensor|None biasV, bool addZeroAttn, Tensor outProjWeight, Tensor|None outProjBias, float dropoutP, bool training, Tensor|None keyPaddingMask, Tensor|None attnMask, bool needWeights, bool averageAttnWeights})",
     query,
     key,
     value,

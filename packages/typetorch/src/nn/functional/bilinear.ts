@@ -13,7 +13,7 @@ export function bilinear(
   options: Tensor | null | { bias?: Tensor | null } = null,
 ): Tensor {
   checkArguments(
-    "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor|options? options, {Tensor bias})",
+    "bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor|options|None? options, {Tensor|None bias})",
     input1,
     input2,
     weight,

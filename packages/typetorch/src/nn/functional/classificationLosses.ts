@@ -78,7 +78,7 @@ const logitEntropy = definePointwise(
  */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
   checkArguments(
-    "binary_cross_entropy(Tensor input, Tensor target, options? options, {Tensor weight, str reduction})",
+    "binary_cross_entropy(Tensor input, Tensor target, options? options, {Tensor|None weight, str reduction})",
     input,
     target,
     options,
@@ -111,7 +111,7 @@ export function binaryCrossEntropyWithLogits(
   options: WeightedLossOptions & { posWeight?: Tensor | null } = {},
 ): Tensor {
   checkArguments(
-    "binary_cross_entropy_with_logits(Tensor input, Tensor target, options? options, {Tensor weight, str reduction, Tensor posWeight})",
+    "binary_cross_entropy_with_logits(Tensor input, Tensor target, options? options, {Tensor|None weight, str reduction, Tensor|None posWeight})",
     input,
     target,
     options,
@@ -130,7 +130,7 @@ export function binaryCrossEntropyWithLogits(
  */
 export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
   checkArguments(
-    "multilabel_soft_margin_loss(Tensor input, Tensor target, options? options, {Tensor weight, str reduction})",
+    "multilabel_soft_margin_loss(Tensor input, Tensor target, options? options, {Tensor|None weight, str reduction})",
     input,
     target,
     options,

@@ -21,7 +21,7 @@ export interface CrossEntropyOptions extends ClassLossOptions {
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   checkArguments(
-    "cross_entropy(Tensor input, Tensor target, options? options, {float labelSmoothing, Tensor weight, int ignoreIndex, str reduction})",
+    "cross_entropy(Tensor input, Tensor target, options? options, {float labelSmoothing, Tensor|None weight, int ignoreIndex, str reduction})",
     input,
     target,
     options,

@@ -1,5 +1,6 @@
+import { int32, int64 } from "../../core/dtype.ts";
 import { checkArguments } from "../../ops/arguments.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { embedding } from "../../ops/nn/index.ts";
@@ -38,11 +39,16 @@ export function embeddingBag(
   ...rest: Trailing<[offsets: Tensor | null], EmbeddingBagOptions>
 ): Tensor {
   checkArguments(
-    "embedding_bag(Tensor input, Tensor weight, ~offsets, {Tensor offsets, float maxNorm, float normType, bool scaleGradByFreq, str mode, bool sparse, Tensor perSampleWeights, bool includeLastOffset, int paddingIdx})",
+    "embedding_bag(Tensor input, Tensor weight, ~offsets, {Tensor|None offsets, float|None maxNorm, float normType, bool scaleGradByFreq, str mode, bool sparse, Tensor|None perSampleWeights, bool includeLastOffset, int|None paddingIdx})",
     input,
     weight,
     ...rest,
   );
+  if (input.dtype !== int64 && input.dtype !== int32) {
+    throw new DTypeError(
+      `Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ${input.dtype} instead (while checking arguments for embedding_bag)`,
+    );
+  }
   const options = trailing<EmbeddingBagOptions>(rest, ["offsets"]);
   const { mode = "mean", perSampleWeights = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
   if (mode !== "sum" && mode !== "mean" && mode !== "max") throw new ValueError("mode has to be one of sum or mean or max");
@@ -124,6 +130,11 @@ function bagsOf(input: Tensor, options: EmbeddingBagOptions): [from: number, to:
   }
   if (offsets === null) throw new ValueError("offsets has to be a 1D Tensor but got None");
   if (offsets.shape.length !== 1) throw new ShapeError("offsets has to be a 1D Tensor");
+  if (offsets.dtype.isFloatingPoint) {
+    throw new DTypeError(
+      `Expected tensor for argument #1 'offsets' to have one of the following scalar types: Long, Int; but got ${offsets.dtype} instead`,
+    );
+  }
   const starts = numbersOf(offsets);
   const ends = includeLastOffset ? starts.slice(1) : [...starts.slice(1), input.shape[0]!];
   return ends.map((end, b) => [starts[b]!, end]);

@@ -3,7 +3,7 @@
  */
 import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
-import { ShapeError } from "../../core/errors.ts";
+import { ArgumentTypeError, ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { minimum, scalar } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -151,6 +151,11 @@ export function tripletMarginWithDistanceLoss(
   );
   const { margin = 1, swap = false, reduction = "mean" } = options;
   const given = options.distanceFunction ?? ((a: Tensor, b: Tensor) => pairwiseDistance(a, b));
+  if (typeof given !== "function" && typeof (given as { call?: unknown }).call !== "function") {
+    throw new ArgumentTypeError(
+      "triplet_margin_with_distance_loss(): argument 'distance_function' must be a function or a Module",
+    );
+  }
   const distance = typeof given === "function" ? given : (a: Tensor, b: Tensor) => given.call(a, b);
   const near = distance(anchor, positive);
   let far = distance(anchor, negative);

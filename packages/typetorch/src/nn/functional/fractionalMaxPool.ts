@@ -100,7 +100,7 @@ export function fractionalMaxPool2d(
   options: FractionalMaxPoolOptions,
 ): Tensor | [output: Tensor, indices: Tensor] {
   checkArguments(
-    "fractional_max_pool2d(Tensor input, int|int[] kernelSize, options options, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+    "fractional_max_pool2d(Tensor input, int|int[] kernelSize, options options, {int|int[]|None outputSize, float|float[]|None outputRatio, bool returnIndices, Tensor|None _randomSamples})",
     input,
     kernelSize,
     options,
@@ -118,7 +118,7 @@ export function fractionalMaxPool3d(
   options: FractionalMaxPoolOptions,
 ): Tensor | [output: Tensor, indices: Tensor] {
   checkArguments(
-    "fractional_max_pool3d(Tensor input, int|int[] kernelSize, options options, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+    "fractional_max_pool3d(Tensor input, int|int[] kernelSize, options options, {int|int[]|None outputSize, float|float[]|None outputRatio, bool returnIndices, Tensor|None _randomSamples})",
     input,
     kernelSize,
     options,

@@ -28,7 +28,7 @@ type Rest = Trailing<
  */
 export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
   checkArguments(
-    "grid_sample(Tensor input, Tensor grid, ~mode, ~paddingMode, ~alignCorners, {str mode, str paddingMode, bool alignCorners})",
+    "grid_sample(Tensor input, Tensor grid, ~mode, ~paddingMode, ~alignCorners, {str mode, str paddingMode, bool|None alignCorners})",
     input,
     grid,
     ...rest,
@@ -179,7 +179,7 @@ export function affineGrid(
   size: readonly number[],
   ...rest: Trailing<[alignCorners: boolean | null], { alignCorners?: boolean | null }>
 ): Tensor {
-  checkArguments("affine_grid(Tensor theta, float[] size, ~alignCorners, {bool alignCorners})", theta, size, ...rest);
+  checkArguments("affine_grid(Tensor theta, float[] size, ~alignCorners, {bool|None alignCorners})", theta, size, ...rest);
   const { alignCorners = false } = trailing<{ alignCorners?: boolean | null }>(rest, ["alignCorners"]);
   const rank = size.length - 2;
   if (rank !== 2 && rank !== 3) {

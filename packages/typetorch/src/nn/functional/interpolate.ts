@@ -42,7 +42,7 @@ const rankOfMode: Record<InterpolationMode, number> = {
  */
 export function interpolate(input: Tensor, options: InterpolateOptions = {}): Tensor {
   checkArguments(
-    "interpolate(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor, str mode, bool alignCorners, bool recomputeScaleFactor})",
+    "interpolate(Tensor input, options? options, {float|float[]|None size, float|float[]|None scaleFactor, str mode, bool|None alignCorners, bool|None recomputeScaleFactor})",
     input,
     options,
   );
@@ -99,7 +99,7 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
  */
 export function upsample(input: Tensor, options: InterpolateOptions = {}): Tensor {
   checkArguments(
-    "upsample(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor, str mode, bool alignCorners, bool recomputeScaleFactor})",
+    "upsample(Tensor input, options? options, {float|float[]|None size, float|float[]|None scaleFactor, str mode, bool|None alignCorners, bool|None recomputeScaleFactor})",
     input,
     options,
   );
@@ -112,7 +112,7 @@ type SizeOrFactor = Pick<InterpolateOptions, "size" | "scaleFactor">;
  */
 export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tensor {
   checkArguments(
-    "upsample_nearest(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor})",
+    "upsample_nearest(Tensor input, options? options, {float|float[]|None size, float|float[]|None scaleFactor})",
     input,
     options,
   );
@@ -124,7 +124,7 @@ export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tens
  */
 export function upsampleBilinear(input: Tensor, options: SizeOrFactor = {}): Tensor {
   checkArguments(
-    "upsample_bilinear(Tensor input, options? options, {float|float[] size, float|float[] scaleFactor})",
+    "upsample_bilinear(Tensor input, options? options, {float|float[]|None size, float|float[]|None scaleFactor})",
     input,
     options,
   );

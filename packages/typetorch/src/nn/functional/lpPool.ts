@@ -26,7 +26,7 @@ function fromMeans(means: Tensor, count: number, normType: number): Tensor {
  */
 export function lpPool1d(input: Tensor, normType: number, kernelSize: Size, options: LPPoolOptions = {}): Tensor {
   checkArguments(
-    "lp_pool1d(Tensor input, float normType, int|int[] kernelSize, options? options, {int|int[] stride, bool ceilMode})",
+    "lp_pool1d(Tensor input, float normType, int|int[] kernelSize, options? options, {int|int[]|None stride, bool ceilMode})",
     input,
     normType,
     kernelSize,
@@ -43,7 +43,7 @@ export function lpPool1d(input: Tensor, normType: number, kernelSize: Size, opti
  */
 export function lpPool2d(input: Tensor, normType: number, kernelSize: Size, options: LPPoolOptions = {}): Tensor {
   checkArguments(
-    "lp_pool2d(Tensor input, float normType, int|int[] kernelSize, options? options, {int|int[] stride, bool ceilMode})",
+    "lp_pool2d(Tensor input, float normType, int|int[] kernelSize, options? options, {int|int[]|None stride, bool ceilMode})",
     input,
     normType,
     kernelSize,

@@ -23,7 +23,7 @@ export interface MultiMarginOptions extends WeightedLossOptions {
  */
 export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
   checkArguments(
-    "multi_margin_loss(Tensor input, Tensor target, options? options, {int p, float margin, Tensor weight, str reduction})",
+    "multi_margin_loss(Tensor input, Tensor target, options? options, {int p, float margin, Tensor|None weight, str reduction})",
     input,
     target,
     options,

@@ -1,3 +1,4 @@
+import { checkInternalOverlap } from "../../ops/layout.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { float16, float32, float64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
@@ -26,7 +27,7 @@ function perChannel(values: Tensor, like: Tensor): Tensor {
  */
 export function groupNorm(input: Tensor, numGroups: number, options: GroupNormOptions = {}): Tensor {
   checkArguments(
-    "group_norm(Tensor input, int numGroups, options? options, {Tensor weight, Tensor bias, float eps})",
+    "group_norm(Tensor input, int numGroups, options? options, {Tensor|None weight, Tensor|None bias, float eps})",
     input,
     numGroups,
     options,
@@ -76,7 +77,7 @@ export interface InstanceNormOptions extends GroupNormOptions {
  */
 export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
   checkArguments(
-    "instance_norm(Tensor input, options? options, {Tensor runningMean, Tensor runningVar, bool useInputStats, float momentum, Tensor weight, Tensor bias, float eps})",
+    "instance_norm(Tensor input, options? options, {Tensor|None runningMean, Tensor|None runningVar, bool useInputStats, float momentum, Tensor|None weight, Tensor|None bias, float eps})",
     input,
     options,
   );
@@ -101,6 +102,12 @@ export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): 
     momentum,
     eps,
   });
+  for (const [name, statistic] of [
+    ["running_mean", runningMean],
+    ["running_var", runningVar],
+  ] as const) {
+    if (statistic !== null) checkInternalOverlap(statistic, name);
+  }
   if (useInputStats) {
     noGrad(() => {
       if (mean !== null) runningMean!.copy_(mean.view([batch, channels]).mean(0));
@@ -162,7 +169,7 @@ export interface RMSNormOptions {
  */
 export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options: RMSNormOptions = {}): Tensor {
   checkArguments(
-    "rms_norm(Tensor input, int[] normalizedShape, options? options, {Tensor weight, float eps})",
+    "rms_norm(Tensor input, int[] normalizedShape, options? options, {Tensor|None weight, float|None eps})",
     input,
     normalizedShape,
     options,

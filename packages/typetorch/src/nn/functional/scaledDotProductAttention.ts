@@ -28,7 +28,7 @@ export function scaledDotProductAttention(
   ...rest: Trailing<[attnMask: Tensor | null, dropoutP: number, isCausal: boolean], ScaledDotProductAttentionOptions>
 ): Tensor {
   checkArguments(
-    "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, ~attnMask, ~dropoutP, ~isCausal, {Tensor attnMask, float dropoutP, bool isCausal, float scale})",
+    "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, ~attnMask, ~dropoutP, ~isCausal, {Tensor|None attnMask, float dropoutP, bool isCausal, float|None scale})",
     query,
     key,
     value,

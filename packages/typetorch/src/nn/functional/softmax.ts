@@ -24,7 +24,7 @@ function read(input: Tensor, rest: Rest): { dim: number; dtype: DType | null } {
  * @see torch.nn.functional.softmax
  */
 export function softmax(input: Tensor, ...rest: Rest): Tensor {
-  checkArguments("softmax(Tensor input, ~dim, {int dim, dtype dtype})", input, ...rest);
+  checkArguments("softmax(Tensor input, ~dim, {int|None dim, dtype|None dtype})", input, ...rest);
   return softmaxOp(input, read(input, rest));
 }
 /**
@@ -32,7 +32,7 @@ export function softmax(input: Tensor, ...rest: Rest): Tensor {
  * @see torch.nn.functional.log_softmax
  */
 export function logSoftmax(input: Tensor, ...rest: Rest): Tensor {
-  checkArguments("log_softmax(Tensor input, ~dim, {int dim, dtype dtype})", input, ...rest);
+  checkArguments("log_softmax(Tensor input, ~dim, {int|None dim, dtype|None dtype})", input, ...rest);
   return logSoftmaxOp(input, read(input, rest));
 }
 /**
@@ -40,7 +40,7 @@ export function logSoftmax(input: Tensor, ...rest: Rest): Tensor {
  * @see torch.nn.functional.softmin
  */
 export function softmin(input: Tensor, ...rest: Rest): Tensor {
-  checkArguments("softmin(Tensor input, ~dim, {int dim, dtype dtype})", input, ...rest);
+  checkArguments("softmin(Tensor input, ~dim, {int|None dim, dtype|None dtype})", input, ...rest);
   return softmaxOp(input.neg(), read(input, rest));
 }
 

@@ -69,7 +69,7 @@ function unpool(rank: number, input: Tensor, indices: Tensor, kernelSize: Size, 
  */
 export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(
-    "max_unpool1d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[] stride, int|int[] padding, int[] outputSize})",
+    "max_unpool1d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[]|None stride, int|int[] padding, int[]|None outputSize})",
     input,
     indices,
     kernelSize,
@@ -83,7 +83,7 @@ export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Size, ..
  */
 export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(
-    "max_unpool2d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[] stride, int|int[] padding, int[] outputSize})",
+    "max_unpool2d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[]|None stride, int|int[] padding, int[]|None outputSize})",
     input,
     indices,
     kernelSize,
@@ -97,7 +97,7 @@ export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Size, ..
  */
 export function maxUnpool3d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(
-    "max_unpool3d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[] stride, int|int[] padding, int[] outputSize})",
+    "max_unpool3d(Tensor input, Tensor indices, int|int[] kernelSize, ~stride, ~padding, ~outputSize, {int|int[]|None stride, int|int[] padding, int[]|None outputSize})",
     input,
     indices,
     kernelSize,

@@ -16,7 +16,7 @@ interface NLLLossOptions extends WeightedLossOptions {
 export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   constructor(...rest: Trailing<[weight: Tensor | null], NLLLossOptions>) {
-    checkArguments("NLLLoss(~weight, {int ignoreIndex, Tensor weight, str reduction})", ...rest);
+    checkArguments("NLLLoss(~weight, {int ignoreIndex, Tensor|None weight, str reduction})", ...rest);
     const options = trailing<NLLLossOptions>(rest, ["weight"]);
     super(options);
     this.ignoreIndex = options.ignoreIndex ?? -100;
@@ -41,7 +41,10 @@ export class CrossEntropyLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
   constructor(...rest: Trailing<[weight: Tensor | null], CrossEntropyLossOptions>) {
-    checkArguments("CrossEntropyLoss(~weight, {float labelSmoothing, int ignoreIndex, Tensor weight, str reduction})", ...rest);
+    checkArguments(
+      "CrossEntropyLoss(~weight, {float labelSmoothing, int ignoreIndex, Tensor|None weight, str reduction})",
+      ...rest,
+    );
     const options = trailing<CrossEntropyLossOptions>(rest, ["weight"]);
     super(options);
     this.ignoreIndex = options.ignoreIndex ?? -100;
@@ -59,7 +62,7 @@ export class CrossEntropyLoss extends WeightedLoss {
  */
 export class BCELoss extends WeightedLoss {
   constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
-    checkArguments("BCELoss(~weight, {Tensor weight, str reduction})", ...rest);
+    checkArguments("BCELoss(~weight, {Tensor|None weight, str reduction})", ...rest);
     super(trailing<WeightedLossOptions>(rest, ["weight"]));
   }
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -78,7 +81,7 @@ interface BCEWithLogitsLossOptions extends WeightedLossOptions {
 export class BCEWithLogitsLoss extends WeightedLoss {
   declare posWeight: Tensor | null;
   constructor(...rest: Trailing<[weight: Tensor | null], BCEWithLogitsLossOptions>) {
-    checkArguments("BCEWithLogitsLoss(~weight, {Tensor posWeight, Tensor weight, str reduction})", ...rest);
+    checkArguments("BCEWithLogitsLoss(~weight, {Tensor|None posWeight, Tensor|None weight, str reduction})", ...rest);
     const options = trailing<BCEWithLogitsLossOptions>(rest, ["weight"]);
     super(options);
     this.registerBuffer("posWeight", options.posWeight ?? null);
@@ -105,7 +108,7 @@ export class MultiLabelMarginLoss extends Loss {
  */
 export class MultiLabelSoftMarginLoss extends WeightedLoss {
   constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
-    checkArguments("MultiLabelSoftMarginLoss(~weight, {Tensor weight, str reduction})", ...rest);
+    checkArguments("MultiLabelSoftMarginLoss(~weight, {Tensor|None weight, str reduction})", ...rest);
     super(trailing<WeightedLossOptions>(rest, ["weight"]));
   }
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -127,7 +130,7 @@ export class MultiMarginLoss extends WeightedLoss {
   readonly p: number;
   readonly margin: number;
   constructor(...rest: Trailing<[p: number, margin: number, weight: Tensor | null], MultiMarginLossOptions>) {
-    checkArguments("MultiMarginLoss(~p, ~margin, ~weight, {int p, float margin, Tensor weight, str reduction})", ...rest);
+    checkArguments("MultiMarginLoss(~p, ~margin, ~weight, {int p, float margin, Tensor|None weight, str reduction})", ...rest);
     const options = trailing<MultiMarginLossOptions>(rest, ["p", "margin", "weight"]);
     super(options);
     this.p = options.p ?? 1;

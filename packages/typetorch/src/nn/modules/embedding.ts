@@ -44,7 +44,7 @@ export class Embedding extends Module {
 
   constructor(numEmbeddings: number, embeddingDim: number, ...rest: EmbeddingRest) {
     checkArguments(
-      "Embedding(int numEmbeddings, int embeddingDim, ~paddingIdx, ~maxNorm, ~normType, ~scaleGradByFreq, {bool sparse, int paddingIdx, float maxNorm, float normType, bool scaleGradByFreq, device device, dtype dtype})",
+      "Embedding(int numEmbeddings, int embeddingDim, ~paddingIdx, ~maxNorm, ~normType, ~scaleGradByFreq, {bool sparse, int|None paddingIdx, float|None maxNorm, float normType, bool scaleGradByFreq, device device, dtype dtype})",
       numEmbeddings,
       embeddingDim,
       ...rest,

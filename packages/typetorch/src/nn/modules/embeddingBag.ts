@@ -57,7 +57,7 @@ export class EmbeddingBag extends Module<[input: Tensor, ...rest: CallRest]> {
     >
   ) {
     checkArguments(
-      "EmbeddingBag(int numEmbeddings, int embeddingDim, ~maxNorm, ~normType, ~scaleGradByFreq, ~mode, {float maxNorm, float normType, bool scaleGradByFreq, str mode, bool sparse, bool includeLastOffset, int paddingIdx, device device, dtype dtype})",
+      "EmbeddingBag(int numEmbeddings, int embeddingDim, ~maxNorm, ~normType, ~scaleGradByFreq, ~mode, {float|None maxNorm, float normType, bool scaleGradByFreq, str mode, bool sparse, bool includeLastOffset, int|None paddingIdx, device device, dtype dtype})",
       numEmbeddings,
       embeddingDim,
       ...rest,

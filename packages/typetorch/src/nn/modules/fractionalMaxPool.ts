@@ -49,7 +49,7 @@ abstract class FractionalMaxPoolNd<Out> extends Module<[input: Tensor], Out> {
 export class FractionalMaxPool2d<Out = Tensor> extends FractionalMaxPoolNd<Out> {
   constructor(kernelSize: Size, ...rest: Rest) {
     checkArguments(
-      "FractionalMaxPool2d(int|int[] kernelSize, ~outputSize, ~outputRatio, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+      "FractionalMaxPool2d(int|int[] kernelSize, ~outputSize, ~outputRatio, {int|int[]|None outputSize, float|float[]|None outputRatio, bool returnIndices, Tensor|None _randomSamples})",
       kernelSize,
       ...rest,
     );
@@ -66,7 +66,7 @@ export class FractionalMaxPool2d<Out = Tensor> extends FractionalMaxPoolNd<Out> 
 export class FractionalMaxPool3d<Out = Tensor> extends FractionalMaxPoolNd<Out> {
   constructor(kernelSize: Size, ...rest: Rest) {
     checkArguments(
-      "FractionalMaxPool3d(int|int[] kernelSize, ~outputSize, ~outputRatio, {int|int[] outputSize, float|float[] outputRatio, bool returnIndices, Tensor _randomSamples})",
+      "FractionalMaxPool3d(int|int[] kernelSize, ~outputSize, ~outputRatio, {int|int[]|None outputSize, float|float[]|None outputRatio, bool returnIndices, Tensor|None _randomSamples})",
       kernelSize,
       ...rest,
     );

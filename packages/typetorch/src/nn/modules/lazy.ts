@@ -69,6 +69,8 @@ export class LazyLinear extends Linear {
     this.bias = (options.bias ?? true) ? new UninitializedParameter(factory) : null;
   }
   override call(input: Tensor): Tensor {
+    checkArguments("linear(Tensor input)", input);
+    if (input.shape.length === 0) throw new ShapeError("linear: the input has no features, it is 0-d");
     const features = input.shape[input.shape.length - 1]!;
     (this as Writable<this>).inFeatures = features;
     materialize(this.weight, [this.outFeatures, features]);
@@ -94,6 +96,7 @@ function leaveOpen(module: ConvNd<readonly unknown[]>, outChannels: number, grou
 
 /** Takes the channels from an input and draws the parameters; the module becomes one of `prototype`. */
 function settleConv(module: ConvNd<readonly unknown[]>, input: Tensor, prototype: object): void {
+  checkArguments("forward(Tensor input)", input);
   const spatial = module.kernelSize.length;
   const rank = input.shape.length;
   if (rank !== spatial + 1 && rank !== spatial + 2) {
@@ -301,7 +304,7 @@ const bare = { affine: false, trackRunningStats: false };
 export class LazyBatchNorm1d extends BatchNorm1d {
   constructor(options: NormOptions = {}) {
     checkArguments(
-      "LazyBatchNorm1d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      "LazyBatchNorm1d(options? options, {float eps, float|None momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
       options,
     );
     super(0, { ...options, ...bare });
@@ -319,7 +322,7 @@ export class LazyBatchNorm1d extends BatchNorm1d {
 export class LazyBatchNorm2d extends BatchNorm2d {
   constructor(options: NormOptions = {}) {
     checkArguments(
-      "LazyBatchNorm2d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      "LazyBatchNorm2d(options? options, {float eps, float|None momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
       options,
     );
     super(0, { ...options, ...bare });
@@ -337,7 +340,7 @@ export class LazyBatchNorm2d extends BatchNorm2d {
 export class LazyBatchNorm3d extends BatchNorm3d {
   constructor(options: NormOptions = {}) {
     checkArguments(
-      "LazyBatchNorm3d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      "LazyBatchNorm3d(options? options, {float eps, float|None momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
       options,
     );
     super(0, { ...options, ...bare });
@@ -355,7 +358,7 @@ export class LazyBatchNorm3d extends BatchNorm3d {
 export class LazyInstanceNorm1d extends InstanceNorm1d {
   constructor(options: NormOptions = {}) {
     checkArguments(
-      "LazyInstanceNorm1d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      "LazyInstanceNorm1d(options? options, {float eps, float|None momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
       options,
     );
     super(0, { ...options, ...bare });
@@ -373,7 +376,7 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
 export class LazyInstanceNorm2d extends InstanceNorm2d {
   constructor(options: NormOptions = {}) {
     checkArguments(
-      "LazyInstanceNorm2d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      "LazyInstanceNorm2d(options? options, {float eps, float|None momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
       options,
     );
     super(0, { ...options, ...bare });
@@ -391,7 +394,7 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
 export class LazyInstanceNorm3d extends InstanceNorm3d {
   constructor(options: NormOptions = {}) {
     checkArguments(
-      "LazyInstanceNorm3d(options? options, {float eps, float momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
+      "LazyInstanceNorm3d(options? options, {float eps, float|None momentum, bool affine, bool trackRunningStats, device device, dtype dtype})",
       options,
     );
     super(0, { ...options, ...bare });

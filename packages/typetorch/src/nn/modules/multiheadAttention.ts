@@ -72,7 +72,7 @@ export class MultiheadAttention extends Module<
     ...rest: Trailing<[dropout: number, bias: boolean, addBiasKv: boolean, addZeroAttn: boolean], MultiheadAttentionOptions>
   ) {
     checkArguments(
-      "MultiheadAttention(int embedDim, int numHeads, ~dropout, ~bias, ~addBiasKv, ~addZeroAttn, {float dropout, bool bias, bool addBiasKv, bool addZeroAttn, float kdim, float vdim, bool batchFirst, device device, dtype dtype})",
+      "MultiheadAttention(int embedDim, int numHeads, ~dropout, ~bias, ~addBiasKv, ~addZeroAttn, {float dropout, bool bias, bool addBiasKv, bool addZeroAttn, float|None kdim, float|None vdim, bool batchFirst, device device, dtype dtype})",
       embedDim,
       numHeads,
       ...rest,
@@ -124,6 +124,7 @@ export class MultiheadAttention extends Module<
       "attnMask",
       "averageAttnWeights",
     ]);
+    checkArguments("multi_head_attention_forward(Tensor query, Tensor key, Tensor value)", query, key, value);
     const swap = this.batchFirst && query.shape.length === 3;
     let [q, k, v] = [query, key, value];
     if (swap) {

@@ -1,3 +1,4 @@
+import { checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
@@ -61,5 +62,6 @@ export class ParameterList extends Module<readonly unknown[], unknown> {
 
 /** The parameter itself, or a parameter of a tensor's data. */
 export function asParameter(value: Tensor): Parameter {
+  checkArguments("Parameter(Tensor data)", value);
   return value instanceof Parameter ? value : new Parameter(value);
 }

@@ -133,7 +133,7 @@ abstract class AvgPoolNd extends Module {
 export class AvgPool1d extends AvgPoolNd {
   constructor(kernelSize: Size, ...rest: AvgPoolRest) {
     checkArguments(
-      "AvgPool1d(int|int[] kernelSize, int|int[]|options? stride, int|int[]|options? padding, bool|options? ceilMode, bool|options? countIncludePad, float|options? options, options? options, {int|int[] stride, int|int[] padding, bool ceilMode, bool countIncludePad, float divisorOverride})",
+      "AvgPool1d(int|int[] kernelSize, int|int[]|options|None? stride, int|int[]|options? padding, bool|options? ceilMode, bool|options? countIncludePad, float|options|None? options, options? options, {int|int[]|None stride, int|int[] padding, bool ceilMode, bool countIncludePad, float|None divisorOverride})",
       kernelSize,
       ...rest,
     );

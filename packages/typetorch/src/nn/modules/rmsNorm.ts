@@ -28,7 +28,7 @@ export class RMSNorm extends Module {
   weight: Parameter | null;
   constructor(normalizedShape: Size, ...rest: Trailing<[eps: number | null, elementwiseAffine: boolean], RMSNormModuleOptions>) {
     checkArguments(
-      "RMSNorm(int|int[] normalizedShape, ~eps, ~elementwiseAffine, {float eps, bool elementwiseAffine, device device, dtype dtype})",
+      "RMSNorm(int|int[] normalizedShape, ~eps, ~elementwiseAffine, {float|None eps, bool elementwiseAffine, device device, dtype dtype})",
       normalizedShape,
       ...rest,
     );

@@ -1,5 +1,5 @@
 import { checkArguments } from "../../ops/arguments.ts";
-import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
+import { DTypeError, ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import type { RecurrentMode, RecurrentWeights } from "../../ops/rnn/layer.ts";
 import { empty, zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -57,11 +57,20 @@ export abstract class RNNBase<State> extends Module<
   readonly projSize: number;
 
   constructor(mode: RecurrentMode, inputSize: number, hiddenSize: number, options: LSTMOptions) {
+    checkArguments(
+      "RNNBase(str mode, int inputSize, int hiddenSize, options options, {int numLayers, bool bias, bool batchFirst, float dropout, bool bidirectional, int projSize, str nonlinearity, device device, dtype dtype})",
+      mode,
+      inputSize,
+      hiddenSize,
+      options,
+    );
     super();
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, projSize = 0 } = options;
     if (typeof dropout !== "number" || !(dropout >= 0 && dropout <= 1)) {
       throw new ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed");
     }
+    if (numLayers <= 0) throw new ValueError("num_layers must be greater than zero");
+    if (hiddenSize <= 0) throw new ValueError("hidden_size must be greater than zero");
     if (projSize < 0) throw new ValueError("proj_size should be a positive integer or zero to disable projections");
     if (projSize >= hiddenSize) throw new ValueError("proj_size has to be smaller than hidden_size");
     this.mode = mode;
@@ -142,7 +151,7 @@ export abstract class RNNBase<State> extends Module<
         state: permute(unsortedIndices, result.state),
       };
     }
-    checkArguments("run(Tensor input, Tensor? hx, Tensor? cx)", input, state?.h, state?.c);
+    checkArguments("run(Tensor input, Tensor? hx, Tensor|None? cx)", input, state?.h, state?.c);
     const batched = input.shape.length === 3;
     const batchDim = batchFirst ? 0 : 1;
     this.checkStateRank(state, batched);
@@ -160,6 +169,10 @@ export abstract class RNNBase<State> extends Module<
   private checkFeatures(x: Tensor, rank: number): void {
     if (x.shape.length !== rank) throw new ShapeError(`input must have ${rank} dimensions, got ${x.shape.length}`);
     const features = x.shape[rank - 1]!;
+    const { dtype } = this.weights()[0]!.weightIh;
+    if (x.dtype !== dtype) {
+      throw new DTypeError(`input must have the type ${dtype}, got type ${x.dtype}`, "convert the input: x.to(…)");
+    }
     if (features !== this.inputSize) {
       throw new ShapeError(
         `input.size(-1) must be equal to input_size. Expected ${this.inputSize}, got ${features}`,

@@ -48,7 +48,7 @@ abstract class RNNCellBase<State, Out> extends Module<[input: Tensor, ...rest: S
   }
   /** One step; without batch dimension the results have none. */
   protected step(mode: RecurrentMode, input: Tensor, hx: Tensor | null, cx: Tensor | null): { h: Tensor; c: Tensor | null } {
-    checkArguments("step(Tensor input, Tensor? hx, Tensor? cx)", input, hx, cx);
+    checkArguments("step(Tensor input, Tensor|None? hx, Tensor|None? cx)", input, hx, cx);
     const rank = input.shape.length;
     if (rank !== 1 && rank !== 2) {
       throw new ShapeError(`${this.getName()}: Expected input to be 1-D or 2-D but received ${rank}-D tensor`);

@@ -18,7 +18,7 @@ type SoftmaxRest = Trailing<[dim: number | null], SoftmaxOptions>;
 export class Softmax extends Module {
   readonly dim: number | null;
   constructor(...rest: SoftmaxRest) {
-    checkArguments("Softmax(~dim, {int dim})", ...rest);
+    checkArguments("Softmax(~dim, {int|None dim})", ...rest);
     super();
     this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
   }
@@ -37,7 +37,7 @@ export class Softmax extends Module {
 export class LogSoftmax extends Module {
   readonly dim: number | null;
   constructor(...rest: SoftmaxRest) {
-    checkArguments("LogSoftmax(~dim, {int dim})", ...rest);
+    checkArguments("LogSoftmax(~dim, {int|None dim})", ...rest);
     super();
     this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
   }
@@ -56,7 +56,7 @@ export class LogSoftmax extends Module {
 export class Softmin extends Module {
   readonly dim: number | null;
   constructor(...rest: SoftmaxRest) {
-    checkArguments("Softmin(~dim, {int dim})", ...rest);
+    checkArguments("Softmin(~dim, {int|None dim})", ...rest);
     super();
     this.dim = trailing<SoftmaxOptions>(rest, ["dim"]).dim ?? null;
   }
@@ -74,9 +74,10 @@ export class Softmin extends Module {
  */
 export class Softmax2d extends Module {
   override forward(input: Tensor): Tensor {
+    checkArguments("softmax(Tensor input)", input);
     const rank = input.shape.length;
     if (rank !== 3 && rank !== 4) {
-      throw new ShapeError(`Softmax2d: expected input to be 3D or 4D, got ${rank}D input instead.`);
+      throw new ShapeError(`Softmax2d requires a 3D or 4D tensor as input, but got ${rank}D`);
     }
     return F.softmax(input, -3);
   }

@@ -107,6 +107,7 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, ...rest: Encod
     activationOf(this.activation);
   }
   override forward(src: Tensor, ...rest: EncoderLayerRest): Tensor {
+    checkArguments("forward(Tensor src)", src);
     const masks = trailing<EncoderLayerMasks>(rest, ["srcMask", "srcKeyPaddingMask"]);
     const attention = (x: Tensor) =>
       this.dropout1.call(attend(this.selfAttn, x, x, masks.srcMask ?? null, masks.srcKeyPaddingMask ?? null));
@@ -179,6 +180,7 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
     activationOf(this.activation);
   }
   override forward(tgt: Tensor, memory: Tensor, ...rest: DecoderRest): Tensor {
+    checkArguments("forward(Tensor tgt, Tensor memory)", tgt, memory);
     const masks = trailing<DecoderMasks>(rest, decoderPositional);
     const attention = (x: Tensor) =>
       this.dropout1.call(attend(this.selfAttn, x, x, masks.tgtMask ?? null, masks.tgtKeyPaddingMask ?? null));
@@ -199,6 +201,7 @@ export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor
 
 function clones<M extends AnyModule>(layer: M, count: number): ModuleList<M> {
   if (!(layer instanceof Module)) throw new ArgumentTypeError(`the layer to repeat is no Module but ${describeKind(layer)}`);
+  if (count < 0) throw new ValueError(`a stack of ${count} layers`);
   return new ModuleList<M>(Array.from({ length: count }, () => layer.deepcopy()));
 }
 
@@ -348,6 +351,7 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, masks?: Trans
     for (const parameter of this.parameters()) if (parameter.shape.length > 1) init.xavierUniform_(parameter);
   }
   override forward(src: Tensor, tgt: Tensor, masks: TransformerMasks = {}): Tensor {
+    checkArguments("forward(Tensor src, Tensor tgt)", src, tgt);
     const batchDim = this.batchFirst ? 0 : 1;
     if (src.shape.length === 3 && src.shape[batchDim] !== tgt.shape[batchDim]) {
       throw new ShapeError("the batch number of src and tgt must be equal");

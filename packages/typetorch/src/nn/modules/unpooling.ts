@@ -43,7 +43,7 @@ abstract class MaxUnpoolNd extends Module<[input: Tensor, indices: Tensor, ...re
 export class MaxUnpool1d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
     checkArguments(
-      "MaxUnpool1d(int|int[] kernelSize, ~stride, ~padding, {int|int[] stride, int|int[] padding})",
+      "MaxUnpool1d(int|int[] kernelSize, ~stride, ~padding, {int|int[]|None stride, int|int[] padding})",
       kernelSize,
       ...rest,
     );
@@ -60,7 +60,7 @@ export class MaxUnpool1d extends MaxUnpoolNd {
 export class MaxUnpool2d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
     checkArguments(
-      "MaxUnpool2d(int|int[] kernelSize, ~stride, ~padding, {int|int[] stride, int|int[] padding})",
+      "MaxUnpool2d(int|int[] kernelSize, ~stride, ~padding, {int|int[]|None stride, int|int[] padding})",
       kernelSize,
       ...rest,
     );
@@ -77,7 +77,7 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 export class MaxUnpool3d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
     checkArguments(
-      "MaxUnpool3d(int|int[] kernelSize, ~stride, ~padding, {int|int[] stride, int|int[] padding})",
+      "MaxUnpool3d(int|int[] kernelSize, ~stride, ~padding, {int|int[]|None stride, int|int[] padding})",
       kernelSize,
       ...rest,
     );

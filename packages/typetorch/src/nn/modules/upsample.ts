@@ -33,7 +33,7 @@ export class Upsample extends Module {
     >
   ) {
     checkArguments(
-      "Upsample(~size, ~scaleFactor, ~mode, ~alignCorners, {float|float[] size, float|float[] scaleFactor, str mode, bool alignCorners, bool recomputeScaleFactor})",
+      "Upsample(~size, ~scaleFactor, ~mode, ~alignCorners, {float|float[]|None size, float|float[]|None scaleFactor, str mode, bool|None alignCorners, bool|None recomputeScaleFactor})",
       ...rest,
     );
     super();
@@ -64,7 +64,10 @@ type TwoDimensional = Trailing<[size: Size | null, scaleFactor: Size | null], Pi
  */
 export class UpsamplingNearest2d extends Upsample {
   constructor(...rest: TwoDimensional) {
-    checkArguments("UpsamplingNearest2d(~size, ~scaleFactor, {float|float[] size, float|float[] scaleFactor})", ...rest);
+    checkArguments(
+      "UpsamplingNearest2d(~size, ~scaleFactor, {float|float[]|None size, float|float[]|None scaleFactor})",
+      ...rest,
+    );
     super({ ...trailing<UpsampleOptions>(rest, ["size", "scaleFactor"]), mode: "nearest" });
   }
 }
@@ -74,7 +77,10 @@ export class UpsamplingNearest2d extends Upsample {
  */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(...rest: TwoDimensional) {
-    checkArguments("UpsamplingBilinear2d(~size, ~scaleFactor, {float|float[] size, float|float[] scaleFactor})", ...rest);
+    checkArguments(
+      "UpsamplingBilinear2d(~size, ~scaleFactor, {float|float[]|None size, float|float[]|None scaleFactor})",
+      ...rest,
+    );
     super({ ...trailing<UpsampleOptions>(rest, ["size", "scaleFactor"]), mode: "bilinear", alignCorners: true });
   }
 }

@@ -73,14 +73,20 @@ function alphaOf(operands: readonly Input[], alpha: NumberLike): number[] {
  */
 export function add(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   if (options === undefined) return plain.op.two(input, other);
+  checkArguments(
+    "add(Scalar|Tensor input, Scalar|Tensor other, options options, {Scalar alpha, Tensor out})",
+    input,
+    other,
+    options,
+  );
   const { alpha } = options;
-  if (alpha === undefined || alpha === 1) return plain([input, other], undefined, options.out);
+  if (alpha === undefined || alpha === null || alpha === 1) return plain([input, other], undefined, options.out);
   return scaled([input, other], alphaOf([input, other], alpha), options.out);
 }
 function add_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   checkArguments("add_(Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})", input, other, options);
   const alpha = options?.alpha;
-  if (alpha === undefined || alpha === 1) return plain.op.twoInPlace(input, other);
+  if (alpha === undefined || alpha === null || alpha === 1) return plain.op.twoInPlace(input, other);
   return scaled.inPlace([input, other], alphaOf([input, other], alpha));
 }
 
@@ -130,14 +136,20 @@ export function sub(input: Tensor | NumberLike, other: Tensor | NumberLike, opti
     options,
   );
   if (options === undefined) return difference.op.two(input, other);
+  checkArguments(
+    "sub(Scalar|Tensor input, Scalar|Tensor other, options options, {Scalar alpha, Tensor out})",
+    input,
+    other,
+    options,
+  );
   const { alpha } = options;
-  if (alpha === undefined || alpha === 1) return difference([input, other], undefined, options.out);
+  if (alpha === undefined || alpha === null || alpha === 1) return difference([input, other], undefined, options.out);
   return scaledDifference([input, other], alphaOf([input, other], alpha), options.out);
 }
 function sub_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   checkArguments("sub_(Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})", input, other, options);
   const alpha = options?.alpha;
-  if (alpha === undefined || alpha === 1) return difference.op.twoInPlace(input, other);
+  if (alpha === undefined || alpha === null || alpha === 1) return difference.op.twoInPlace(input, other);
   return scaledDifference.inPlace([input, other], alphaOf([input, other], alpha));
 }
 export { sub as subtract };

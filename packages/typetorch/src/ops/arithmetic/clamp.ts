@@ -117,7 +117,7 @@ function requireTensor(name: string, input: unknown, bound: unknown): void {
  */
 export function clamp(input: Tensor, min?: Argument, max?: Argument, options?: ClampOptions): Tensor {
   checkArguments(
-    "clamp(Tensor input, Scalar|Tensor|options? min, Scalar|Tensor|options? max, options? options, {Scalar|Tensor min, Scalar|Tensor max, Tensor out})",
+    "clamp(Tensor input, Scalar|Tensor|options|None? min, Scalar|Tensor|options|None? max, options? options, {Scalar|Tensor|None min, Scalar|Tensor|None max, Tensor out})",
     input,
     min,
     max,
@@ -131,7 +131,7 @@ export function clamp(input: Tensor, min?: Argument, max?: Argument, options?: C
 /** `clamp` in place, as `torch.clamp_`. */
 export function clamp_(input: Tensor, min?: Argument, max?: Argument): Tensor {
   checkArguments(
-    "clamp_(Tensor input, Scalar|Tensor|options? min, Scalar|Tensor|options? max, {Scalar|Tensor min, Scalar|Tensor max, Tensor out})",
+    "clamp_(Tensor input, Scalar|Tensor|options|None? min, Scalar|Tensor|options|None? max, {Scalar|Tensor|None min, Scalar|Tensor|None max, Tensor out})",
     input,
     min,
     max,

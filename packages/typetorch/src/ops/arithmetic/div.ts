@@ -142,17 +142,23 @@ function choose(mode: DivOptions["roundingMode"], operands: readonly Input[]): P
  */
 export function div(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: DivOptions): Tensor {
   checkArguments(
-    "divide(Scalar|Tensor input, Scalar|Tensor other, options? options, {str roundingMode, Tensor out})",
+    "divide(Scalar|Tensor input, Scalar|Tensor other, options? options, {str|None roundingMode, Tensor out})",
     input,
     other,
     options,
   );
   if (options === undefined) return trueQuotient.op.two(input, other);
+  checkArguments(
+    "div(Scalar|Tensor input, Scalar|Tensor other, options options, {str|None roundingMode, Tensor out})",
+    input,
+    other,
+    options,
+  );
   return choose(options.roundingMode, [input, other])([input, other], undefined, options.out);
 }
 function div_(input: Tensor, other: Tensor | NumberLike, options?: DivOptions): Tensor {
   checkArguments(
-    "div_(Tensor input, Scalar|Tensor other, options? options, {str roundingMode, Tensor out})",
+    "div_(Tensor input, Scalar|Tensor other, options? options, {str|None roundingMode, Tensor out})",
     input,
     other,
     options,

@@ -96,7 +96,7 @@ function named([nan, posinf, neginf]: NanToNumArguments): NanToNumOptions {
 /** NaN becomes 0 and infinities the largest finite values, or what is given. As `torch.nan_to_num`. */
 export function nanToNum(input: Tensor, ...rest: NanToNumArguments): Tensor {
   checkArguments(
-    "nan_to_num(Tensor input, float|options? nan, float? posinf, float? neginf, {float nan, float posinf, float neginf, Tensor out})",
+    "nan_to_num(Tensor input, float|options|None? nan, float|None? posinf, float|None? neginf, {float|None nan, float|None posinf, float|None neginf, Tensor out})",
     input,
     ...rest,
   );
@@ -105,6 +105,11 @@ export function nanToNum(input: Tensor, ...rest: NanToNumArguments): Tensor {
 }
 
 method("nanToNum", nanToNum);
-method("nanToNum_", (input: Tensor, ...rest: NanToNumArguments) =>
-  replace.inPlace([input], replacements(input.dtype, named(rest))),
-);
+method("nanToNum_", (input: Tensor, ...rest: NanToNumArguments) => {
+  checkArguments(
+    "nan_to_num_(Tensor input, float|options|None? nan, float|None? posinf, float|None? neginf, {float|None nan, float|None posinf, float|None neginf})",
+    input,
+    ...rest,
+  );
+  return replace.inPlace([input], replacements(input.dtype, named(rest)));
+});

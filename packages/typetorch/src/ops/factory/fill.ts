@@ -114,7 +114,7 @@ export function empty(...args: unknown[]): Tensor {
 /** A tensor with the given strides whose contents are undefined, as `torch.empty_strided`. */
 export function emptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor {
   checkArguments(
-    "empty_strided(int[] size, int[] stride, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "empty_strided(int[] size, int[] stride, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     size,
     stride,
     options,
@@ -137,7 +137,7 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
  */
 export function full(size: readonly number[] | number, fillValue: NumberLike, options?: FactoryOptions): Tensor {
   checkArguments(
-    "full(int|int[] size, Scalar fillValue, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "full(int|int[] size, Scalar fillValue, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     size,
     fillValue,
     options,
@@ -158,7 +158,7 @@ function like(x: Tensor, options: FactoryOptions | undefined): Tensor {
 /** Zeros in the shape and dtype of another tensor, as `torch.zeros_like`. */
 export function zerosLike(input: Tensor, options?: FactoryOptions): Tensor {
   checkArguments(
-    "zeros_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "zeros_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     input,
     options,
   );
@@ -167,7 +167,7 @@ export function zerosLike(input: Tensor, options?: FactoryOptions): Tensor {
 /** Ones in the shape and dtype of another tensor, as `torch.ones_like`. */
 export function onesLike(input: Tensor, options?: FactoryOptions): Tensor {
   checkArguments(
-    "ones_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "ones_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     input,
     options,
   );
@@ -176,7 +176,7 @@ export function onesLike(input: Tensor, options?: FactoryOptions): Tensor {
 /** A tensor of one value in the shape and dtype of another, as `torch.full_like`. */
 export function fullLike(input: Tensor, fillValue: NumberLike, options?: FactoryOptions): Tensor {
   checkArguments(
-    "full_like(Tensor input, Scalar fillValue, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "full_like(Tensor input, Scalar fillValue, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     input,
     fillValue,
     options,
@@ -188,7 +188,7 @@ export function fullLike(input: Tensor, fillValue: NumberLike, options?: Factory
 /** A tensor in the shape and dtype of another, contents undefined, as `torch.empty_like`. */
 export function emptyLike(input: Tensor, options?: FactoryOptions): Tensor {
   checkArguments(
-    "empty_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "empty_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     input,
     options,
   );
@@ -212,7 +212,7 @@ variadicMethod("newOnes", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x,
 variadicMethod("newEmpty", (x: Tensor, ...args: unknown[]) => empty(...(dtypeFrom(x, args) as never[])));
 method("newFull", (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) => {
   checkArguments(
-    "new_full(Tensor x, int[] size, Scalar value, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "new_full(Tensor x, int[] size, Scalar value, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     x,
     size,
     value,

@@ -56,10 +56,14 @@ export function finish(made: Tensor, options: FactoryOptions | undefined): Tenso
   return options.requiresGrad ? x.requiresGrad_() : x;
 }
 
+const factoryOptions =
+  "factory(options options, {int[] size, dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})";
+
 /** Sizes as `(2, 3)` or `([2, 3])`, with options at the end. */
 export function sizesAndOptions(args: readonly unknown[]): { shape: readonly number[]; options: FactoryOptions | undefined } {
   const last = args[args.length - 1];
   const hasOptions = typeof last === "object" && last !== null && !Array.isArray(last);
+  if (hasOptions) checkArguments(factoryOptions, last);
   const sizes = hasOptions ? args.slice(0, -1) : args.length > 0 && last === undefined ? args.slice(0, -1) : args;
   const given = hasOptions && sizes.length === 0 ? (last as { size?: readonly number[] }).size : undefined;
   return { shape: checkSizes(given ?? shapeOf(sizes)), options: hasOptions ? (last as FactoryOptions) : undefined };

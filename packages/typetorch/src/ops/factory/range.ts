@@ -92,7 +92,7 @@ function python(x: number): string {
 /** `steps` numbers from `start` to `end`, both included, evenly spaced. As `torch.linspace`. */
 export function linspace(start: NumberLike, end: NumberLike, steps: number, options?: FactoryOptions): Tensor {
   checkArguments(
-    "linspace(Scalar start, Scalar end, int steps, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "linspace(Scalar start, Scalar end, int steps, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     start,
     end,
     steps,
@@ -122,7 +122,7 @@ export function logspace(
   options?: FactoryOptions & { base?: number },
 ): Tensor {
   checkArguments(
-    "logspace(Scalar start, Scalar end, int steps, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, float base})",
+    "logspace(Scalar start, Scalar end, int steps, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, float base})",
     start,
     end,
     steps,
@@ -145,7 +145,7 @@ export function logspace(
  */
 export function eye(n: number, m?: number | FactoryOptions, options?: FactoryOptions): Tensor {
   checkArguments(
-    "eye(int n, int|options? m, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "eye(int n, int|options? m, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     n,
     m,
     options,

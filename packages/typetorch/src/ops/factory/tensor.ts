@@ -35,7 +35,7 @@ export function tensor(data: TensorData, options?: FactoryOptions): Tensor {
 /** A tensor of the same data; a tensor as it is when nothing has to change. As `torch.as_tensor`. */
 export function asTensor(data: TensorData, options?: FactoryOptions): Tensor {
   checkArguments(
-    "as_tensor(any data, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out})",
+    "as_tensor(any data, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
     data,
     options,
   );

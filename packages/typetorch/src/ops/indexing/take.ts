@@ -144,7 +144,12 @@ export function takeAlongDim(
   indices: Tensor,
   dim?: number | null | ({ dim?: number | null } & OutOption),
 ): Tensor {
-  checkArguments("take_along_dim(Tensor input, Tensor indices, int|options? dim, {int dim, Tensor out})", input, indices, dim);
+  checkArguments(
+    "take_along_dim(Tensor input, Tensor indices, int|options|None? dim, {int|None dim, Tensor out})",
+    input,
+    indices,
+    dim,
+  );
   const d = typeof dim === "object" && dim !== null ? dim.dim : dim;
   const out = typeof dim === "object" && dim !== null ? dim.out : undefined;
   if (indices.dtype.key !== "i64")

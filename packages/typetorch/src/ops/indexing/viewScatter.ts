@@ -94,7 +94,7 @@ export function sliceScatter(
   step?: number,
 ): Tensor {
   checkArguments(
-    "slice_scatter(Tensor input, Tensor src, int|options? dim, int? start, int? end, int? step, {int dim, int start, int end, int step})",
+    "slice_scatter(Tensor input, Tensor src, int|options? dim, int|None? start, int|None? end, int? step, {int dim, int|None start, int|None end, int step})",
     input,
     src,
     dim,
@@ -135,7 +135,7 @@ export function asStridedScatter(
   storageOffset?: number | { storageOffset?: number | null } | null,
 ): Tensor {
   checkArguments(
-    "as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int|options? storageOffset, {int storageOffset})",
+    "as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int|options|None? storageOffset, {int|None storageOffset})",
     input,
     src,
     size,

@@ -290,7 +290,7 @@ function completed(u: Float64Array, m: number, k: number): Float64Array {
 
 /** `A = U diag(S) Vh`, singular values in descending order; with `fullMatrices` (default) U and Vh are square. As `torch.linalg.svd`. */
 export function svd(input: Tensor, options: { fullMatrices?: boolean; driver?: string | null } | boolean = {}): SvdResult {
-  checkArguments("linalg_svd(Tensor input, bool|options? options, {bool fullMatrices, str driver})", input, options);
+  checkArguments("linalg_svd(Tensor input, bool|options? options, {bool fullMatrices, str|None driver})", input, options);
   checkMatrices("linalg.svd", input, false);
   const full = typeof options === "boolean" ? options : (options.fullMatrices ?? true);
   return returnType("linalg_svd", ["U", "S", "Vh"] as const, runtime.callMany(svdOp, [input], { full }));
@@ -298,7 +298,7 @@ export function svd(input: Tensor, options: { fullMatrices?: boolean; driver?: s
 
 /** The singular values in descending order, as `torch.linalg.svdvals`. */
 export function svdvals(input: Tensor, _options?: { driver?: string | null }): Tensor {
-  checkArguments("linalg_svdvals(Tensor input, options? _options, {str driver})", input, _options);
+  checkArguments("linalg_svdvals(Tensor input, options? _options, {str|None driver})", input, _options);
   checkMatrices("linalg.svdvals", input, false);
   return runtime.callMany(svdOp, [input], { full: false })[1]!;
 }

@@ -53,7 +53,7 @@ function floating(name: string, x: Tensor, dtype: DType | null | undefined): Ten
 /** The `ord`-norm (default 2) of all elements or over dimensions, as `torch.linalg.vector_norm`. */
 export function vectorNorm(input: Tensor, options: NormOptions & { ord?: NumberLike } = {}): Tensor {
   checkArguments(
-    "linalg_vector_norm(Tensor input, options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out, Scalar ord})",
+    "linalg_vector_norm(Tensor input, options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out, Scalar ord})",
     input,
     options,
   );
@@ -73,7 +73,7 @@ export function matrixNorm(
   options: NormOptions = {},
 ): Tensor {
   checkArguments(
-    "linalg_matrix_norm(Tensor input, Scalar|str|options? ord, options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out, Scalar|str ord})",
+    "linalg_matrix_norm(Tensor input, Scalar|str|options? ord, options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out, Scalar|str ord})",
     input,
     ord,
     options,
@@ -114,7 +114,7 @@ export function norm(
   options: NormOptions = {},
 ): Tensor {
   checkArguments(
-    "linalg_norm(Tensor input, Scalar|str|options? ord, options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out, Scalar|str ord})",
+    "linalg_norm(Tensor input, Scalar|str|options|None? ord, options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out, Scalar|str|None ord})",
     input,
     ord,
     options,
@@ -173,7 +173,7 @@ export function matrixRank(
   options: { hermitian?: boolean } = {},
 ): Tensor {
   checkArguments(
-    "linalg_matrix_rank(Tensor input, float|Tensor|options? tol, options? options, {float|Tensor atol, float|Tensor rtol, bool hermitian, float|Tensor tol})",
+    "linalg_matrix_rank(Tensor input, float|Tensor|options? tol, options? options, {float|Tensor|None atol, float|Tensor|None rtol, bool hermitian, float|Tensor tol})",
     input,
     tol,
     options,
@@ -243,7 +243,7 @@ export function pinv(
   options: { hermitian?: boolean } = {},
 ): Tensor {
   checkArguments(
-    "linalg_pinv(Tensor input, float|Tensor|options? rcond, options? options, {float|Tensor atol, float|Tensor rtol, bool hermitian, float|Tensor rcond})",
+    "linalg_pinv(Tensor input, float|Tensor|options? rcond, options? options, {float|Tensor|None atol, float|Tensor|None rtol, bool hermitian, float|Tensor rcond})",
     input,
     rcond,
     options,
@@ -268,7 +268,7 @@ export function pinverse(input: Tensor, rcond: number | { rcond?: number } = 1e-
 
 /** How much solving with a matrix magnifies errors: the norm of the matrix times that of its inverse. As `torch.linalg.cond`. */
 export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNormOrder | null }): Tensor {
-  checkArguments("linalg_cond(Tensor input, Scalar|str|options? p, {Scalar|str p})", input, p);
+  checkArguments("linalg_cond(Tensor input, Scalar|str|options|None? p, {Scalar|str|None p})", input, p);
   const order = (typeof p === "object" && p !== null && !("value" in p) ? p.p : p) as MatrixNormOrder | null | undefined;
   if (order === undefined || order === null || order === 2 || order === -2) {
     checkMatrices("linalg.cond", input, false);
@@ -285,7 +285,7 @@ export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNor
 
 /** The powers 0 to N - 1 of each element as rows: (…, n) -> (…, n, N). As `torch.linalg.vander`. */
 export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
-  checkArguments("linalg_vander(Tensor x, options? options, {int N})", x, options);
+  checkArguments("linalg_vander(Tensor x, options? options, {int|None N})", x, options);
   const v = x.shape.length === 0 ? x.reshape([1]) : x;
   const n = options.N ?? v.shape[v.shape.length - 1]!;
   if (n <= 1 && options.N !== undefined && options.N !== null) throw new ValueError(`N must be greater than 1.`);

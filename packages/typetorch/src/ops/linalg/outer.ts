@@ -1,9 +1,10 @@
 /**
  * Products of all pairs and sums over chosen dimensions: `outer`, `inner`, `tensordot`, `kron`, `vdot`, `cross`.
  */
+import { kernelName } from "../../core/dtype.ts";
 import { toOut } from "../outputs.ts";
 import { describeKind, checkArguments } from "../arguments.ts";
-import { ArgumentTypeError, ShapeError } from "../../core/errors.ts";
+import { DTypeError, ArgumentTypeError, ShapeError } from "../../core/errors.ts";
 import { formatShape, wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -78,8 +79,7 @@ export function tensordot(
   const given = isOptions
     ? ((dims as TensordotOptions).dims ?? 2)
     : (dims as number | readonly [readonly number[], readonly number[]]);
-  const lists =
-    Array.isArray(given) && given.length === 2 && given.every((list) => Array.isArray(list) || typeof list === "number");
+  const lists = Array.isArray(given) && given.length === 2 && given.every((list) => Array.isArray(list));
   if (typeof given === "number" ? !Number.isInteger(given) : !lists) {
     throw new ArgumentTypeError(
       `tensordot(): argument 'dims' (position 3) must be int or two lists of ints, not ${describeKind(given)}`,
@@ -163,7 +163,7 @@ function crossAlong(input: Tensor, other: Tensor, dim: number): Tensor {
 
 /** The cross product along the first dimension of size 3, or along `dim`. As `torch.cross`. */
 export function cross(input: Tensor, other: Tensor, dim?: number | null | CrossOptions): Tensor {
-  checkArguments("cross(Tensor input, Tensor other, int|options? dim, {int dim, Tensor out})", input, other, dim);
+  checkArguments("cross(Tensor input, Tensor other, int|options|None? dim, {int|None dim, Tensor out})", input, other, dim);
   const o: CrossOptions = typeof dim === "object" && dim !== null ? dim : { dim };
   let d = o.dim ?? null;
   if (d === null) {
@@ -182,6 +182,9 @@ export function linalgCross(input: Tensor, other: Tensor, options: { dim?: numbe
 /** The sum of products along `dim` (default the last), with broadcasting. As `torch.linalg.vecdot`. */
 export function vecdot(x: Tensor, y: Tensor, options: { dim?: number; out?: Tensor } = {}): Tensor {
   checkArguments("linalg_vecdot(Tensor x, Tensor y, options? options, {int dim, Tensor out})", x, y, options);
+  if (!x.dtype.isFloatingPoint) {
+    throw new DTypeError(`linalg.vecdot: Expected a floating point or complex tensor as input. Got ${kernelName(x.dtype)}`);
+  }
   return written(x.mul(y).sum(options.dim ?? -1), options);
 }
 

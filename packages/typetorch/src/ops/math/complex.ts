@@ -34,6 +34,7 @@ declare module "../../tensor/tensor.ts" {
  * torch.viewAsReal(z) // tensor([[ 1.,  2.], [ 3., -4.]])
  */
 export function viewAsReal(input: Tensor): Tensor {
+  checkArguments("view_as_real(Tensor input)", input);
   if (!input.dtype.isComplex) throw new DTypeError("view_as_real is only supported for complex tensors");
   return partsView(input);
 }
@@ -44,6 +45,7 @@ export function viewAsReal(input: Tensor): Tensor {
  * torch.viewAsComplex(torch.tensor([[1, 2], [3, -4.5]])) // tensor([1.+2.0000j, 3.-4.5000j])
  */
 export function viewAsComplex(input: Tensor): Tensor {
+  checkArguments("view_as_complex(Tensor input)", input);
   const dtype = { f16: complex32, f32: complex64, f64: complex128 }[input.dtype.key as string];
   if (dtype === undefined) {
     throw new DTypeError(

@@ -158,7 +158,12 @@ const bounded = definePointwise(
 
 /** `log(input / (1 - input))`, with the input kept in [eps, 1 - eps] if `eps` is given. As `torch.logit`. */
 export function logit(input: Tensor, eps?: number | null | LogitOptions, options?: LogitOptions): Tensor {
-  checkArguments("logit(Tensor input, float|options? eps, options? options, {float eps, Tensor out})", input, eps, options);
+  checkArguments(
+    "logit(Tensor input, float|options|None? eps, options? options, {float|None eps, Tensor out})",
+    input,
+    eps,
+    options,
+  );
   const named = typeof eps === "object" && eps !== null ? eps : options;
   const bound = typeof eps === "number" ? eps : (named?.eps ?? null);
   return bound === null ? open([input], undefined, named?.out) : bounded([input], [bound, 1 - bound], named?.out);
@@ -166,6 +171,6 @@ export function logit(input: Tensor, eps?: number | null | LogitOptions, options
 
 method("logit", logit);
 method("logit_", (input: Tensor, eps?: number | null) => {
-  checkArguments("logit_(Tensor input, float? eps)", input, eps);
+  checkArguments("logit_(Tensor input, float|None? eps)", input, eps);
   return eps === undefined || eps === null ? open.inPlace([input]) : bounded.inPlace([input], [eps, 1 - eps]);
 });

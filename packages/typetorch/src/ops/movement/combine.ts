@@ -24,6 +24,7 @@ export function meshgrid(...args: (Tensor | readonly Tensor[] | MeshgridOptions)
   const hasOptions = last !== undefined && !runtime.isTensor(last) && !Array.isArray(last);
   const indexing = hasOptions ? ((last as MeshgridOptions).indexing ?? "ij") : "ij";
   const tensors = (hasOptions ? args.slice(0, -1) : args).flat() as Tensor[];
+  checkArguments("meshgrid(Tensor[] tensors)", tensors);
   if (tensors.length === 0) throw new ValueError("meshgrid expects a non-empty TensorList");
   if (indexing !== "ij" && indexing !== "xy")
     throw new ValueError(`torch.meshgrid: indexing must be one of "xy" or "ij", but received: ${String(indexing)}`);

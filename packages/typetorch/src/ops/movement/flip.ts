@@ -150,9 +150,12 @@ export function roll(
   dims?: number | readonly number[] | { dims?: number | readonly number[] },
 ): Tensor {
   checkArguments("roll(Tensor input, int|int[] shifts, int|int[]|options? dims, {int|int[] dims})", input, shifts, dims);
-  const given = typeof dims === "object" && !Array.isArray(dims) ? (dims as { dims?: number | readonly number[] }).dims : dims;
+  const given =
+    typeof dims === "object" && dims !== null && !Array.isArray(dims)
+      ? (dims as { dims?: number | readonly number[] }).dims
+      : dims;
   const by = typeof shifts === "number" ? [shifts] : shifts;
-  const along = given === undefined ? [] : typeof given === "number" ? [given] : (given as readonly number[]);
+  const along = given === undefined || given === null ? [] : typeof given === "number" ? [given] : (given as readonly number[]);
   if (by.length === 0) throw new ValueError("`shifts` required");
   if (along.length === 0 && by.length === 1) {
     if (input.shape.length === 0) return input.clone();

@@ -95,15 +95,15 @@ export function repeatInterleave(
   dim?: number | null | RepeatInterleaveOptions,
 ): Tensor {
   checkArguments(
-    "repeat_interleave(Tensor input, int|Tensor|options? repeats, int|options? dim, {int|Tensor repeats, int dim, int outputSize})",
+    "repeat_interleave(Tensor input, int|Tensor|options? repeats, int|options|None? dim, {int|Tensor repeats, int|None dim, int|None outputSize})",
     input,
     repeats,
     dim,
   );
-  const isOptions = typeof repeats === "object" && !runtime.isTensor(repeats);
+  const isOptions = typeof repeats === "object" && repeats !== null && !runtime.isTensor(repeats);
   const o: RepeatInterleaveOptions = isOptions ? repeats : typeof dim === "object" && dim !== null ? dim : { dim };
   const counts = isOptions ? repeats.repeats : (repeats ?? o.repeats);
-  if (counts === undefined) {
+  if (counts === undefined || counts === null) {
     if (input.shape.length !== 1) throw new ShapeError("repeat_interleave only accept 1D vector as repeat");
     return repeatedPositions(input);
   }

@@ -3,7 +3,7 @@
  */
 import { checkArguments } from "../arguments.ts";
 import { type DType, int64 } from "../../core/dtype.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { OutOfMemoryError, ShapeError, ValueError } from "../../core/errors.ts";
 import { computeType, constant } from "../../ir/expr.ts";
 import { LoopVar, extent, index, load } from "../../ir/loops.ts";
 import type { LoopSpec } from "../../ir/spec.ts";
@@ -147,7 +147,7 @@ export interface TriangleIndicesOptions extends FactoryOptions {
 }
 
 function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: number, column: number, k: number) => boolean) {
-  const signature = `${name}(int row, int col, int|options? offset, options? options, {int offset, dtype dtype, device device, bool requiresGrad, Tensor out})`;
+  const signature = `${name}(int row, int col, int|options? offset, options? options, {int offset, dtype|None dtype, device|None device, bool requiresGrad, Tensor out})`;
   return (row: number, col: number, offset?: number | TriangleIndicesOptions, options?: FactoryOptions): Tensor => {
     checkArguments(signature, row, col, offset, options);
     const o: TriangleIndicesOptions = typeof offset === "object" ? offset : { ...options, offset };
@@ -156,6 +156,11 @@ function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: numb
       [col, "col"],
     ] as const) {
       if (n < 0) throw new ValueError(`${what} must be non-negative, got${n}`, `${name} takes the sizes of a matrix`);
+    }
+    if (row * col > 2 ** 31) {
+      throw new OutOfMemoryError(
+        `DefaultCPUAllocator: can't allocate memory: the indices of a ${row} x ${col} matrix were asked for`,
+      );
     }
     const k = o.offset ?? 0;
     const rows: number[] = [];

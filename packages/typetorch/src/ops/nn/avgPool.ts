@@ -114,7 +114,7 @@ type AvgPool = (
 ) => Tensor;
 
 function avgPool(rank: number): AvgPool {
-  const signature = `avg_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options? stride, int|int[]? padding, bool? ceilMode, bool? countIncludePad, int? divisorOverride, {int|int[] stride, int|int[] padding, bool ceilMode, bool countIncludePad, int divisorOverride})`;
+  const signature = `avg_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options|None? stride, int|int[]? padding, bool? ceilMode, bool? countIncludePad, int|None? divisorOverride, {int|int[]|None stride, int|int[] padding, bool ceilMode, bool countIncludePad, int|None divisorOverride})`;
   return (input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride) => {
     checkArguments(signature, input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
     const isOptions = typeof stride === "object" && stride !== null && !Array.isArray(stride);
@@ -140,6 +140,8 @@ function targetSizes(rank: number, name: string, x: Tensor, size: number | null 
       `${name}(): argument 'output_size' (position 2) must be tuple of ints, not ${describeKind(size)}`,
     );
   }
+  if (list.some((n) => n !== null && n > 2 ** 31))
+    throw new ShapeError(`${name}: output_size is too large: ${formatShape(list as number[])}`);
   if (list.some((n) => n !== null && n < 0))
     throw new ShapeError(
       `${name}: elements of output_size must be greater than or equal to 0 but received ${formatShape(list as number[])}`,

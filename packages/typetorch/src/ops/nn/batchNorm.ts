@@ -1,10 +1,11 @@
 /**
  * Batch normalisation.
  */
+import { kernelName } from "../../core/dtype.ts";
 import { checkArguments } from "../arguments.ts";
 import type { Operand } from "../../backends/backend.ts";
 import type { DType } from "../../core/dtype.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { Expr, accumulator, computeType, constant, input, param } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
@@ -191,7 +192,7 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): Tensor {
   checkArguments(
-    "batch_norm(Tensor x, Tensor? runningMean, Tensor? runningVar, options? options, {Tensor weight, Tensor bias, bool training, float momentum, float eps})",
+    "batch_norm(Tensor x, Tensor|None? runningMean, Tensor|None? runningVar, options? options, {Tensor|None weight, Tensor|None bias, bool training, float momentum, float eps})",
     x,
     runningMean,
     runningVar,
@@ -223,6 +224,9 @@ export function batchNorm(
       "Expected running_mean and running_var to be defined when training=False",
       "give the running statistics, or { training: true }",
     );
+  }
+  if (!x.dtype.isFloatingPoint) {
+    throw new DTypeError(`"batch_norm" not implemented for '${kernelName(x.dtype)}'`, "convert the input: x.to(torch.float32)");
   }
   const dtype = weight?.dtype ?? runningMean?.dtype ?? x.dtype;
   const w = weight ?? runtime.newFull(x, [channels], 1, dtype);

@@ -182,11 +182,11 @@ function checkGeometry(g: ConvGeometry): void {
 
 const convSignatures = [0, 1, 2, 3].map(
   (rank) =>
-    `conv${rank}d(Tensor input, Tensor weight, options options, {Tensor bias, int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups})`,
+    `conv${rank}d(Tensor input, Tensor weight, options options, {Tensor|None bias, int|int[] stride, int|int[]|str padding, int|int[] dilation, int groups})`,
 );
 const transposedSignatures = [0, 1, 2, 3].map(
   (rank) =>
-    `conv_transpose${rank}d(Tensor input, Tensor weight, options options, {Tensor bias, int|int[] stride, int|int[] padding, int|int[] outputPadding, int groups, int|int[] dilation})`,
+    `conv_transpose${rank}d(Tensor input, Tensor weight, options options, {Tensor|None bias, int|int[] stride, int|int[] padding, int|int[] outputPadding, int groups, int|int[] dilation})`,
 );
 
 function convolve(rank: number, input: Tensor, weight: Tensor, options: ConvOptions): Tensor {

@@ -190,7 +190,7 @@ export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined): 
  */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   checkArguments(
-    "nll_loss(Tensor logProbabilities, Tensor target, options? options, {Tensor weight, int ignoreIndex, str reduction})",
+    "nll_loss(Tensor logProbabilities, Tensor target, options? options, {Tensor|None weight, int ignoreIndex, str reduction})",
     logProbabilities,
     target,
     options,

@@ -121,7 +121,7 @@ export interface EmbeddingOptions {
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkArguments(
-    "embedding(Tensor input, Tensor weight, options? options, {int paddingIdx, float maxNorm, float normType, bool scaleGradByFreq, bool sparse})",
+    "embedding(Tensor input, Tensor weight, options? options, {int|None paddingIdx, float|None maxNorm, float normType, bool scaleGradByFreq, bool sparse})",
     input,
     weight,
     options,

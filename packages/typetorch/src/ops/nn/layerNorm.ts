@@ -196,7 +196,7 @@ export function layerNorm(
   eps = 1e-5,
 ): Tensor {
   checkArguments(
-    "layer_norm(Tensor x, int[] normalizedShape, Tensor|options? weight, Tensor? bias, float? eps, {Tensor weight, Tensor bias, float eps})",
+    "layer_norm(Tensor x, int[] normalizedShape, Tensor|options|None? weight, Tensor|None? bias, float? eps, {Tensor|None weight, Tensor|None bias, float eps})",
     x,
     normalizedShape,
     weight,

@@ -50,7 +50,7 @@ function transposed(w: Tensor) {
  * torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape // [2, 4]
  */
 export function linear(input: Tensor, weight: Tensor, bias: Tensor | { bias?: Tensor | null } | null = null): Tensor {
-  checkArguments("linear(Tensor input, Tensor weight, Tensor|options? bias, {Tensor bias})", input, weight, bias);
+  checkArguments("linear(Tensor input, Tensor weight, Tensor|options|None? bias, {Tensor|None bias})", input, weight, bias);
   const b = bias === null || runtime.isTensor(bias) ? bias : (bias.bias ?? null);
   if (input.shape.length === 0)
     throw new ShapeError(`both arguments to linear need to be at least 1D, but they are 0D and ${weight.shape.length}D`);

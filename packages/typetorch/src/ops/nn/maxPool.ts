@@ -210,7 +210,7 @@ export interface MaxPool {
 }
 
 function maxPool(rank: number): MaxPool {
-  const signature = `max_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options? stride, int|int[]? padding, int|int[]? dilation, bool? ceilMode, {int|int[] stride, int|int[] padding, int|int[] dilation, bool ceilMode, bool returnIndices})`;
+  const signature = `max_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options|None? stride, int|int[]? padding, int|int[]? dilation, bool? ceilMode, {int|int[]|None stride, int|int[] padding, int|int[] dilation, bool ceilMode, bool returnIndices})`;
   return ((
     input: Tensor,
     kernelSize: number | readonly number[],

@@ -57,7 +57,7 @@ export function pad(
   value: number | null = null,
 ): Tensor {
   checkArguments(
-    "pad(Tensor input, int[] pad, str|options? mode, float? value, {str mode, float value})",
+    "pad(Tensor input, int[] pad, str|options? mode, float|None? value, {str mode, float|None value})",
     input,
     pad,
     mode,

@@ -155,7 +155,7 @@ export function softmax(
   dim: number | { dim: number; dtype?: DType | null },
   options?: { dtype?: DType | null },
 ): Tensor {
-  checkArguments("softmax(Tensor x, int|options dim, options? options, {int dim, dtype dtype})", x, dim, options);
+  checkArguments("softmax(Tensor x, int|options dim, options? options, {int dim, dtype|None dtype})", x, dim, options);
   return apply(softmaxOp, "softmax_lastdim_kernel_impl", x, dim, options);
 }
 /** `x - log Σ exp(x)` along a dimension, as `torch.log_softmax`. */
@@ -164,7 +164,7 @@ export function logSoftmax(
   dim: number | { dim: number; dtype?: DType | null },
   options?: { dtype?: DType | null },
 ): Tensor {
-  checkArguments("log_softmax(Tensor x, int|options dim, options? options, {int dim, dtype dtype})", x, dim, options);
+  checkArguments("log_softmax(Tensor x, int|options dim, options? options, {int dim, dtype|None dtype})", x, dim, options);
   return apply(logSoftmaxOp, "log_softmax_lastdim_kernel_impl", x, dim, options);
 }
 

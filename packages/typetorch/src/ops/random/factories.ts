@@ -60,7 +60,7 @@ export function randn(...args: unknown[]): Tensor {
 /** Uniform values in [0, 1) in the shape and dtype of another tensor, as `torch.rand_like`. */
 export function randLike(input: Tensor, options?: RandomOptions): Tensor {
   checkArguments(
-    "rand_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, any generator})",
+    "rand_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})",
     input,
     options,
   );
@@ -70,7 +70,7 @@ export function randLike(input: Tensor, options?: RandomOptions): Tensor {
 /** Normal values in the shape and dtype of another tensor, as `torch.randn_like`. */
 export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
   checkArguments(
-    "randn_like(Tensor input, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, any generator})",
+    "randn_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})",
     input,
     options,
   );
@@ -88,6 +88,7 @@ export function randint(...args: unknown[]): Tensor {
     readonly number[] | number,
     RandomOptions | undefined,
   ];
+  checkArguments("randint(Scalar low, Scalar high, int|int[] size)", low, high, size);
   const shape = checkSizes(typeof size === "number" ? [size] : size);
   const dtype = options?.dtype ?? options?.out?.dtype ?? int64;
   return make(options, dtype, () => {
@@ -102,13 +103,14 @@ export function randintLike(input: Tensor, low: number, high: number, options?: 
 /** Integers in [low, high) in the shape and dtype of another tensor, as `torch.randint_like`. */
 export function randintLike(input: Tensor, ...args: unknown[]): Tensor {
   const [low, high, options] = (typeof args[1] === "number" ? args : [0, ...args]) as [number, number, RandomOptions | undefined];
+  checkArguments("randint_like(Tensor input, Scalar low, Scalar high)", input, low, high);
   return drawnLike(input, options, (x) => integersFill(x, low, high, generatorOf(options)));
 }
 
 /** A random permutation of 0 to n - 1, int64 unless told, as `torch.randperm`. */
 export function randperm(n: number, options?: RandomOptions): Tensor {
   checkArguments(
-    "randperm(int n, options? options, {dtype dtype, device device, bool requiresGrad, Tensor out, any generator})",
+    "randperm(int n, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})",
     n,
     options,
   );

@@ -25,7 +25,7 @@ function quantifier(name: "any" | "all", combine: "or" | "and") {
     // uint8 gives uint8, as in PyTorch.
     run: ([x], { dims, keepdim }) => runReduction(spec(x!.dtype, x!.dtype === uint8 ? uint8 : bool), x!, dims, keepdim)[0]!,
   });
-  const signature = `${name}(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, Tensor out})`;
+  const signature = `${name}(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, Tensor out})`;
   const fn = (input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor => {
     checkArguments(signature, input, dim, options);
     const { dims, options: o } = reductionArguments(input, dim, options);

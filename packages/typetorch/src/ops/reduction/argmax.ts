@@ -31,7 +31,7 @@ function position(name: "argmax" | "argmin") {
     name,
     run: ([x], { dims, keepdim }) => runReduction(spec(x!.dtype, int64), x!, dims, keepdim)[0]!,
   });
-  const signature = `${name}(Tensor input, int|options? dim, bool|options? options, {int dim, bool keepdim, Tensor out})`;
+  const signature = `${name}(Tensor input, int|options|None? dim, bool|options? options, {int|None dim, bool keepdim, Tensor out})`;
   const fn = (input: Tensor, dim?: number | null | ArgOptions, options?: ArgOptions | boolean): Tensor => {
     checkArguments(signature, input, dim, options);
     const o = typeof dim === "object" && dim !== null ? dim : typeof options === "object" ? options : {};

@@ -51,7 +51,11 @@ function checkWeights(name: "fweights" | "aweights", w: Tensor, n: number): void
  * torch.cov(torch.tensor([[0, 2], [2, 0]])) // tensor([[ 2., -2.], [-2.,  2.]])
  */
 export function cov(input: Tensor, options: CovarianceOptions = {}): Tensor {
-  checkArguments("cov(Tensor input, options? options, {int correction, Tensor fweights, Tensor aweights})", input, options);
+  checkArguments(
+    "cov(Tensor input, options? options, {int correction, Tensor|None fweights, Tensor|None aweights})",
+    input,
+    options,
+  );
   const { correction = 1, fweights = null, aweights = null } = options;
   if (input.shape.length > 2)
     throw new ShapeError(

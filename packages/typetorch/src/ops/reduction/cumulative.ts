@@ -111,7 +111,7 @@ function productGradient(g: Tensor, x: Tensor, dim: number, reverse: boolean): T
 }
 
 function cumulative(op: Op<Attributes>) {
-  const signature = `${op.name}(Tensor input, int|options dim, options? options, {int dim, dtype dtype, Tensor out})`;
+  const signature = `${op.name}(Tensor input, int|options dim, options? options, {int dim, dtype|None dtype, Tensor out})`;
   return (input: Tensor, dim: number | ({ dim: number } & CumulativeOptions), options?: CumulativeOptions): Tensor => {
     checkArguments(signature, input, dim, options);
     const o = typeof dim === "object" ? dim : options;

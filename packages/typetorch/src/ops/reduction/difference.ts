@@ -46,7 +46,7 @@ export function diff(
   append?: Tensor | null,
 ): Tensor {
   checkArguments(
-    "diff(Tensor input, int|options? n, int? dim, Tensor? prepend, Tensor? append, {int n, int dim, Tensor prepend, Tensor append, Tensor out})",
+    "diff(Tensor input, int|options? n, int? dim, Tensor|None? prepend, Tensor|None? append, {int n, int dim, Tensor|None prepend, Tensor|None append, Tensor out})",
     input,
     n,
     dim,

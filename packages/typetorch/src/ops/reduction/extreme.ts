@@ -147,7 +147,7 @@ function family(kind: "max" | "min") {
   });
   const elementwise = kind === "max" ? maximum : minimum;
 
-  const signature = `${kind}(Tensor input, int|Tensor|options? dim, bool|options? options, {int dim, bool keepdim, Tensor other, any out})`;
+  const signature = `${kind}(Tensor input, int|Tensor|options? dim, bool|options? options, {int dim, bool keepdim, Tensor other, Tensor|Tensor[] out})`;
   function extreme(input: Tensor): Tensor;
   function extreme(input: Tensor, other: Tensor, options?: OutOption): Tensor;
   function extreme(input: Tensor, dim: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices;
@@ -177,7 +177,7 @@ function family(kind: "max" | "min") {
     return valuesIndices(kind, o.out ? writeOutputs(kind, [input], o.out as unknown as readonly Tensor[], run) : run());
   }
 
-  const reducedSignature = `a${kind}(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, Tensor out})`;
+  const reducedSignature = `a${kind}(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, Tensor out})`;
   function reduced(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
     checkArguments(reducedSignature, input, dim, options);
     const { dims, all, options: o } = reductionArguments(input, dim, options);
@@ -224,7 +224,7 @@ export function aminmax(
   input: Tensor,
   options: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] } = {},
 ): MinMax {
-  checkArguments("aminmax(Tensor input, options? options, {int dim, bool keepdim, Tensor[] out})", input, options);
+  checkArguments("aminmax(Tensor input, options? options, {int|None dim, bool keepdim, Tensor[] out})", input, options);
   const { dim, keepdim, out } = options;
   const all = dim === undefined || dim === null;
   if (all && input.numel() === 0)

@@ -64,7 +64,7 @@ function uneven(x: Tensor, d: number, coordinates: Tensor, edgeOrder: number): T
  * torch.gradient(torch.tensor([1, 4, 9]))[0] // tensor([3., 4., 5.])
  */
 export function gradient(input: Tensor, options: GradientOptions = {}): Tensor[] {
-  checkArguments("gradient(Tensor input, options? options, {any spacing, int|int[] dim, int edgeOrder})", input, options);
+  checkArguments("gradient(Tensor input, options? options, {any spacing, int|int[]|None dim, int edgeOrder})", input, options);
   const { spacing = null, dim = null, edgeOrder = 1 } = options;
   const rank = input.shape.length;
   const given = dim === null ? input.shape.map((_, i) => i) : typeof dim === "number" ? [dim] : dim;

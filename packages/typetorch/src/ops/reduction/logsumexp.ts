@@ -54,7 +54,7 @@ const op = defineOp<{ dims: readonly number[]; keepdim: boolean }>({
  */
 export function logsumexp(input: Tensor, dim: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
-    "logsumexp(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "logsumexp(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     dim,
     options,

@@ -60,7 +60,7 @@ const sumOp = defineOp<Attributes>({
  */
 export function nansum(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
-    "nansum(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "nansum(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     dim,
     options,
@@ -74,7 +74,7 @@ export function nansum(input: Tensor, dim?: Dims | ReductionOptions, options?: R
 /** The mean of all elements that are not NaN, as `torch.nanmean`. Throws for integer dtypes. */
 export function nanmean(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
-    "nanmean(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "nanmean(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     dim,
     options,
@@ -101,7 +101,7 @@ const countOp = defineOp<{ dims: readonly number[] }>({
 
 /** How many elements are not 0, of all or over dimensions. As `torch.count_nonzero`. */
 export function countNonzero(input: Tensor, dim?: Dims | { dim?: Dims }): Tensor {
-  checkArguments("count_nonzero(Tensor input, int|int[]|options? dim, {int|int[] dim})", input, dim);
+  checkArguments("count_nonzero(Tensor input, int|int[]|options|None? dim, {int|int[]|None dim})", input, dim);
   const { dims } = reductionArguments(input, dim, undefined);
   return runtime.call(countOp, [input], { dims });
 }

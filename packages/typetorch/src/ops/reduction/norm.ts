@@ -150,7 +150,7 @@ export function vectorNorm(x: Tensor, p: number, dims: readonly number[], keepdi
  */
 export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | NormOptions, keepdim?: boolean): Tensor {
   checkArguments(
-    "norm(Tensor input, Scalar|str|options? p, int|int[]|options? dim, bool? keepdim, {Scalar|str p, int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "norm(Tensor input, Scalar|str|options|None? p, int|int[]|options|None? dim, bool? keepdim, {Scalar|str|None p, int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     p,
     dim,

@@ -58,7 +58,7 @@ function productOfOthers(x: Tensor, dim: number): Tensor {
  */
 export function prod(input: Tensor, dim?: number | null | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
-    "prod(Tensor input, int|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "prod(Tensor input, int|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     dim,
     options,

@@ -66,7 +66,7 @@ const meanOp = defineOp<Attributes & { readonly count: number }>({
  */
 export function sum(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
-    "sum(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "sum(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     dim,
     options,
@@ -84,7 +84,7 @@ export function sum(input: Tensor, dim?: Dims | ReductionOptions, options?: Redu
  */
 export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
-    "mean(Tensor input, int|int[]|options? dim, bool|options? options, {int|int[] dim, bool keepdim, dtype dtype, Tensor out})",
+    "mean(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
     input,
     dim,
     options,

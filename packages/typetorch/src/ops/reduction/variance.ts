@@ -102,7 +102,7 @@ function family(name: "var" | "std") {
     ],
   });
 
-  const signature = `${name}(Tensor input, int|int[]|bool|options? dim, bool|options? unbiased, bool? keepdim, {int|int[] dim, bool unbiased, float correction, bool keepdim, Tensor out})`;
+  const signature = `${name}(Tensor input, int|int[]|bool|options|None? dim, bool|options? unbiased, bool? keepdim, {int|int[]|None dim, bool unbiased, float|None correction, bool keepdim, Tensor out})`;
   const attributesOf = (
     x: Tensor,
     dim: Dims | boolean | VarianceOptions,

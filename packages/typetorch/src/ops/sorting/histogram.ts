@@ -34,6 +34,7 @@ const countOp = defineOp<{ minlength: number }>({
         if (at < 0) throw new ValueError("bincount only supports 1-d non-negative integral inputs.", `found ${at}`);
         if (at >= size) size = at + 1;
       }
+      runtime.empty([size], int64); // throws where there is no such memory
       if (!weights) {
         const counts = new Float64Array(size);
         for (let i = 0; i < places.length; i++) counts[places[i]!]!++;
@@ -61,7 +62,7 @@ export function bincount(
   minlength?: number,
 ): Tensor {
   checkArguments(
-    "bincount(Tensor input, Tensor|options? weights, int? minlength, {Tensor weights, int minlength})",
+    "bincount(Tensor input, Tensor|options|None? weights, int? minlength, {Tensor|None weights, int minlength})",
     input,
     weights,
     minlength,

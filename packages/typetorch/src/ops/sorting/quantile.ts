@@ -87,7 +87,7 @@ function compute(input: Tensor, q: Tensor, options: QuantileOptions, ignoreNan: 
 }
 
 function family(ignoreNan: boolean) {
-  const signature = `${ignoreNan ? "nanquantile" : "quantile"}(Tensor input, float|Tensor q, int|options? dim, bool|options? keepdim, {int dim, bool keepdim, str interpolation, Tensor out})`;
+  const signature = `${ignoreNan ? "nanquantile" : "quantile"}(Tensor input, float|Tensor q, int|options|None? dim, bool|options? keepdim, {int|None dim, bool keepdim, str interpolation, Tensor out})`;
   return (
     input: Tensor,
     q: number | Tensor,

@@ -88,7 +88,7 @@ function place(
  */
 export function searchsorted(sortedSequence: Tensor, input: Tensor | NumberLike, options: SearchsortedOptions = {}): Tensor {
   checkArguments(
-    "searchsorted(Tensor sortedSequence, Scalar|Tensor input, options? options, {str side, Tensor sorter, bool outInt32, bool right, Tensor out})",
+    "searchsorted(Tensor sortedSequence, Scalar|Tensor input, options? options, {str|None side, Tensor|None sorter, bool outInt32, bool right, Tensor out})",
     sortedSequence,
     input,
     options,

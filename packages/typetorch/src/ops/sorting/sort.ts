@@ -127,7 +127,7 @@ function sortArguments(
  */
 export function sort(input: Tensor, dim?: number | SortOptions, descending?: boolean | SortOptions): ValuesIndices {
   checkArguments(
-    "sort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool stable, Tensor[] out})",
+    "sort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool|None stable, Tensor[] out})",
     input,
     dim,
     descending,
@@ -140,7 +140,7 @@ export function sort(input: Tensor, dim?: number | SortOptions, descending?: boo
 /** The positions of the elements along `dim` in sorted order, as `torch.argsort`. */
 export function argsort(input: Tensor, dim?: number | SortOptions, descending?: boolean | SortOptions): Tensor {
   checkArguments(
-    "argsort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool stable, Tensor[] out})",
+    "argsort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool|None stable, Tensor[] out})",
     input,
     dim,
     descending,

@@ -141,7 +141,7 @@ export function unique(input: Tensor, options: UniqueOptions): Tensor | Tensor[]
  */
 export function unique(input: Tensor, options: UniqueOptions = {}): Tensor | Tensor[] {
   checkArguments(
-    "unique(Tensor input, options? options, {bool sorted, bool returnInverse, bool returnCounts, int dim})",
+    "unique(Tensor input, options? options, {bool sorted, bool returnInverse, bool returnCounts, int|None dim})",
     input,
     options,
   );
@@ -156,7 +156,7 @@ export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptio
 /** One of each run of equal elements (or slices of `dim`), as `torch.unique_consecutive`. */
 export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions = {}): Tensor | Tensor[] {
   checkArguments(
-    "unique_consecutive(Tensor input, options? options, {bool returnInverse, bool returnCounts, int dim})",
+    "unique_consecutive(Tensor input, options? options, {bool returnInverse, bool returnCounts, int|None dim})",
     input,
     options,
   );

@@ -81,6 +81,7 @@ export function broadcastTensors(...tensors: Tensor[]): Tensor[] {
 
 /** The sum over the dimensions that broadcasting from `shape` would stretch, as `Tensor.sum_to_size`. */
 export function sumToSize(x: Tensor, ...args: unknown[]): Tensor {
+  checkArguments("sum_to_size(Tensor input)", x);
   const shape = shapeOf(args);
   let fits = shape.length <= x.shape.length;
   if (fits) {

@@ -251,8 +251,14 @@ function become(x: Tensor, y: Tensor): Tensor {
 
 variadicMethod("view", view);
 variadicMethod("reshape", reshape);
-method("viewAs", (x: Tensor, other: Tensor) => view(x, other.shape));
-method("reshapeAs", (x: Tensor, other: Tensor) => reshape(x, other.shape));
+method("viewAs", (x: Tensor, other: Tensor) => {
+  checkArguments("view_as(Tensor input, Tensor other)", x, other);
+  return view(x, other.shape);
+});
+method("reshapeAs", (x: Tensor, other: Tensor) => {
+  checkArguments("reshape_as(Tensor input, Tensor other)", x, other);
+  return reshape(x, other.shape);
+});
 method("flatten", flatten);
 method("ravel", ravel);
 method("unflatten", unflatten);
