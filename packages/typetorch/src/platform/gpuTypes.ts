@@ -17,6 +17,13 @@ export interface GpuAdapter {
     readonly isFallbackAdapter?: boolean;
     readonly subgroupMinSize?: number;
     readonly subgroupMaxSize?: number;
+    readonly subgroupMatrixConfigs?: Iterable<{
+      readonly componentType: string;
+      readonly resultComponentType: string;
+      readonly M: number;
+      readonly N: number;
+      readonly K: number;
+    }>;
   };
   requestDevice(descriptor: {
     requiredFeatures: readonly string[];

@@ -20,7 +20,7 @@ import {
 } from "../../platform/index.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { DeviceFacts, ExecutorCounters, Failure, GpuCommands } from "./commands.ts";
-import type { Binding, GpuFeatures, GpuLimits } from "./queue.ts";
+import type { Binding, GpuFeatures, GpuLimits, SubgroupMatrixShape } from "./queue.ts";
 
 /** Bits of WebGPU's usage and mode flags. */
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 };
@@ -68,11 +68,21 @@ function factsOf(adapter: GpuAdapter, features: ReadonlySet<string>): DeviceFact
     subgroups,
     subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 4) : 0,
     subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 128) : 0,
-    subgroupMatrix: features.has("chromium-experimental-subgroup-matrix"),
+    subgroupMatrix: features.has("chromium-experimental-subgroup-matrix") ? matrixShapeOf(adapter) : null,
     timestamps: features.has("timestamp-query"),
     software: info.isFallbackAdapter === true || /swiftshader|llvmpipe|software|microsoft basic/i.test(name),
   };
   return { limits, features: found, name };
+}
+
+/** The largest half-precision matrices with float32 sums that the adapter has. */
+function matrixShapeOf({ info }: GpuAdapter): SubgroupMatrixShape | null {
+  let best: SubgroupMatrixShape | null = null;
+  for (const { componentType, resultComponentType, M: m, N: n, K: k } of info.subgroupMatrixConfigs ?? []) {
+    if (componentType !== "f16" || resultComponentType !== "f32") continue;
+    if (best === null || m * n * k > best.m * best.n * best.k) best = { m, n, k };
+  }
+  return best;
 }
 
 /** Opens the adapter's device with all that it offers of what is used here. */

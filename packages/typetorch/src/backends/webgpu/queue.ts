@@ -18,6 +18,13 @@ export interface GpuLimits {
   readonly minUniformBufferOffsetAlignment: number;
 }
 
+/** An m x k matrix times a k x n matrix. */
+export interface SubgroupMatrixShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
 /** What the device can do beyond WebGPU's core. */
 export interface GpuFeatures {
   /** `enable f16;`: then float16 lies in device memory as f16, see layout.ts. */
@@ -27,8 +34,8 @@ export interface GpuFeatures {
   /** Smallest and largest subgroup; 0 without subgroups. */
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
-  /** `enable chromium_experimental_subgroup_matrix;`, only where TYPETORCH_WEBGPU_SUBGROUP_MATRIX=1 asks for it. */
-  readonly subgroupMatrix: boolean;
+  /** Matrices that a subgroup multiplies at once, f16 to f32; null without them, and where TYPETORCH_WEBGPU_SUBGROUP_MATRIX=1 does not ask for them. */
+  readonly subgroupMatrix: SubgroupMatrixShape | null;
   /** Kernels can be timed. */
   readonly timestamps: boolean;
   /** A processor plays the device: workgroup barriers cost ten times the arithmetic there. */

@@ -3,6 +3,7 @@
  */
 import type { GemmArguments, Operand } from "../../backend.ts";
 import type { GpuQueue } from "../queue.ts";
+import { subgroupMatrixGemm } from "./subgroupMatrix.ts";
 import { elementOf, isFloatOperand, type ProductText, runProduct, storedElement } from "./product.ts";
 
 const mostBatchDims = 3;
@@ -21,6 +22,7 @@ export function gemm(queue: GpuQueue, { a, b, out, alpha, beta, bias, activation
   if (dims.length > mostBatchDims || k === 0) return false;
   const batch = dims.reduce((total, d) => total * d.size, 1);
   if (batch * m * n === 0) return true;
+  if (subgroupMatrixGemm(queue, { a, b, out, alpha, beta, bias, activation })) return true;
 
   const [aRow, aStep] = lastStrides(a);
   const [bStep, bColumn] = lastStrides(b);
