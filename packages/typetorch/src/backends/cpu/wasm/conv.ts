@@ -20,9 +20,11 @@ import { convRoutine, newBlock, type ProductCode, type ProductCodes } from "./pr
 /** Nanoseconds of one multiply-add of float32 on one thread, for deciding what is worth sharing. */
 const nanosecondsOfStep = 0.055;
 /** Bytes of input that an item copies at a time: they should stay in the second-level cache. */
-const copyBytes = 256 << 10;
+const copyBytes = 128 << 10;
 /** Taps that are summed at a time: the input under them should stay in the first-level cache. */
-const blockTaps = 768;
+const blockTaps = 384;
+/** Bytes of weight that go over the pixels of an item together. */
+const weightBytes = 40 << 10;
 /** Pixels of a block in the gradient of the weight: three rows of them should stay in the first-level cache. */
 const blockPixels = 1024;
 /** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
@@ -292,6 +294,10 @@ export class WasmConv {
     const items = images * groups * piece.blocks;
     const outputBlocks = Math.min(tiles, Math.max(1, Math.floor((4 * getNumThreads()) / items)));
     block[forwardSlot.outputBlocks] = getNumThreads() === 1 ? 1 : outputBlocks;
+    block[forwardSlot.groupTiles] = Math.max(
+      1,
+      Math.floor(weightBytes / Math.max(1, blockChannels * tapCount * outerRows * item)),
+    );
     block[forwardSlot.channels] = channels;
     block[forwardSlot.blockChannels] = blockChannels;
     block[forwardSlot.tapCount] = tapCount;

@@ -45,6 +45,7 @@ const forwardNames = [
   "outRows",
   "outputs",
   "outputBlocks",
+  "groupTiles", // so many tiles of outputs take turns at each panel of pixels
   "channels",
   "blockChannels", // so many channels are copied and summed at a time
   "tapCount",
@@ -168,7 +169,20 @@ export function emitConvForward(m: ModuleWriter, t: GemmTarget, tiles: Tiles, co
       "lastTile",
     ] as const),
     ...(["channel", "channels", "k", "flags", "row", "rows", "pixels", "panel", "first", "vectors", "width", "at"] as const),
-    ...(["tileIndex", "tileRows", "tileWeight", "tileOut", "tileBias", "target", "targetRow", "i", "j"] as const),
+    ...([
+      "tileIndex",
+      "tileRows",
+      "tileWeight",
+      "tileOut",
+      "tileBias",
+      "target",
+      "targetRow",
+      "i",
+      "j",
+      "groupTile",
+      "groupEnd",
+      "skipped",
+    ] as const),
   );
   const one = w.local(t.double ? "f64" : "f32");
   if (t.double) body.f64(1);
@@ -202,65 +216,73 @@ export function emitConvForward(m: ModuleWriter, t: GemmTarget, tiles: Tiles, co
       w.set(v.flags, w.or(s.flags, w.select(v.channel, flag.beta, 0)));
       w.if(w.lt(w.add(v.channel, v.channels), s.channels), () => w.set(v.flags, w.and(v.flags, ~(flag.biasElement | flag.relu))));
       copyInput(w, copyPlane, s, v.rowBlock, w.add(v.x, w.mul(v.channel, s.sourceChannel)), s.scratch, v.channels);
-      w.for(v.i, 0, v.rows, () => {
-        w.set(v.pixels, w.add(s.scratch, w.mul(v.i, s.copyRow)));
-        w.set(v.first, 0);
-        w.for(v.panel, 0, s.panels, () => {
-          w.set(v.vectors, w.select(w.lt(v.panel, s.fullPanels), s.panelVectors, s.tailVectors));
-          w.set(v.width, w.min(w.mul(v.vectors, lanes), w.sub(s.columns, v.first)));
-          w.set(v.at, w.add(v.pixels, w.mul(v.first, item)));
-          w.set(v.tileWeight, w.add(v.weight, w.mul(v.channel, s.weightChannel)));
-          w.set(v.tileOut, w.add(v.out, w.add(w.mul(v.i, s.outRow), w.mul(v.first, s.outColumn))));
-          w.set(v.tileBias, v.bias);
-          w.for(v.tileIndex, v.tile, v.lastTile, () => {
-            w.set(v.tileRows, w.min(outerRows, w.sub(s.outputs, w.mul(v.tileIndex, outerRows))));
-            w.set(v.target, v.tileOut);
-            w.set(v.targetRow, s.outChannel);
-            w.if(w.ne(s.outColumn, item), () => {
-              w.set(v.target, w.add(s.scratch, s.scratchTile));
-              w.set(v.targetRow, outerVectors[1] * vectorBytes);
+      // a few tiles at a time go over all pixels, so that their weight stays in the cache
+      w.set(v.groupTile, v.tile);
+      w.while(w.lt(v.groupTile, v.lastTile), () => {
+        w.set(v.skipped, w.sub(v.groupTile, v.tile));
+        w.set(v.groupEnd, w.min(v.lastTile, w.add(v.groupTile, s.groupTiles)));
+        w.for(v.i, 0, v.rows, () => {
+          w.set(v.pixels, w.add(s.scratch, w.mul(v.i, s.copyRow)));
+          w.set(v.first, 0);
+          w.for(v.panel, 0, s.panels, () => {
+            w.set(v.vectors, w.select(w.lt(v.panel, s.fullPanels), s.panelVectors, s.tailVectors));
+            w.set(v.width, w.min(w.mul(v.vectors, lanes), w.sub(s.columns, v.first)));
+            w.set(v.at, w.add(v.pixels, w.mul(v.first, item)));
+            w.set(v.tileWeight, w.add(w.add(v.weight, w.mul(v.channel, s.weightChannel)), w.mul(v.skipped, s.weightTile)));
+            w.set(v.tileOut, w.add(v.out, w.add(w.mul(v.i, s.outRow), w.mul(v.first, s.outColumn))));
+            w.increase(v.tileOut, w.mul(w.mul(v.skipped, outerRows), s.outChannel));
+            w.set(v.tileBias, w.add(v.bias, w.mul(w.mul(v.skipped, outerRows), s.biasStep)));
+            w.for(v.tileIndex, v.groupTile, v.groupEnd, () => {
+              w.set(v.tileRows, w.min(outerRows, w.sub(s.outputs, w.mul(v.tileIndex, outerRows))));
+              w.set(v.target, v.tileOut);
+              w.set(v.targetRow, s.outChannel);
+              w.if(w.ne(s.outColumn, item), () => {
+                w.set(v.target, w.add(s.scratch, s.scratchTile));
+                w.set(v.targetRow, outerVectors[1] * vectorBytes);
+              });
+              const args = [
+                v.tileWeight,
+                v.at,
+                v.target,
+                v.k,
+                outerRows * item,
+                s.taps,
+                v.targetRow,
+                v.tileBias,
+                s.biasStep,
+                v.flags,
+                v.width,
+                one,
+                one,
+              ];
+              const call = (rows: number): void => {
+                if (rows === 1) callOuter(w, tiles, 1, v.vectors, args);
+                else
+                  w.if(
+                    w.eq(v.tileRows, rows),
+                    () => callOuter(w, tiles, rows, v.vectors, args),
+                    () => call(rows - 1),
+                  );
+              };
+              call(outerRows);
+              w.if(w.ne(s.outColumn, item), () =>
+                w.for(v.rest, 0, v.tileRows, () =>
+                  w.for(v.j, 0, v.width, () => {
+                    w.push(w.add(v.tileOut, w.add(w.mul(v.rest, s.outChannel), w.mul(v.j, s.outColumn))));
+                    w.push(w.add(v.target, w.add(w.mul(v.rest, v.targetRow), w.mul(v.j, item))));
+                    body.memory(t.double ? "f64.load" : "f32.load");
+                    body.memory(t.double ? "f64.store" : "f32.store");
+                  }),
+                ),
+              );
+              w.increase(v.tileWeight, s.weightTile);
+              w.increase(v.tileOut, w.mul(outerRows, s.outChannel));
+              w.increase(v.tileBias, w.mul(outerRows, s.biasStep));
             });
-            const args = [
-              v.tileWeight,
-              v.at,
-              v.target,
-              v.k,
-              outerRows * item,
-              s.taps,
-              v.targetRow,
-              v.tileBias,
-              s.biasStep,
-              v.flags,
-              v.width,
-              one,
-              one,
-            ];
-            const call = (rows: number): void => {
-              if (rows === 1) callOuter(w, tiles, 1, v.vectors, args);
-              else
-                w.if(
-                  w.eq(v.tileRows, rows),
-                  () => callOuter(w, tiles, rows, v.vectors, args),
-                  () => call(rows - 1),
-                );
-            };
-            call(outerRows);
-            w.if(w.ne(s.outColumn, item), () =>
-              w.for(v.rest, 0, v.tileRows, () =>
-                w.for(v.j, 0, v.width, () => {
-                  w.push(w.add(v.tileOut, w.add(w.mul(v.rest, s.outChannel), w.mul(v.j, s.outColumn))));
-                  w.push(w.add(v.target, w.add(w.mul(v.rest, v.targetRow), w.mul(v.j, item))));
-                  body.memory(t.double ? "f64.load" : "f32.load");
-                  body.memory(t.double ? "f64.store" : "f32.store");
-                }),
-              ),
-            );
-            w.increase(v.tileWeight, s.weightTile);
-            w.increase(v.tileOut, w.mul(outerRows, s.outChannel));
-            w.increase(v.tileBias, w.mul(outerRows, s.biasStep));
+            w.increase(v.first, w.mul(v.vectors, lanes));
           });
-          w.increase(v.first, w.mul(v.vectors, lanes));
         });
+        w.set(v.groupTile, v.groupEnd);
       });
       w.increase(v.channel, v.channels);
       w.push(w.lt(v.channel, s.channels));

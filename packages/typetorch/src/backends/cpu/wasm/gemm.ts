@@ -20,8 +20,8 @@ const nanosecondsOfStep = 0.055;
 /** And of one byte that is met for the first time. */
 const nanosecondsOfByte = 0.05;
 
-/** Steps of k in a block: a packed panel of B takes a third of a small first-level cache. */
-const outerBlock = 256;
+/** Steps of k in a block: a packed panel of B takes half of a small first-level cache. */
+const outerBlock = 384;
 /** Bytes of A that an item keeps at hand: half of a small second-level cache. */
 const blockBytes = 128 << 10;
 /** Steps of k in a block of dot products, where several rows and columns are to stay in the first-level cache. */
