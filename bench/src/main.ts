@@ -1,13 +1,16 @@
 /**
- * npm run bench -- [names…] [--json] [--vs torch] [--processes N] [--seconds S] [--target T]
+ * npm run bench -- [names…] [--json] [--vs torch,tfjs-wasm,jax-js] [--peers FOLDER] [--processes N] [--seconds S] [--target T]
  *
  * Times the workloads (all of them without names) and, when named or with no names at all, the measurements. Each line has the median, its ratio to the floor (the
- * least time that the machine allows: multiply-adds over their measured peak, bytes over the measured bandwidth of that working set) and with `--vs torch` the
- * same work in PyTorch, both sides interleaved in processes of their own. `--json` prints one `{"name", "ms"}` line each.
+ * least time that the machine allows: multiply-adds over their measured peak, bytes over the measured bandwidth of that working set) and with `--vs` the
+ * same work in PyTorch or in other libraries for JavaScript, all sides interleaved in processes of their own. `--json` prints one `{"name", "ms"}` line each.
  */
 import { spawnSync } from "node:child_process";
+import { resolve as resolvePath } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { peers, peerWorkloads } from "./peers/index.ts";
+import { resolve } from "./peers/peer.ts";
 import type { Timing } from "./workload.ts";
 
 const { values: options, positionals: names } = parseArgs({
@@ -15,13 +18,18 @@ const { values: options, positionals: names } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     vs: { type: "string" },
+    peers: { type: "string" },
     processes: { type: "string", default: "3" },
     seconds: { type: "string", default: "1" },
     target: { type: "string" },
     child: { type: "boolean", default: false },
   },
 });
-if (options.vs !== undefined && options.vs !== "torch") throw new Error(`--vs ${options.vs}: only torch is known`);
+const others = options.vs?.split(",") ?? [];
+for (const name of others) {
+  const known = ["torch", ...peers.map((peer) => peer.name)];
+  if (!known.includes(name)) throw new Error(`--vs ${name}: there are ${known.join(", ")}`);
+}
 if (options.target !== undefined) process.env.TYPETORCH_TARGET = options.target;
 
 // after the target is chosen, since it is read when the library loads
@@ -44,7 +52,8 @@ function message(error: unknown): string {
 
 const round = (value: number, digits = 4) => Number(value.toFixed(digits));
 const failures: string[] = [];
-const chosen = workloads.filter((w) => wanted(w.name));
+const comparesPeers = others.some((name) => name !== "torch");
+const chosen = workloads.filter((w) => (comparesPeers && names.length === 0 ? peerWorkloads.includes(w.name) : wanted(w.name)));
 
 /** Times one workload here; gives null and notes why when it cannot run. */
 function timeHere(workload: (typeof workloads)[number]): Timing | null {
@@ -77,9 +86,36 @@ function findPython(): string {
   process.exit(2);
 }
 
+/** What is timed beside us: a command that takes the workload's name last. */
+interface Side {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+function openSide(name: string): Side {
+  if (name === "torch") {
+    return { name, command: findPython(), args: [fileURLToPath(new URL("../../torch/bench.py", import.meta.url))] };
+  }
+  const { packages } = peers.find((peer) => peer.name === name)!;
+  const folder =
+    options.peers === undefined ? fileURLToPath(new URL("../../out/peers", import.meta.url)) : resolvePath(options.peers);
+  try {
+    for (const one of packages) resolve(folder, one.slice(0, one.lastIndexOf("@")));
+  } catch {
+    console.error(
+      `--vs ${name}: it is not in ${folder}; to put it there:\n  npm install --ignore-scripts --prefix ${folder} ${packages.join(" ")}`,
+    );
+    process.exit(2);
+  }
+  const script = fileURLToPath(new URL("./peers/main.js", import.meta.url));
+  return { name, command: process.execPath, args: [script, name, folder, options.seconds] };
+}
+
 const median = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1]!;
 const number = (value: number) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(3));
-const cells = (...list: string[]) => console.log(list.map((cell, i) => (i === 0 ? cell.padEnd(28) : cell.padStart(14))).join(""));
+const cells = (...list: string[]) =>
+  console.log(list.map((cell, i) => (i === 0 ? cell.padEnd(28) : ` ${cell.padStart(13)}`)).join(""));
 
 if (options.child || options.json) {
   for (const workload of chosen) {
@@ -95,9 +131,8 @@ if (options.child || options.json) {
       `${peak.threads} cores: ${(peak.fma() / 1e9).toFixed(0)} GFLOP/s of float32 multiply-adds (${(peak.fmaMedian() / 1e9).toFixed(0)} in the median round), ${(peak.bandwidth(2 ** 28) / 1e9).toFixed(1)} GB/s from memory (256 MB)`,
     );
   }
-  if (options.vs === "torch") {
-    const python = findPython();
-    const script = fileURLToPath(new URL("../../torch/bench.py", import.meta.url));
+  if (others.length > 0) {
+    const sides = others.map(openSide);
     const self = [
       fileURLToPath(import.meta.url),
       "--child",
@@ -105,38 +140,33 @@ if (options.child || options.json) {
       options.seconds,
       ...(options.target === undefined ? [] : ["--target", options.target]),
     ];
-    cells("ms", "min", "median", "torch min", "torch median", "median ratio", "min ratio", "floor", "to floor");
+    const titles = sides.flatMap(({ name }) => [`${name} min`, "median", "median ratio", "min ratio"]);
+    cells("ms", "min", "median", ...titles, "floor", "to floor");
     for (const workload of chosen) {
       const ours: Timing[] = [];
-      const theirs: Timing[] = [];
+      const theirs = sides.map((): Timing[] => []);
       for (let i = 0; i < Number(options.processes); i++) {
         const a = timeThere(process.execPath, self, workload.name);
-        const b = timeThere(python, [script], workload.name);
-        if (a !== null) ours.push(a);
-        if (b !== null) theirs.push(b);
+        for (const [k, side] of sides.entries()) {
+          const b = timeThere(side.command, side.args, workload.name);
+          if (b !== null) theirs[k]!.push(b);
+        }
         if (a === null) break;
+        ours.push(a);
       }
-      if (ours.length === 0 || theirs.length === 0) continue;
-      const [min, mid, torchMin, torchMid] = [
-        Math.min(...ours.map((t) => t.min)),
-        median(ours.map((t) => t.ms)),
-        Math.min(...theirs.map((t) => t.min)),
-        median(theirs.map((t) => t.ms)),
-      ];
+      if (ours.length === 0 || theirs.every((list) => list.length === 0)) continue;
+      const min = Math.min(...ours.map((t) => t.min));
+      const mid = median(ours.map((t) => t.ms));
+      const columns = theirs.flatMap((list) => {
+        if (list.length === 0) return ["-", "-", "-", "-"];
+        const otherMin = Math.min(...list.map((t) => t.min));
+        const otherMid = median(list.map((t) => t.ms));
+        return [number(otherMin), number(otherMid), (mid / otherMid).toFixed(2), (min / otherMin).toFixed(2)];
+      });
       const floor = floorOf(workload.floor);
-      cells(
-        workload.name,
-        number(min),
-        number(mid),
-        number(torchMin),
-        number(torchMid),
-        (mid / torchMid).toFixed(2),
-        (min / torchMin).toFixed(2),
-        number(floor),
-        (mid / floor).toFixed(1),
-      );
+      cells(workload.name, number(min), number(mid), ...columns, number(floor), (mid / floor).toFixed(1));
     }
-    console.log("ratios: ours to PyTorch's, below 1 is faster; to floor: our median to the least time possible");
+    console.log("ratios: ours to the other's, below 1 is faster; to floor: our median to the least time possible");
   } else if (chosen.length > 0) {
     cells("ms", "min", "median", "floor", "to floor");
     for (const workload of chosen) {
