@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileJs } from "../../src/backends/cpu/js/kernel.ts";
-import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
+import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
 import { type DTypeKey, dtypeOfKey } from "../../src/core/dtype.ts";
 import { Expr, input, type Primitive, type ScalarType } from "../../src/ir/expr.ts";
 import { normalize } from "../../src/ir/simplify.ts";

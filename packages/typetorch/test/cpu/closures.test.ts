@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileJs } from "../../src/backends/cpu/js/kernel.ts";
-import { lowerRow, type RowStyle } from "../../src/backends/cpu/lowerRow.ts";
+import { lowerRow, type RowStyle } from "../../src/backends/lowering/lowerRow.ts";
 import { typedArrayOf } from "../../src/backends/cpu/memory.ts";
 import { dtypeOfKey } from "../../src/core/dtype.ts";
 import { accumulator, at, Expr, input } from "../../src/ir/expr.ts";

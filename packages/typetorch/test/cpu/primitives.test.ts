@@ -15,7 +15,7 @@ import {
   type ScalarType,
   type UnaryPrimitive,
 } from "../../src/ir/expr.ts";
-import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
+import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
 import type { MapSpec } from "../../src/ir/spec.ts";
 import { type Element, operand, read, strided } from "./operands.ts";
 import { typedArrayOf } from "../../src/backends/cpu/memory.ts";

@@ -1,8 +1,8 @@
 /** Random kernels and operands, to compare machine code with the js target bit for bit. */
 import { compileJs } from "../../src/backends/cpu/js/kernel.ts";
-import type { StrideClass } from "../../src/backends/cpu/layout.ts";
-import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
-import { lowerRow, rowHeaderInts, type RowStyle } from "../../src/backends/cpu/lowerRow.ts";
+import type { StrideClass } from "../../src/backends/lowering/dims.ts";
+import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
+import { lowerRow, rowHeaderInts, type RowStyle } from "../../src/backends/lowering/lowerRow.ts";
 import { bool, type DType, dtypes, float32, float64, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
 import { accumulator, computeType, constant, Expr, input, param, type ScalarType } from "../../src/ir/expr.ts";
 import type { LoopKernel } from "../../src/ir/loops.ts";

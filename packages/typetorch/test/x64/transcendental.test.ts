@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
+import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
 import { type DType, float32, float64 } from "../../src/core/dtype.ts";
 import * as special from "../../src/core/special.ts";
 import { type BinaryPrimitive, Expr, input, type UnaryPrimitive } from "../../src/ir/expr.ts";

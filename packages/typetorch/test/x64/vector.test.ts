@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type DType, dtypes, float16, float32, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
 import { computeType, constant, input, param } from "../../src/ir/expr.ts";
 import { extent, type Int, index, load, local, type LoopKernel, LoopVar } from "../../src/ir/loops.ts";
-import { lowerMap } from "../../src/backends/cpu/lowerMap.ts";
+import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
 import type { MapSpec } from "../../src/ir/spec.ts";
 import { addressOf, install, levels, native, nativeLevels } from "./kernels.ts";
 import {

@@ -5,8 +5,8 @@ import { isContiguous } from "../../core/shape.ts";
 import type { MapSpec } from "../../ir/spec.ts";
 import type { Operand } from "../backend.ts";
 import { block, Compiled } from "./launch.ts";
-import { Dims, type StrideClass, strideClass } from "./layout.ts";
-import { lowerMap } from "./lowerMap.ts";
+import { Dims, type StrideClass, strideClass } from "../lowering/dims.ts";
+import { lowerMap } from "../lowering/lowerMap.ts";
 import { native } from "./target.ts";
 import { transpose } from "./transpose.ts";
 

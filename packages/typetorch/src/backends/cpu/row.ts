@@ -6,10 +6,10 @@ import type { Storage } from "../../core/storage.ts";
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Operand } from "../backend.ts";
 import { block, Compiled } from "./launch.ts";
-import { Dims, type StrideClass, strideClass } from "./layout.ts";
-import { lowerRow, rowHeaderInts, type RowStyle } from "./lowerRow.ts";
+import { Dims, type StrideClass, strideClass } from "../lowering/dims.ts";
+import { lowerRow, rowHeaderInts, type RowStyle } from "../lowering/lowerRow.ts";
 import { allocate, release } from "./memory.ts";
-import { type SplitRow, splitRow } from "./splitRow.ts";
+import { type SplitRow, splitRow } from "../lowering/splitRow.ts";
 import { level } from "./target.ts";
 
 /** Kernels of one specification by number of dimensions, style and stride classes; and its two halves once they were needed. */

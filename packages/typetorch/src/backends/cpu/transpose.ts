@@ -2,7 +2,7 @@
  * Copies whose operands are contiguous along different dimensions, by the tile kernel of x64/transpose.ts.
  */
 import { float64 } from "../../core/dtype.ts";
-import type { Dims } from "./layout.ts";
+import type { Dims } from "../lowering/dims.ts";
 import { allocate, typedArrayOf } from "./memory.ts";
 import { level, native } from "./target.ts";
 import { type Grid, run } from "./team.ts";

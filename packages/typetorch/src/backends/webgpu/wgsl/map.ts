@@ -5,8 +5,8 @@ import { isContiguous } from "../../../core/shape.ts";
 import type { LoopKernel, LoopVar, Stmt } from "../../../ir/loops.ts";
 import type { MapSpec } from "../../../ir/spec.ts";
 import type { Operand } from "../../backend.ts";
-import { Dims, type StrideClass, strideClass } from "../../cpu/layout.ts";
-import { lowerMap } from "../../cpu/lowerMap.ts";
+import { Dims, type StrideClass, strideClass } from "../../lowering/dims.ts";
+import { lowerMap } from "../../lowering/lowerMap.ts";
 import type { GpuQueue } from "../queue.ts";
 import { bind, Kernel, KernelCache } from "./launch.ts";
 

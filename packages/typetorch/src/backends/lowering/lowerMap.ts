@@ -4,7 +4,7 @@
 import { computeType, Expr } from "../../ir/expr.ts";
 import { type Access, load, type LoopKernel, LoopVar, local, type Stmt } from "../../ir/loops.ts";
 import type { MapSpec } from "../../ir/spec.ts";
-import type { StrideClass } from "./layout.ts";
+import type { StrideClass } from "./dims.ts";
 
 /**
  * The kernel of a map over `rank` dimensions. `classes` says for each operand (inputs, then outputs) how it moves along the innermost one. Integers: the sizes,

@@ -17,7 +17,7 @@ import {
   type Stmt,
 } from "../../ir/loops.ts";
 import type { Reduction, RowSpec } from "../../ir/spec.ts";
-import type { StrideClass } from "./layout.ts";
+import type { StrideClass } from "./dims.ts";
 import { Hoister } from "./lowerMap.ts";
 
 export type RowStyle = "columns" | "rows" | "stream";
