@@ -1,13 +1,12 @@
 /**
- * Bundles for pages.
+ * Tests in one module, for a page.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-
-/** The repository. */
-export const root = fileURLToPath(new URL("../../..", import.meta.url));
+import { workersInside } from "./library.ts";
+import { root } from "./root.ts";
 
 const shims = fileURLToPath(new URL("./shims/", import.meta.url));
 
@@ -61,7 +60,7 @@ export async function bundleTests(files: readonly string[]): Promise<string> {
       "process.stderr": "undefined",
     },
     logLevel: "error",
-    plugins: [testPlugin],
+    plugins: [workersInside, testPlugin],
   });
   return outputFiles[0]!.text;
 }

@@ -2,40 +2,63 @@
  * The library as one file for script tags, and how large it is.
  */
 import { readFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build, type Plugin } from "esbuild";
-import { root } from "./bundle.ts";
+import { build, type BuildOptions, type Plugin } from "esbuild";
+import { root } from "./root.ts";
 
+const distribution = join(root, "packages/typetorch/dist/browser");
 /** Where `npm run build` puts the single file. */
-export const singleFile = join(root, "packages/typetorch/dist/browser/typetorch.js");
+export const singleFile = join(distribution, "typetorch.js");
+/** Where it puts the text of the workers, which every bundler then takes along. */
+export const workersFile = join(distribution, "workers.js");
 
-const workerFile = /new URL\("(\.[^"]+\.js)", import\.meta\.url\)/g;
+type WorkerEntry = "cpu" | "webgpu";
 
-/** A file beside the single file would get lost, so workers start from their text. */
-const workersInside: Plugin = {
-  name: "workers inside",
-  setup({ onLoad }) {
-    onLoad({ filter: /typetorch[\\/]dist[\\/]src[\\/].*\.js$/ }, async ({ path }) => {
-      let contents = await readFile(path, "utf8");
-      for (const [expression, file] of [...contents.matchAll(workerFile)]) {
-        const text = await bundleLibrary({ entry: join(dirname(path), file!) });
-        contents = contents.replace(
-          expression,
-          () => `new URL(URL.createObjectURL(new Blob([${JSON.stringify(text)}], { type: "text/javascript" })))`,
-        );
-      }
-      return { contents, loader: "js" };
-    });
-  },
+const source = join(root, "packages/typetorch/dist/src");
+
+/** The entries of the library's own workers, by the names in platform/workers.ts. */
+const workerFiles: Readonly<Record<WorkerEntry, string>> = {
+  cpu: join(source, "backends/cpu/teamWorker.js"),
+  webgpu: join(source, "backends/webgpu/worker.js"),
 };
 
-/** One minified module: of a file, or of a program in text. */
-export async function bundleLibrary(from: { entry: string } | { program: string }): Promise<string> {
+/** Gives a bundle this module in the place of platform/workers.ts. */
+function withWorkers(text: () => Promise<string>): Plugin {
+  return {
+    name: "workers",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^#workers$/ }, () => ({ path: "workers", namespace: "workers" }));
+      onLoad({ filter: /.*/, namespace: "workers" }, async () => ({ contents: await text(), loader: "js" }));
+    },
+  };
+}
+
+let workers: Promise<string> | null = null;
+
+/** The module that holds the text of the workers. */
+export function bundleWorkers(): Promise<string> {
+  workers ??= (async () => {
+    const noWorkers = withWorkers(async () => 'export function workerUrl() { throw new Error("a worker starts no workers"); }');
+    const texts = await Promise.all(
+      Object.entries(workerFiles).map(async ([name, file]) => [name, await bundle({ entryPoints: [file] }, noWorkers)]),
+    );
+    return `const texts = ${JSON.stringify(Object.fromEntries(texts))};
+const urls = {};
+export function workerUrl(entry) {
+  return (urls[entry] ??= new URL(URL.createObjectURL(new Blob([texts[entry]], { type: "text/javascript" }))));
+}
+`;
+  })();
+  return workers;
+}
+
+/** For bundles of this repository, which are made from what was compiled just now. */
+export const workersInside: Plugin = withWorkers(bundleWorkers);
+
+async function bundle(from: BuildOptions, plugin: Plugin): Promise<string> {
   const { outputFiles } = await build({
-    ...("entry" in from
-      ? { entryPoints: [from.entry] }
-      : { stdin: { contents: from.program, resolveDir: join(root, "browser") } }),
+    ...from,
     bundle: true,
     minify: true,
     write: false,
@@ -44,9 +67,16 @@ export async function bundleLibrary(from: { entry: string } | { program: string 
     target: "es2022",
     legalComments: "none",
     logLevel: "error",
-    plugins: [workersInside],
+    plugins: [plugin],
   });
-  return outputFiles[0]!.text;
+  return outputFiles![0]!.text;
+}
+
+/** One minified module: of a file, or of a program in text. */
+export function bundleLibrary(from: { entry: string } | { program: string }): Promise<string> {
+  const options: BuildOptions =
+    "entry" in from ? { entryPoints: [from.entry] } : { stdin: { contents: from.program, resolveDir: join(root, "browser") } };
+  return bundle(options, workersInside);
 }
 
 /** The library in one file. */

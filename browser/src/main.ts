@@ -8,8 +8,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { bundleTests, root } from "./bundle.ts";
+import { bundleTests } from "./bundle.ts";
 import { launchChromium } from "./chromium.ts";
+import { root } from "./root.ts";
 import { type ServedFile, serve } from "./server.ts";
 import type { Counts } from "./shims/test.ts";
 import { reasonWithoutPage } from "./withoutPage.ts";

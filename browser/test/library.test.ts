@@ -3,14 +3,14 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
-import { root } from "../src/bundle.ts";
+import { root } from "../src/root.ts";
 import { launchChromium } from "../src/chromium.ts";
-import { bundleCore, bundleWhole, compressedSize } from "../src/library.ts";
+import { bundleCore, compressedSize, singleFile } from "../src/library.ts";
 import { serve } from "../src/server.ts";
 
 /** Largest compressed sizes, in bytes. */
@@ -51,7 +51,8 @@ let whole = "";
 let browser: Browser;
 
 before(async () => {
-  whole = await bundleWhole();
+  execFileSync(process.execPath, [join(root, "browser/dist/src/build.js")]);
+  whole = readFileSync(singleFile, "utf8");
   browser = await launchChromium();
 });
 after(() => browser.close());
@@ -123,7 +124,6 @@ test("the whole and the core stay small", async (t) => {
 });
 
 test("the package holds the modules, their types and the one file", () => {
-  execFileSync(process.execPath, [join(root, "browser/dist/src/build.js")]);
   const [packed] = JSON.parse(
     execFileSync("npm", ["pack", "--dry-run", "--json"], {
       cwd: join(root, "packages/typetorch"),
@@ -132,7 +132,13 @@ test("the package holds the modules, their types and the one file", () => {
     }),
   ) as [{ files: { path: string }[] }];
   const files = new Set(packed.files.map(({ path }) => path));
-  for (const file of ["dist/browser/typetorch.js", "dist/src/index.js", "dist/src/index.d.ts", "dist/src/platform/browser.js"]) {
+  for (const file of [
+    "dist/browser/typetorch.js",
+    "dist/browser/workers.js",
+    "dist/src/index.js",
+    "dist/src/index.d.ts",
+    "dist/src/platform/browser.js",
+  ]) {
     assert.ok(files.has(file) && existsSync(join(root, "packages/typetorch", file)), file);
   }
   assert.ok(![...files].some((path) => path.includes("test/")));

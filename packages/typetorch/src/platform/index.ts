@@ -4,6 +4,7 @@
 import "./disposal.ts";
 
 export * from "#platform";
+export { type WorkerEntry, workerUrl } from "#workers";
 export type {
   CpuFeatures,
   GuardedBuffer,

@@ -4,8 +4,7 @@
  * Items are claimed one by one from atomic counters, by the calling thread and by worker threads that start at the first large job. How the work is cut into
  * items is the caller's choice and does not depend on the number of threads; so do results not.
  *
- * Workers are started from the file `teamWorker.js` beside this one: a bundler must keep it as an entry of its own (or leave `typetorch` external). Where the
- * file is missing, a warning says so and the calling thread does all the work.
+ * Where workers cannot be started a warning says so, and the calling thread does all the work.
  */
 import { ValueError } from "../../core/errors.ts";
 import type { Storage } from "../../core/storage.ts";
@@ -19,6 +18,7 @@ import {
   platformName,
   threadAlive,
   warn,
+  workerUrl,
 } from "../../platform/index.ts";
 import { allocate, release } from "./memory.ts";
 import { wasm } from "./target.ts";
@@ -339,7 +339,7 @@ class Team {
     };
     try {
       const data: TeamWorkerData = { shared: this.#shared, machine: this.#local.machine, worker };
-      const handle = createWorker(new URL("./teamWorker.js", import.meta.url), { data, name: `typetorch-cpu-${worker}` });
+      const handle = createWorker(workerUrl("cpu"), { data, name: `typetorch-cpu-${worker}` });
       handle.onError((error) => lost(error.message));
       handle.onExit(() => lost("it exited"));
       handle.unref();
