@@ -14,8 +14,8 @@ import { bundleCore, compressedSize, singleFile } from "../src/library.ts";
 import { serve } from "../src/server.ts";
 
 /** Largest compressed sizes, in bytes. */
-const CAP_WHOLE = 290_000;
-const CAP_CORE = 200_000;
+const CAP_WHOLE = 360_000;
+const CAP_CORE = 235_000;
 
 /** Trains a few steps and tells the loss before and after. */
 const program = `

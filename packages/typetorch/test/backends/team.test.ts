@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, test as always } from "node:test";
@@ -368,15 +368,12 @@ test("a worker that is killed while jobs run does not hang them", () => {
 test("without the worker file the calling thread does all the work, with a warning", () => {
   const folder = mkdtempSync(join(tmpdir(), "typetorch-team-"));
   try {
-    writeFileSync(
-      join(folder, "package.json"),
-      JSON.stringify({ type: "module", imports: { "#platform": "./src/platform/node.js" } }),
-    );
+    cpSync(join(distribution, "../../package.json"), join(folder, "package.json"));
     symlinkSync(fileURLToPath(new URL("../../../../../node_modules", import.meta.url)), join(folder, "node_modules"));
-    cpSync(distribution, join(folder, "src"), { recursive: true });
-    rmSync(join(folder, "src/backends/cpu/teamWorker.js"));
+    cpSync(distribution, join(folder, "dist/src"), { recursive: true });
+    rmSync(join(folder, "dist/src/backends/cpu/teamWorker.js"));
     const child = runScript("for (let k = 0; k < 100; k++) job(16); await sleep(100); job(16); console.log('done');", {
-      source: join(folder, "src"),
+      source: join(folder, "dist/src"),
     });
     assert.equal(child.stdout, "done\n", child.stderr);
     assert.match(child.stderr, /a CPU worker thread ended \(Cannot find module/);

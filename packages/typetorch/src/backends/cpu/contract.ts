@@ -14,7 +14,7 @@ import { Scratch } from "./scratch.ts";
 import { level, native, wasm } from "./target.ts";
 import { WasmGemm } from "./wasm/gemm.ts";
 import { ProductCodes } from "./wasm/productCode.ts";
-import { Gemm } from "./x64/gemm.ts";
+import { Gemm } from "#x64/gemm";
 
 const products =
   wasm !== null

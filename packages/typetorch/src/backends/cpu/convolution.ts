@@ -16,7 +16,7 @@ import { Scratch } from "./scratch.ts";
 import { level, machine, native, wasm } from "./target.ts";
 import { WasmConv } from "./wasm/conv.ts";
 import { ProductCodes } from "./wasm/productCode.ts";
-import { Conv } from "./x64/conv.ts";
+import { Conv } from "#x64/conv";
 
 const direct =
   wasm !== null

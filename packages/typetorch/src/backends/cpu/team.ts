@@ -22,7 +22,7 @@ import {
 } from "../../platform/index.ts";
 import { allocate, release } from "./memory.ts";
 import { wasm } from "./target.ts";
-import { runItemsCode, spinCode } from "./teamCode.ts";
+import { runItemsCode, spinCode } from "#x64/teamCode";
 import { NativeThread } from "./teamNative.ts";
 import {
   description,

@@ -27,7 +27,7 @@ export const runner = {
 /** Slots of the block of the routine `spin`. */
 export const spinner = { word: 1, value: 2, pauses: 3, slots: 4 } as const;
 
-/** Addresses of the team's two routines; see `teamCode.ts`. */
+/** Addresses of the team's two routines; see `x64/teamCode.ts`. */
 export interface TeamCode {
   readonly runItems: number;
   readonly spin: number;

@@ -6,7 +6,7 @@ import type { Dims } from "../lowering/dims.ts";
 import { allocate, typedArrayOf } from "./memory.ts";
 import { level, native } from "./target.ts";
 import { type Grid, run } from "./team.ts";
-import { transposeCode, transposeSlots, transposeTile } from "./x64/transpose.ts";
+import { transposeCode, transposeSlots, transposeTile } from "#x64/transpose";
 
 /** Results of this many bytes are written around the caches. */
 const streamingBytes = 8 << 20;

@@ -2,8 +2,8 @@
  * The two routines of the thread team that are machine code themselves, so that an item of work costs nanoseconds and a waiting thread can pause.
  */
 
-import { runner, spinner } from "./teamNative.ts";
-import { description } from "./teamThread.ts";
+import { runner, spinner } from "../teamNative.ts";
+import { description } from "../teamThread.ts";
 import {
   Assembler,
   type Gp,
@@ -23,7 +23,7 @@ import {
   rsp,
   type Vec,
   xmm,
-} from "./x64/assembler.ts";
+} from "./assembler.ts";
 
 const runnerBlock = rbp;
 const job = rbx;
