@@ -8,6 +8,7 @@ export { type SaveNpzOptions, loadNpz, loadNpzAsync, saveNpz, saveNpzAsync } fro
 export {
   AsyncSafetensorsFile,
   type LoadProgressOptions,
+  type LoadSafetensorsOptions,
   SafetensorsDict,
   SafetensorsFile,
   type SafetensorsSlice,

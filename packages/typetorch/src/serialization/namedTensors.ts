@@ -2,6 +2,7 @@
  * Tensors by name, as users pass them to be saved.
  */
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
+import type { Storage } from "../core/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Tensors by name: what `stateDict()` and `loadSafetensors` return, or a plain object. */
@@ -38,4 +39,18 @@ export function checkText(text: string, what: string): void {
   if (/\p{Surrogate}/u.test(text)) {
     throw new ValueError(`${what} has half of a surrogate pair, which UTF-8 cannot say: ${JSON.stringify(text)}`);
   }
+}
+
+/** The tensors in the host's memory, where those of a device are brought without blocking. */
+export async function tensorsOnHost(tensors: NamedTensors, operation: string): Promise<Map<string, Tensor>> {
+  const out = namedTensors(tensors, operation);
+  const storages = new Map<Storage, Storage>(); // what is shared stays shared
+  for (const [name, x] of out) {
+    const { remote } = x.storage;
+    if (remote === null) continue;
+    const storage = storages.get(x.storage) ?? (await remote.bringToHostAsync());
+    storages.set(x.storage, storage);
+    out.set(name, new Tensor(storage, x.shape, x.strides, x.storageOffset, x.dtype));
+  }
+  return out;
 }

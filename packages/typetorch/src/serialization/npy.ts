@@ -9,6 +9,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { type Reader, readAsync, readSync } from "./bytes.ts";
 import { type NpyHeader, formatNpyHeader, locateNpyHeader, npyPrefixBytes, parseNpyHeader } from "./npyHeader.ts";
 import type { LoadProgressOptions } from "./safetensors.ts";
+import { tensorsOnHost } from "./namedTensors.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
 import { type AsyncInput, type SyncInput, openSource, openSourceAsync } from "./source.ts";
 import { storageWindows } from "./storageBytes.ts";
@@ -156,7 +157,8 @@ export function saveNpy(x: Tensor, path?: string): Uint8Array<ArrayBuffer> | voi
 export function saveNpyAsync(x: Tensor, path: string): Promise<void>;
 export function saveNpyAsync(x: Tensor): Promise<Uint8Array<ArrayBuffer>>;
 export async function saveNpyAsync(x: Tensor, path?: string): Promise<Uint8Array<ArrayBuffer> | void> {
-  const file = npyFile(x);
+  const [host] = (await tensorsOnHost({ x }, "saveNpy")).values();
+  const file = npyFile(host!);
   if (path === undefined) return (await writeToAsync(memorySink(file.size), file.pieces())).bytes;
   await writeToAsync(fileSink(path), file.pieces());
 }

@@ -7,7 +7,7 @@ import { type Reader, readAsync, readSync } from "./bytes.ts";
 import { NpyBuilder, npyFile, readNpyHeader } from "./npy.ts";
 import type { NpyHeader } from "./npyHeader.ts";
 import type { LoadProgressOptions } from "./safetensors.ts";
-import { type NamedTensors, namedTensors } from "./namedTensors.ts";
+import { type NamedTensors, namedTensors, tensorsOnHost } from "./namedTensors.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
 import { type AsyncInput, type SyncInput, memorySource, openSource, openSourceAsync } from "./source.ts";
 import { type ZipArchive, type ZipEntry, locateEntry, quoted, readEntry, readEntryInto, readZipDirectory } from "./zipReader.ts";
@@ -109,8 +109,9 @@ export async function saveNpzAsync(
   path?: string | SaveNpzOptions,
   options?: SaveNpzOptions,
 ): Promise<Uint8Array<ArrayBuffer> | void> {
-  if (typeof path !== "string") return (await writeToAsync(memorySink(), npzPieces(tensors, path))).bytes;
-  await writeToAsync(fileSink(path), npzPieces(tensors, options));
+  const host = await tensorsOnHost(tensors, "saveNpz");
+  if (typeof path !== "string") return (await writeToAsync(memorySink(), npzPieces(host, path))).bytes;
+  await writeToAsync(fileSink(path), npzPieces(host, options));
 }
 
 function* npzPieces(tensors: NamedTensors, options: SaveNpzOptions = {}): Generator<Uint8Array, void, void> {

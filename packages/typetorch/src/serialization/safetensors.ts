@@ -3,6 +3,7 @@
  */
 import { SerializationError } from "../core/errors.ts";
 import type { DType } from "../core/dtype.ts";
+import type { Device } from "../core/storage.ts";
 import { type Index, Slice, noGrad } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type AsyncByteSource, type ByteSource, type Reader, readAsync, readSync } from "./bytes.ts";
@@ -31,12 +32,14 @@ abstract class SafetensorsContents<Source extends ByteSource | AsyncByteSource> 
   /** The path or whatever else was opened. */
   readonly name: string;
   protected readonly shards: readonly Shard<Source>[];
+  private readonly device: Device | string | null;
   private closed = false;
   private readonly entries = new Map<string, { info: SafetensorsInfo; shard: Shard<Source> }>();
 
-  constructor(name: string, shards: readonly Shard<Source>[]) {
+  constructor(name: string, shards: readonly Shard<Source>[], device: Device | string | null = null) {
     this.name = name;
     this.shards = shards;
+    this.device = device;
     for (const shard of shards) {
       for (const info of shard.header.tensors.values()) this.entries.set(info.name, { info, shard });
     }
@@ -81,6 +84,10 @@ abstract class SafetensorsContents<Source extends ByteSource | AsyncByteSource> 
     this.closed = true;
     return sources;
   }
+  /** A tensor that was read, on the device that was asked for. */
+  protected placed(x: Tensor): Tensor {
+    return this.device === null ? x : x.to(this.device);
+  }
   /** A tensor to read from. */
   protected opened(name: string): { info: SafetensorsInfo; shard: Shard<Source> } {
     if (this.closed) throw new SerializationError(`${this.name} was closed, so '${name}' cannot be read`, "open it again");
@@ -113,7 +120,7 @@ export class SafetensorsFile extends SafetensorsContents<ByteSource> {
   /** Reads one tensor. Throws for a name that is not there. */
   getTensor(name: string): Tensor {
     const { info, shard } = this.opened(name);
-    return readSync(shard.source, readWhole(info, shard.header));
+    return this.placed(readSync(shard.source, readWhole(info, shard.header)));
   }
   /** Reads all tensors. */
   getTensors(): SafetensorsDict {
@@ -127,7 +134,7 @@ export class SafetensorsFile extends SafetensorsContents<ByteSource> {
     return {
       getShape: () => info.shape,
       getDtype: () => info.dtype,
-      at: (...indices) => readSync(this.opened(name).shard.source, readIndexed(info, shard.header, indices)),
+      at: (...indices) => this.placed(readSync(this.opened(name).shard.source, readIndexed(info, shard.header, indices))),
     };
   }
   close(): void {
@@ -143,7 +150,7 @@ export class AsyncSafetensorsFile extends SafetensorsContents<AsyncByteSource> {
   /** Reads one tensor. Rejects for a name that is not there. */
   async getTensor(name: string): Promise<Tensor> {
     const { info, shard } = this.opened(name);
-    return readAsync(shard.source, readWhole(info, shard.header));
+    return this.placed(await readAsync(shard.source, readWhole(info, shard.header)));
   }
   /** Reads all tensors. */
   async getTensors(): Promise<SafetensorsDict> {
@@ -157,7 +164,8 @@ export class AsyncSafetensorsFile extends SafetensorsContents<AsyncByteSource> {
     return {
       getShape: () => info.shape,
       getDtype: () => info.dtype,
-      at: async (...indices) => readAsync(this.opened(name).shard.source, readIndexed(info, shard.header, indices)),
+      at: async (...indices) =>
+        this.placed(await readAsync(this.opened(name).shard.source, readIndexed(info, shard.header, indices))),
     };
   }
   async close(): Promise<void> {
@@ -197,15 +205,20 @@ export interface LoadProgressOptions {
   progress?: Progress;
 }
 
+export interface LoadSafetensorsOptions extends LoadProgressOptions {
+  /** Where the tensors go, one after the other: the CPU unless told otherwise. */
+  device?: Device | string | null;
+}
+
 /**
  * Opens a safetensors file, or the index of a sharded one (`model.safetensors.index.json`), without reading data. As the Python package's `safe_open`.
  * Throws {@link SerializationError} for a file that breaks a rule of the format.
  */
-export function openSafetensors(input: SyncInput, options: LoadProgressOptions = {}): SafetensorsFile {
+export function openSafetensors(input: SyncInput, options: LoadSafetensorsOptions = {}): SafetensorsFile {
   const source = withProgress(openSource(input, "openSafetensors"), options.progress);
   const opened = [source];
   try {
-    if (!isIndex(input)) return new SafetensorsFile(source.name, [openShard(source)]);
+    if (!isIndex(input)) return new SafetensorsFile(source.name, [openShard(source)], options.device);
     const index = readSync(source, readIndex(source.name, source.size));
     source.close();
     opened.pop();
@@ -218,7 +231,7 @@ export function openSafetensors(input: SyncInput, options: LoadProgressOptions =
       index,
       shards.map(({ header }) => header),
     );
-    return new SafetensorsFile(source.name, shards);
+    return new SafetensorsFile(source.name, shards, options.device);
   } catch (error) {
     for (const each of opened) each.close();
     throw error;
@@ -230,11 +243,14 @@ function openShard(source: ByteSource): Shard<ByteSource> {
 }
 
 /** As {@link openSafetensors}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes; of a server that answers range requests only what is asked for is fetched. */
-export async function openSafetensorsAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<AsyncSafetensorsFile> {
+export async function openSafetensorsAsync(
+  input: AsyncInput,
+  options: LoadSafetensorsOptions = {},
+): Promise<AsyncSafetensorsFile> {
   const source = await openSourceAsync(input, "openSafetensors", options.progress);
   const opened = [source];
   try {
-    if (!isIndex(input)) return new AsyncSafetensorsFile(source.name, [await openShardAsync(source)]);
+    if (!isIndex(input)) return new AsyncSafetensorsFile(source.name, [await openShardAsync(source)], options.device);
     const index = await readAsync(source, readIndex(source.name, source.size));
     await source.close();
     opened.pop();
@@ -248,7 +264,7 @@ export async function openSafetensorsAsync(input: AsyncInput, options: LoadProgr
       index,
       shards.map(({ header }) => header),
     );
-    return new AsyncSafetensorsFile(source.name, shards);
+    return new AsyncSafetensorsFile(source.name, shards, options.device);
   } catch (error) {
     for (const each of opened) await each.close();
     throw error;
@@ -263,13 +279,13 @@ async function openShardAsync(source: AsyncByteSource): Promise<Shard<AsyncByteS
  * Loads the tensors of a safetensors file, or of all shards of an index (`model.safetensors.index.json`), from a path or bytes; `metadata` of the result has
  * the file's notes. As `safetensors.torch.load_file`. Throws {@link SerializationError} for a file that breaks a rule of the format.
  */
-export function loadSafetensors(input: SyncInput, options: LoadProgressOptions = {}): SafetensorsDict {
+export function loadSafetensors(input: SyncInput, options: LoadSafetensorsOptions = {}): SafetensorsDict {
   using file = openSafetensors(input, options);
   return file.getTensors();
 }
 
 /** As {@link loadSafetensors}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes, while other work goes on. */
-export async function loadSafetensorsAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<SafetensorsDict> {
+export async function loadSafetensorsAsync(input: AsyncInput, options: LoadSafetensorsOptions = {}): Promise<SafetensorsDict> {
   const file = await openSafetensorsAsync(input, options);
   try {
     return await file.getTensors();

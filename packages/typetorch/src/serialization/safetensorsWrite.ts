@@ -3,7 +3,7 @@
  */
 import { ArgumentTypeError, SerializationError, ValueError } from "../core/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type NamedTensors, checkText, namedTensors } from "./namedTensors.ts";
+import { type NamedTensors, checkText, namedTensors, tensorsOnHost } from "./namedTensors.ts";
 import { compareForWriting, compareUtf8, formatNameOf, maxHeaderBytes } from "./safetensorsHeader.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
 import { elementBytes } from "./tensorBytes.ts";
@@ -50,11 +50,12 @@ export async function saveSafetensorsAsync(
   path?: string | SaveSafetensorsOptions,
   options?: SaveShardedOptions,
 ): Promise<Uint8Array<ArrayBuffer> | void> {
+  const host = await tensorsOnHost(tensors, "saveSafetensors");
   if (typeof path !== "string") {
-    const file = describeFile(tensorsToWrite(tensors), notesOf(path?.metadata));
+    const file = describeFile(tensorsToWrite(host), notesOf(path?.metadata));
     return (await writeToAsync(memorySink(file.bytes), pieces(file))).bytes;
   }
-  for (const [name, file] of filesToWrite(tensors, path, options)) await writeToAsync(fileSink(name), file);
+  for (const [name, file] of filesToWrite(host, path, options)) await writeToAsync(fileSink(name), file);
 }
 
 /** Paths and contents of all files, in the order in which they are written. */

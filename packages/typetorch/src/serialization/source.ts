@@ -168,6 +168,8 @@ interface WebResponse {
   readonly status: number;
   readonly statusText: string;
   readonly headers: { get(name: string): string | null };
+  blob(): Promise<BlobLike>;
+  blob(): Promise<BlobLike>;
   readonly body: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }> }; cancel(): Promise<void> } | null;
 }
 
@@ -259,8 +261,12 @@ export async function openSourceAsync(input: AsyncInput, operation: string, prog
   if (input instanceof URL && input.protocol === "file:") {
     return withProgress(await fileSourceAsync(decodeURIComponent(input.pathname)), progress);
   }
-  if (input instanceof URL || (typeof input === "string" && /^(https?|blob|data):/.test(input)))
-    return urlSource(input, progress);
+  if ((input instanceof URL || typeof input === "string") && /^(blob|data):/.test(String(input))) {
+    // its bytes are here already; not every page and Node 20 answer ranges of them rightly
+    const blob = await (await request(String(input), 0, null)).blob();
+    return withProgress({ ...blobSource(blob), name: String(input).slice(0, 100) }, progress);
+  }
+  if (input instanceof URL || (typeof input === "string" && /^https?:/.test(input))) return urlSource(input, progress);
   if (typeof input === "string") return withProgress(await fileSourceAsync(input), progress);
   if (typeof input === "object" && input !== null && "slice" in input && "size" in input)
     return withProgress(blobSource(input), progress);

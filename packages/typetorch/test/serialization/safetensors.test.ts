@@ -387,16 +387,11 @@ test("a server's file is read by ranges, with progress, and of one tensor only i
   }
 });
 
-test("ArrayBuffers and Blobs load like files", async () => {
-  const x = torch.randn(3, 4);
-  const bytes = torch.saveSafetensors({ x });
-  const copy = bytes.slice().buffer;
-  assert.ok(torch.equal(torch.loadSafetensors(copy).get("x")!, x));
-  for (const input of [copy, bytes, new Blob([bytes])])
-    assert.ok(torch.equal((await torch.loadSafetensorsAsync(input)).get("x")!, x));
-  const loaded = torch.loadSafetensors(bytes).get("x")!;
+test("a loaded tensor has memory of its own", () => {
+  const bytes = torch.saveSafetensors({ x: torch.ones(3) });
+  const { x } = Object.fromEntries(torch.loadSafetensors(bytes));
   bytes.fill(0);
-  assert.ok(torch.equal(loaded, x), "a loaded tensor has memory of its own");
+  assert.deepEqual(x!.tolist(), [1, 1, 1]);
 });
 
 /** A fixed stream of numbers below 1, so that a failure can be repeated. */
