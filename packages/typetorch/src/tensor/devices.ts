@@ -9,7 +9,7 @@ import type { Backend } from "../backends/backend.ts";
 import { createCpuBackend } from "../backends/cpu/index.ts";
 import { typedArrayOf } from "../backends/cpu/memory.ts";
 import { createWebgpuBackend } from "../backends/webgpu/index.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, kernelName } from "../core/dtype.ts";
 import { ShapeError, DeviceError } from "../core/errors.ts";
 import { formatShape, contiguousStrides, numelOf } from "../core/shape.ts";
 import { cpu, type Device, webgpu } from "../core/storage.ts";
@@ -117,6 +117,12 @@ export function onDeviceOfGradients<R>(grads: readonly (Tensor | null)[], body: 
 
 /** Throws when the device has no such dtype. */
 export function checkDeviceDtype(device: Device, dtype: DType): void {
+  if (device === webgpu && dtype.isComplex) {
+    throw new DeviceError(
+      `Trying to convert ${kernelName(dtype)} to the webgpu backend but it does not have support for that dtype.`,
+      "keep it on the cpu, or move torch.viewAsReal(x)",
+    );
+  }
   if (device === webgpu && dtype.key === "f64") {
     throw new DeviceError(
       "Cannot convert a webgpu Tensor to float64 dtype as the WebGPU framework doesn't support float64. Please use float32 instead.",

@@ -39,7 +39,8 @@ const nativeHalf: DeviceLayout = { wgsl: "f16", bytes: 2 };
 
 /** How elements of a dtype lie in device memory; null when the device cannot have them. `f16`: whether the device has `shader-f16`. */
 export function deviceLayout(dtype: DType, f16: boolean): DeviceLayout | null {
-  return dtype.key === "f16" && f16 ? nativeHalf : layouts[dtype.key];
+  if (dtype.key === "f16" && f16) return nativeHalf;
+  return dtype.isComplex ? null : layouts[dtype.key];
 }
 
 /** Bytes of device memory that `count` elements take: whole words. */
