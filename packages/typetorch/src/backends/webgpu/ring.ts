@@ -60,6 +60,11 @@ export interface RingMemory {
   readonly failure: SharedArrayBuffer;
 }
 
+/** What the worker is given. */
+export interface GpuWorkerData {
+  readonly memory: RingMemory;
+}
+
 export const failureBytes = 16 << 10;
 
 export function createRingMemory(): RingMemory {
@@ -167,4 +172,12 @@ export class RingReader {
     if (tail === this.#head) Atomics.wait(this.#control, control.tail, tail, milliseconds);
     Atomics.store(this.#control, control.asleep, 0);
   }
+}
+
+/** Writes to the area that failures, and the device's description at the start, go through. */
+export function putText(memory: RingMemory, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  const area = new Uint8Array(memory.failure);
+  area.set(bytes.subarray(0, area.length));
+  new Int32Array(memory.control)[control.failureBytes] = Math.min(bytes.length, area.length);
 }

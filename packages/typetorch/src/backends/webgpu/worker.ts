@@ -7,8 +7,7 @@ import { nextTurn, onStart, platformName } from "../../platform/index.ts";
 import type { Failure } from "./commands.ts";
 import { type Executor, openExecutor } from "./executor.ts";
 import type { Binding } from "./queue.ts";
-import { answerBytes, codes, control, failureBytes, RingReader, state } from "./ring.ts";
-import { type GpuWorkerData, putText } from "./workerCommands.ts";
+import { answerBytes, codes, control, failureBytes, type GpuWorkerData, putText, RingReader, state } from "./ring.ts";
 
 /** Milliseconds after which encoded commands are submitted though no more came. */
 const patience = 0.2;

@@ -8,12 +8,17 @@ import { DeviceError } from "../../core/errors.ts";
 import { createWorker, nextTurn, workerUrl } from "../../platform/index.ts";
 import type { DeviceFacts, ExecutorCounters, Failure, GpuCommands } from "./commands.ts";
 import type { Binding } from "./queue.ts";
-import { codes, control, createRingMemory, mostWords, type RingMemory, RingWriter, state } from "./ring.ts";
-
-/** What the worker is given. */
-export interface GpuWorkerData {
-  readonly memory: RingMemory;
-}
+import {
+  codes,
+  control,
+  createRingMemory,
+  type GpuWorkerData,
+  mostWords,
+  putText,
+  type RingMemory,
+  RingWriter,
+  state,
+} from "./ring.ts";
 
 /** A download that was asked for: answers come in the order of the questions. */
 interface Pending {
@@ -251,14 +256,6 @@ function startWorker(memory: RingMemory): Int32Array {
   handle.onExit(() => ended("it exited"));
   handle.unref();
   return words;
-}
-
-/** Writes to the area that failures, and the device's description at the start, go through. */
-export function putText(memory: RingMemory, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  const area = new Uint8Array(memory.failure);
-  area.set(bytes.subarray(0, area.length));
-  new Int32Array(memory.control)[control.failureBytes] = Math.min(bytes.length, area.length);
 }
 
 /** Opens the device in a worker, blocking until it is there. Throws {@link DeviceError} when it cannot be had. */
