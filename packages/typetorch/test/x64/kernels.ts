@@ -29,7 +29,8 @@ export type Run = (addresses: readonly number[], ints: readonly number[], params
 /** Installs a kernel; the result runs it on machine addresses of the buffers, integers and parameters. Null when it is not supported. */
 export function install(kernel: LoopKernel, level: Level, options: { streaming?: boolean } = {}): Run | null {
   const machine = level === "wasm" ? wasm : native!;
-  const code = level === "wasm" ? compileWasm(kernel, wasm.limits) : compileLoops(kernel, level, options);
+  const code =
+    level === "wasm" ? compileWasm(kernel, wasm.limits, { relaxed: wasm.relaxed }) : compileLoops(kernel, level, options);
   if (code === null) return null;
   const address = machine.installCode(code);
   const [block, blockAddress] = level === "wasm" ? [wasmBlock, wasmAddress] : [nativeBlock, nativeAddress];

@@ -29,6 +29,7 @@ export function compileLoops(
     };
     const body = m.function(["i32"], []);
     m.export("kernel", body);
+    m.name(body, kernel.name);
     const c = new Code(body, imported, options.relaxed ?? false);
     const graph = new Graph(kernel, shape);
     const plan = new Plan(kernel, shape, graph.steps);

@@ -286,6 +286,7 @@ export class ModuleWriter {
   private importedFunctions = 0;
   private readonly bodies: Body[] = [];
   private readonly exports: { readonly name: string; readonly body: Body }[] = [];
+  private readonly names: { readonly name: string; readonly body: Body }[] = [];
 
   /** Number of a function type. */
   type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
@@ -328,6 +329,10 @@ export class ModuleWriter {
   export(name: string, body: Body): void {
     this.exports.push({ name, body });
   }
+  /** What profilers and stack traces call a function. */
+  name(body: Body, name: string): void {
+    this.names.push({ name, body });
+  }
 
   /** The module's bytes. */
   finish(): Uint8Array<ArrayBuffer> {
@@ -364,7 +369,27 @@ export class ModuleWriter {
         to.bytes(one.data, one.length);
       }
     });
+    if (this.names.length > 0) this.writeNames(out);
     return out.data.slice(0, out.length);
+  }
+
+  /** A custom section; functions in ascending order. */
+  private writeNames(out: Bytes): void {
+    const list = new Bytes();
+    const names = this.names.toSorted((a, b) => a.body.index - b.body.index);
+    list.u32(names.length);
+    for (const { name, body } of names) {
+      list.u32(body.index);
+      list.text(name);
+    }
+    const content = new Bytes();
+    content.text("name");
+    content.byte(1); // names of functions
+    content.u32(list.length);
+    content.bytes(list.data, list.length);
+    out.byte(0);
+    out.u32(content.length);
+    out.bytes(content.data, content.length);
   }
 }
 
