@@ -49,3 +49,16 @@ test("matrix powers and chains", () => {
   ]);
   assert.deepEqual(torch.linalg.multiDot([torch.ones(2), torch.ones(2, 9), torch.ones(9, 3)]).toArray(), [18, 18, 18]);
 });
+
+test("an infinity in a corner reaches only the tap that sees it in the gradient of a convolution's weight", () => {
+  for (const channels of [1, 3, 32]) {
+    const x = torch.ones(2, channels, 6, 7);
+    torch.noGrad(() => x.select(0, 0).select(0, 0).select(0, 0).select(0, 0).fill_(Number.POSITIVE_INFINITY));
+    const weight = torch.ones(4, channels, 3, 3).requiresGrad_();
+    torch.nn.functional.conv2d(x, weight).sum().backward();
+    const finite = weight.grad!.isfinite();
+    assert.equal(finite.logicalNot().sum().item(), 4); // tap (0, 0) of channel 0, of each output
+    assert.equal(finite.select(3, 0).select(2, 0).select(1, 0).any().item(), false);
+    assert.equal(weight.grad!.isnan().any().item(), false);
+  }
+});

@@ -5,12 +5,14 @@
  */
 import { dtypeOfKey, float32 } from "../../core/dtype.ts";
 import { contiguousStrides, numelOf } from "../../core/shape.ts";
-import { constant, input } from "../../ir/expr.ts";
-import type { MapSpec } from "../../ir/spec.ts";
+import { accumulator, constant, input } from "../../ir/expr.ts";
+import type { MapSpec, RowSpec } from "../../ir/spec.ts";
 import type { Activation, ConvGeometry, Operand } from "../backend.ts";
 import { activate, convert, runGemm, widened } from "./contract.ts";
 import * as reference from "./js/contract.ts";
 import { runMap } from "./map.ts";
+import { typedArrayOf } from "./memory.ts";
+import { runRow } from "./row.ts";
 import { needsActivation } from "./product.ts";
 import { Scratch } from "./scratch.ts";
 import { level, machine, native, wasm } from "./target.ts";
@@ -355,6 +357,30 @@ function zero(x: Operand): void {
   runMap(fill, x.shape, [], [x], []);
 }
 
+const largest: Partial<Record<FloatKey, RowSpec>> = {};
+
+/** Whether an element is NaN, which wins as the largest. */
+function hasNaN(x: Operand): boolean {
+  const key = x.dtype.key as FloatKey;
+  largest[key] ??= {
+    kind: "row",
+    name: "largest",
+    inputs: [{ dtype: x.dtype, along: "element" }],
+    passes: [[{ op: "max", value: input(0, key), type: key }]],
+    outputs: [{ dtype: x.dtype, along: "row", value: accumulator(0, key) }],
+    params: 0,
+    compiled: null,
+  };
+  const scratch = new Scratch();
+  const ones = x.shape.map(() => 1);
+  const result = scratch.operand(x.dtype, ones);
+  const columns = x.shape.map((_, d) => d);
+  runRow(largest[key], x.shape, columns, [x], [result], []);
+  const found = Number.isNaN(Number(typedArrayOf(result.storage, x.dtype)[result.storageOffset]));
+  scratch.free();
+  return found;
+}
+
 /** See `Backend.convBackwardWeight`. */
 export function convBackwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): void {
   if (numelOf(gw.shape) === 0) return;
@@ -362,7 +388,8 @@ export function convBackwardWeight(g: Operand, x: Operand, gw: Operand, geometry
     inFloat32(gw, [g, x], (y, [a, b]) => convBackwardWeight(a!, b!, y, geometry));
     return;
   }
-  if (direct?.backwardWeight(g, x, gw, geometry)) return;
+  // The direct code reads rows with zeros between them, and zero times an infinity that stands there is NaN: the windows below have no such places.
+  if (direct?.backwardWeight(g, x, gw, geometry) && !hasNaN(gw)) return;
   if (!supported(g) || numelOf(g.shape) === 0 || numelOf(x.shape) === 0) {
     reference.convBackwardWeight(g, x, gw, geometry);
     return;

@@ -30,19 +30,60 @@ function runLoops(
   }
 }
 
+/**
+ * Kernels see addresses, which keep nothing alive. That each operand's memory is still there is asked after the call, so that the collector cannot take a storage
+ * whose last mention in JavaScript would otherwise be the packing of its address.
+ */
+function stillThere(x: Operand): void {
+  if (x.storage.released) throw new Error("the memory of an operand was released while a kernel worked on it");
+}
+
+function allThere(operands: readonly Operand[]): void {
+  for (let k = 0; k < operands.length; k++) stillThere(operands[k]!);
+}
+
 /** The backend that runs on this machine's processors. */
 export function createCpuBackend(): Backend {
   return {
     name: "cpu",
     allocate: allocateTensor,
     release,
-    map: runMap,
-    mapFlat: runMapFlat,
-    row: runRow,
-    loops: runLoops,
-    gemm: runGemm,
-    convForward,
-    convBackwardInput,
-    convBackwardWeight,
+    map(spec, shape, inputs, outputs, params) {
+      runMap(spec, shape, inputs, outputs, params);
+      allThere(inputs);
+      allThere(outputs);
+    },
+    mapFlat(spec, n, a, b, out, param) {
+      runMapFlat(spec, n, a, b, out, param);
+      stillThere(a);
+      if (b !== null) stillThere(b);
+      stillThere(out);
+    },
+    row(spec, shape, columns, inputs, outputs, params) {
+      runRow(spec, shape, columns, inputs, outputs, params);
+      allThere(inputs);
+      allThere(outputs);
+    },
+    loops(spec, buffers, ints, params, parallel) {
+      runLoops(spec, buffers, ints, params, parallel);
+      allThere(buffers);
+    },
+    gemm(args) {
+      runGemm(args);
+      allThere([args.a, args.b, args.out]);
+      if (args.bias !== null) stillThere(args.bias);
+    },
+    convForward(x, weight, bias, out, geometry, activation) {
+      convForward(x, weight, bias, out, geometry, activation);
+      allThere(bias === null ? [x, weight, out] : [x, weight, bias, out]);
+    },
+    convBackwardInput(g, weight, gx, geometry) {
+      convBackwardInput(g, weight, gx, geometry);
+      allThere([g, weight, gx]);
+    },
+    convBackwardWeight(g, x, gw, geometry) {
+      convBackwardWeight(g, x, gw, geometry);
+      allThere([g, x, gw]);
+    },
   };
 }

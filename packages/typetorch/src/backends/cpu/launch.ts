@@ -55,7 +55,7 @@ export class Compiled {
     if (this.slots > block.length) throw new ValueError(`kernel ${kernel.name} has too many arguments`);
   }
 
-  /** Sets buffer k to the elements of a storage from `offset` on. */
+  /** Sets buffer k to the elements of a storage from `offset` on. Only its address is kept: the backend holds the operands until the call is over. */
   setBuffer(k: number, storage: Storage, offset: number): void {
     if (storage.buffer.byteLength === 0 && storage.nbytes !== 0) throw detached();
     if (this.address !== 0) block[1 + k] = storage.address + offset * this.itemsizes[k]!;
