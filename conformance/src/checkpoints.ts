@@ -81,8 +81,8 @@ function compare(actual: Json, expected: Json, at: string): void {
     compare(actual, expected.$f, at);
     return;
   }
-  if (isObject(expected) && expected.type === "float" && isObject(expected.value) && typeof expected.value.$f === "number") {
-    compare(actual, { type: "int", value: String(BigInt(expected.value.$f)) }, at);
+  if (isObject(expected) && expected.type === "float" && isObject(expected.value) && Number.isSafeInteger(expected.value.$f)) {
+    compare(actual, { type: "int", value: String(expected.value.$f) }, at);
     return;
   }
   if (Array.isArray(expected)) {

@@ -28,7 +28,7 @@ export class Describer {
     const is = (name: string) => torch[name] !== undefined && value instanceof torch[name];
     if (value === null) return { type: "None" };
     if (typeof value === "boolean") return { type: "bool", value };
-    if (typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value) && !Object.is(value, -0))) {
+    if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0))) {
       return { type: "int", value: String(value) };
     }
     if (typeof value === "number") return { type: "float", value: float(value) };

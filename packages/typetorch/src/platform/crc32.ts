@@ -16,8 +16,13 @@ for (let i = 256; i < tables.length; i++) {
 
 /** CRC-32 of bytes that follow others whose CRC is `crc`. */
 export function crc32(bytes: Uint8Array, crc: number): number {
+  return ~updateCrc(~crc, bytes) >>> 0;
+}
+
+/** The shift register after more bytes: what CRC-32 is the complement of. */
+export function updateCrc(register: number, bytes: Uint8Array): number {
   const t = tables;
-  let c = ~crc;
+  let c = register;
   let i = 0;
   for (; i + 8 <= bytes.length; i += 8) {
     const low = c ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
@@ -32,5 +37,5 @@ export function crc32(bytes: Uint8Array, crc: number): number {
       t[bytes[i + 7]!]!;
   }
   for (; i < bytes.length; i++) c = (c >>> 8) ^ t[(c ^ bytes[i]!) & 255]!;
-  return ~c >>> 0;
+  return c;
 }

@@ -3,6 +3,8 @@
  */
 import { createRequire } from "node:module";
 import { arch, platform } from "node:process";
+import { crc32 as crc32OfTable } from "./crc32.ts";
+import { createCrc32 } from "./crc32Kernel.ts";
 import type { CpuFeatures, FileMapping, GuardedBuffer, Native } from "./types.ts";
 
 type Koffi = typeof import("koffi");
@@ -70,6 +72,7 @@ function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
   );
   const call = koffi.decode(BigInt(stub), koffi.proto("void (int64_t)")) as (block: number) => void;
   const trim = optionalFunction<(pad: number) => number>(lib, "int malloc_trim(size_t)");
+  let crc32: Native["crc32"] | null = null;
   const gettid = platform === "linux" ? optionalFunction<() => number>(lib, "int gettid(void)") : null;
   let features: CpuFeatures | null = null;
   return {
@@ -82,6 +85,9 @@ function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
     installCode,
     call,
     guardedBuffer: (nbytes, options) => guardedBuffer(koffi, libc, nbytes, options?.at ?? "end"),
+    get crc32() {
+      return (crc32 ??= (this as Native).features.pclmulqdq ? createCrc32(installCode, addressOf, call) : crc32OfTable);
+    },
     mapFile: (fd, length) => mapFile(koffi, libc, fd, length),
     trimMemory: () => void trim?.(0),
     threadNumber: () => gettid?.() ?? 0,
@@ -269,6 +275,7 @@ function readFeatures(
     vendor,
     family: baseFamily === 15 ? baseFamily + ((signature >>> 20) & 255) : baseFamily,
     model: ((signature >>> 4) & 15) | (((signature >>> 16) & 15) << 4),
+    pclmulqdq: bit(c1, 1),
     avx2: ymm && bit(b7, 5),
     fma: ymm && bit(c1, 12),
     f16c: ymm && bit(c1, 29),

@@ -10,12 +10,12 @@ import { availableParallelism, totalmem } from "node:os";
 import { emitWarning, env, stdout } from "node:process";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { openNative as openNativeLayer } from "./native.ts";
-import { inflateRaw, openFileWith } from "./nodeFiles.ts";
+import { crc32OfNode, inflateRaw, openFileWith } from "./nodeFiles.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Gpu } from "./gpuTypes.ts";
 import type { Native, OpenFile, WorkerHandle } from "./types.ts";
 
-export { crc32, deflateRaw, inflateRaw, openFileAsync, replaceFile } from "./nodeFiles.ts";
+export { deflateRaw, inflateRaw, openFileAsync, replaceFile } from "./nodeFiles.ts";
 
 export const platformName = "node";
 export { isMainThread, workerData };
@@ -224,6 +224,13 @@ export function writeFile(path: string, parts: readonly Uint8Array[]): void {
 
 export function fileExists(path: string): boolean {
   return existsSync(path);
+}
+
+let fastCrc32: ((bytes: Uint8Array, crc: number) => number) | null = null;
+
+export function crc32(bytes: Uint8Array, crc: number): number {
+  fastCrc32 ??= openNative()?.crc32 ?? crc32OfNode;
+  return fastCrc32(bytes, crc);
 }
 
 export function openFile(path: string): OpenFile {

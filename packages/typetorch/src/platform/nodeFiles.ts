@@ -216,6 +216,6 @@ export function deflateRaw(bytes: Uint8Array): Uint8Array {
   return zlib.deflateRawSync(bytes);
 }
 
-/** zlib's CRC, which uses the processor's instructions, where Node has it (from 20.15 and 22.2 on). */
-export const crc32: (bytes: Uint8Array, crc: number) => number =
+/** zlib's CRC where Node has it (from 20.15 and 22.2 on). */
+export const crc32OfNode: (bytes: Uint8Array, crc: number) => number =
   (zlib as { crc32?: (bytes: Uint8Array, crc: number) => number }).crc32 ?? crc32OfTable;

@@ -10,6 +10,8 @@ export interface CpuFeatures {
   vendor: string;
   family: number;
   model: number;
+  /** Carry-less multiplication. */
+  pclmulqdq: boolean;
   /** AVX2 and an operating system that saves ymm registers. */
   avx2: boolean;
   fma: boolean;
@@ -58,6 +60,8 @@ export interface Native {
   readonly call: (block: number) => void;
   /** Memory between two inaccessible pages, for tests that catch stray accesses. */
   guardedBuffer(nbytes: number, options?: { at?: "end" | "start" }): GuardedBuffer;
+  /** CRC-32 of bytes that follow others whose CRC is `crc`. */
+  readonly crc32: (bytes: Uint8Array, crc: number) => number;
   /** Maps a file that is open for reading, privately. Null if the system refuses. */
   mapFile(fd: number, length: number): FileMapping | null;
   /** Gives memory that the C allocator keeps back to the system. */

@@ -45,6 +45,17 @@ interface StorageId {
 
 /** Reads a checkpoint of either format. */
 export function* readCheckpoint(file: File, options: ReadOptions): Reader<unknown> {
+  try {
+    return yield* readAny(file, options);
+  } catch (error) {
+    if (!(error instanceof SerializationError) || error.message.startsWith(file.name)) throw error;
+    const { message, help } = error;
+    const text = help === undefined ? message : message.slice(0, -`\n  help: ${help}`.length);
+    throw new (error.constructor as typeof SerializationError)(`${file.name}: ${text}`, help);
+  }
+}
+
+function* readAny(file: File, options: ReadOptions): Reader<unknown> {
   if (file.size === 0) throw new SerializationError(`${file.name} is empty (Ran out of input)`, "writing it did not finish");
   const head = (yield { offset: 0, length: Math.min(file.size, 512) }).slice();
   if (startsWith(head, "PK")) return yield* readZip(file, options);
@@ -71,7 +82,7 @@ function formatOf(head: Uint8Array, size: number): [what: string, help?: string]
   if (startsWith(head, "\x1f\x8b")) return ["it is compressed by gzip", "decompress it first"];
   if (startsWith(head, "version https://git-lfs")) return ["it is a Git LFS pointer, not the file itself", "run git lfs pull"];
   if (startsWith(head, "<")) return ["it begins like a web page", "the download gave a page instead of the file"];
-  const headerLength = new DataView(head.buffer).getUint32(0, true);
+  const headerLength = head.length < 12 ? size : new DataView(head.buffer).getUint32(0, true);
   if (startsWith(head, "\0\0\0\0{", 4) && headerLength < size)
     return ["it is a safetensors file", "read it with torch.loadSafetensors"];
   return null;

@@ -205,12 +205,12 @@ export class Pickler {
   }
 
   private object(value: object, path: string): void {
+    if (this.open.has(value)) throw new SerializationError(`cannot save an object that contains itself (at ${path})`);
     const index = this.memo.get(value);
     if (index !== undefined) {
       this.get(index);
       return;
     }
-    if (this.open.has(value)) throw new SerializationError(`cannot save an object that contains itself (at ${path})`);
     if (this.open.size >= deepest) throw new SerializationError(`cannot save an object nested more than ${deepest} levels deep`);
     this.open.add(value);
     if (!this.special(value, this, path)) this.plainObject(value, path);

@@ -1,0 +1,30 @@
+/**
+ * npm run fuzz -- [--count 20000] [--seed N] [FILE…]: loads mutations of the recorded checkpoints, or of the files given.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { fuzz, subjectOf } from "./fuzz.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { count: { type: "string", default: "20000" }, seed: { type: "string", default: "1" } },
+});
+const recorded = fileURLToPath(new URL("../../../../../conformance/recorded/checkpoints", import.meta.url));
+const files =
+  positionals.length > 0
+    ? positionals
+    : readdirSync(recorded)
+        .filter((name) => name.endsWith(".pt"))
+        .map((name) => join(recorded, name));
+const outcome = fuzz(
+  files.map((file) => subjectOf(readFileSync(file))),
+  Number(values.count),
+  Number(values.seed),
+);
+for (const failure of outcome.failures.slice(0, 10)) console.log(failure);
+console.log(
+  `${outcome.loaded} loaded, ${outcome.refused} refused, ${outcome.failures.length} failed; slowest ${outcome.slowest.toFixed(1)} ms (mutation ${outcome.slowestAt}), most memory ${outcome.mostMemory.toFixed(2)} x the file`,
+);
+process.exitCode = outcome.failures.length > 0 || outcome.slowest > 1000 || outcome.mostMemory > 4 ? 1 : 0;
