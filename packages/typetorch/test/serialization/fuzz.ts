@@ -2,6 +2,8 @@
  * Mutates valid files and loads them: each must load, or end in one of the library's own errors, soon and without much memory. `npm run fuzz -- --count 20000` runs
  * many; the unit tests run some of them.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import * as torch from "../../src/index.ts";
 import { readSync } from "../../src/serialization/bytes.ts";
@@ -105,6 +107,12 @@ export interface Subject {
   readonly bytes: Uint8Array;
   readonly pickle: Uint8Array | null;
   readonly repack: (pickle: Uint8Array) => Uint8Array;
+}
+
+/** The files of a folder of recorded checkpoints that are valid. */
+export function validFiles(folder: string): string[] {
+  const index = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as { file: string; expect: string }[];
+  return index.filter(({ expect }) => expect === "load").map(({ file }) => join(folder, file));
 }
 
 /** Prepares a file for being mutated. */

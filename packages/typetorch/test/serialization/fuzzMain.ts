@@ -1,23 +1,17 @@
 /**
  * npm run fuzz -- [--count 20000] [--seed N] [FILE…]: loads mutations of the recorded checkpoints, or of the files given.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { fuzz, subjectOf } from "./fuzz.ts";
+import { fuzz, subjectOf, validFiles } from "./fuzz.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { count: { type: "string", default: "20000" }, seed: { type: "string", default: "1" } },
 });
 const recorded = fileURLToPath(new URL("../../../../../conformance/recorded/checkpoints", import.meta.url));
-const files =
-  positionals.length > 0
-    ? positionals
-    : readdirSync(recorded)
-        .filter((name) => name.endsWith(".pt"))
-        .map((name) => join(recorded, name));
+const files = positionals.length > 0 ? positionals : validFiles(recorded);
 const outcome = fuzz(
   files.map((file) => subjectOf(readFileSync(file))),
   Number(values.count),
