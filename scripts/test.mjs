@@ -12,7 +12,7 @@ const tests = join(root, "packages/typetorch/dist/test");
 const words = process.argv.slice(2).filter((a) => !a.startsWith("--"));
 const avx2 = process.arch === "x64" && (process.platform !== "linux" || /\bavx2\b/.test(readFileSync("/proc/cpuinfo", "utf8")));
 
-function run(command, args, { env = {}, timeout = 300_000 } = {}) {
+function run(command, args, { env = {}, timeout = 600_000 } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, timeout, killSignal: "SIGKILL" });
     let output = "";

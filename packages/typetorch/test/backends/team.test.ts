@@ -372,9 +372,14 @@ test("without the worker file the calling thread does all the work, with a warni
     symlinkSync(fileURLToPath(new URL("../../../../../node_modules", import.meta.url)), join(folder, "node_modules"));
     cpSync(distribution, join(folder, "dist/src"), { recursive: true });
     rmSync(join(folder, "dist/src/backends/cpu/teamWorker.js"));
-    const child = runScript("for (let k = 0; k < 100; k++) job(16); await sleep(100); job(16); console.log('done');", {
-      source: join(folder, "dist/src"),
-    });
+    const child = runScript(
+      `const warned = new Promise((resolve, reject) => {
+        const late = setTimeout(reject, 20_000, new Error("no warning"));
+        process.once("warning", () => resolve(clearTimeout(late)));
+      });
+      for (let k = 0; k < 100; k++) job(16); await warned; job(16); console.log('done');`,
+      { source: join(folder, "dist/src") },
+    );
     assert.equal(child.stdout, "done\n", child.stderr);
     assert.match(child.stderr, /a CPU worker thread ended \(Cannot find module/);
   } finally {
