@@ -73,6 +73,8 @@ test("scans and triangles", () => {
     agree((t) => t.cumsum(dim), x.mul(10).to(torch.int64));
     agree((t) => torch.cummax(t, dim).values, x);
   }
+  agree((t) => t.cumsum(0), torch.randn(5000).mul(8).round());
+  agree((t) => t.cumsum(1), torch.randint(-9, 9, [2, 2500, 3]));
   agree((t) => t.logcumsumexp(1), x);
   agree((t) => t.tril({ diagonal: 1 }), torch.randn(2, 6, 5));
   agree((t) => t.add(torch.arange(3, 23, { device: t.device, dtype: torch.float32 })), torch.randn(20));

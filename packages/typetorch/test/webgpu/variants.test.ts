@@ -42,7 +42,14 @@ function enqueueAll(queue: CommandQueue): void {
     if (from === float64 || from.isComplex) continue;
     for (const to of [from, float32, int64]) {
       const value = input(0, computeType(from)).cast(computeType(to));
-      const spec: MapSpec = { kind: "map", name: "cast", inputs: [from], outputs: [{ dtype: to, value }], params: 0, compiled: null };
+      const spec: MapSpec = {
+        kind: "map",
+        name: "cast",
+        inputs: [from],
+        outputs: [{ dtype: to, value }],
+        params: 0,
+        compiled: null,
+      };
       for (const strides of [
         [4, 1],
         [1, 3],
@@ -91,7 +98,10 @@ test("what is rendered with and without float16 is valid WGSL", async () => {
     const { queue, texts } = listener(f16);
     enqueueAll(queue);
     assert.ok(texts.size > 40, `${texts.size} kernels`);
-    assert.equal([...texts].some((text) => text.includes("enable f16;")), f16);
+    assert.equal(
+      [...texts].some((text) => text.includes("enable f16;")),
+      f16,
+    );
     for (const code of texts) {
       const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
       const errors = messages.filter((m) => m.type === "error").map((m) => `${m.message} (${code.split("\n")[m.lineNum - 1]})`);

@@ -68,9 +68,38 @@ function accumulating(name: string, op: "add" | "mul"): (from: DType, to: DType)
 const sums = accumulating("cumsum", "add");
 const products = accumulating("cumprod", "mul");
 
+/** On a GPU an invocation carries one sum, so few long rows are cut: from this length on, and below this number of rows. */
+const leastCut = 2048;
+const busyRows = 4096;
+
+/** Running sums within blocks of a row, to which the sum of the blocks before is added. */
+function cutSums(x: Tensor, dim: number, reverse: boolean, dtype: DType): Tensor {
+  const n = x.shape[dim]!;
+  const block = Math.ceil(Math.sqrt(n));
+  const blocks = Math.ceil(n / block);
+  const around = (shape: readonly number[]): number[] => [...x.shape.slice(0, dim), ...shape, ...x.shape.slice(dim + 1)];
+  const padded = runtime.full(around([blocks * block]), 0, x.dtype);
+  padded.narrow(dim, 0, n).copy_(x);
+  const within = runScan(sums(x.dtype, dtype), padded.reshape(around([blocks, block])), dim + 1, reverse)[0]!;
+  const totals = within.select(dim + 1, reverse ? 0 : block - 1);
+  const before = runScan(sums(dtype, dtype), totals, dim, reverse)[0]!.unsqueeze(dim + 1);
+  const [first, last] = reverse ? [0, 1] : [1, 0];
+  within.narrow(dim, first, blocks - 1).add_(before.narrow(dim, last, blocks - 1));
+  return within
+    .reshape(around([blocks * block]))
+    .narrow(dim, 0, n)
+    .contiguous();
+}
+
 const cumsumOp: Op<Attributes> = defineOp<Attributes>({
   name: "cumsum",
-  run: ([x], { dim, reverse, dtype }) => runScan(sums(x!.dtype, dtype), x!, dim, reverse)[0]!,
+  run: ([x], { dim, reverse, dtype }) => {
+    const n = x!.shape.length === 0 ? 1 : x!.shape[dim]!;
+    const lonely = x!.storage.remote !== null && n >= leastCut && x!.numel() / n < busyRows;
+    return lonely
+      ? runtime.withoutGrad(() => cutSums(x!, dim, reverse, dtype))
+      : runScan(sums(x!.dtype, dtype), x!, dim, reverse)[0]!;
+  },
   backward([g], saved) {
     const { dim, reverse } = saved.attributes;
     return [toDtype(runtime.call(cumsumOp, [g!], { dim, reverse: !reverse, dtype: g!.dtype }), saved.inputDtype(0))];

@@ -22,7 +22,7 @@ const columns = new Dims();
 /** Rows of up to so many columns are one invocation's work when there are many of them. */
 const shortRow = 64;
 /** From so many invocations on the device is busy, and rows are not cut. */
-const busy = 16384;
+const busy = 32768;
 /** Columns of a block: of a row for a workgroup, and for one invocation. */
 const groupBlock = 8192;
 const laneBlock = 128;
