@@ -150,7 +150,7 @@ const tracked = new Set<Tracked>();
 let newBytes = 0;
 let newStorages = 0;
 const leastBytes = 256 << 20;
-const leastStorages = 20_000;
+const leastStorages = 4000;
 let byteBudget = leastBytes;
 let storageBudget = leastStorages;
 /** In a page, where no collection can be asked for: tells of storages that the engine found to be gone, between turns of the event loop. */
@@ -175,7 +175,7 @@ export function reclaim(): void {
   newBytes = 0;
   newStorages = 0;
   byteBudget = Math.max(leastBytes, live);
-  storageBudget = Math.max(leastStorages, tracked.size, pause * 500);
+  storageBudget = Math.max(leastStorages, tracked.size, pause * 100);
 }
 
 /** A new storage on the device, contents undefined. */

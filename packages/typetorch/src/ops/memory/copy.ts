@@ -178,8 +178,14 @@ function copy_(x: Tensor, source: Tensor): Tensor {
   }
   checkInternalOverlap(x, "copy_");
   if (x === source) return x;
+  if (source.storage.device !== x.storage.device) return copy_(x, onDeviceOf(x, source));
   const overlapping = x.storage === source.storage;
   return runtime.callInPlace(copyOp, [x, overlapping ? source.clone() : source], null);
+}
+
+/** The source on the device of what it is copied to; converted before where only that has the dtype. */
+function onDeviceOf(x: Tensor, source: Tensor): Tensor {
+  return runtime.moveTo(x.storage.remote === null ? source : toDtype(source, x.dtype), x.device);
 }
 
 function broadcastTo(source: Tensor, x: Tensor): readonly number[] {
