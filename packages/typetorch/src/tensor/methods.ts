@@ -9,7 +9,7 @@ import { AutogradError, ShapeError } from "../core/errors.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
 import { cpu, Device } from "../core/storage.ts";
 import { checkSizes, deviceOf } from "../ops/factory/options.ts";
-import { copyElements, toDtype } from "../ops/memory/copy.ts";
+import { copyElements, type MemoryFormat, toDtype } from "../ops/memory/copy.ts";
 import { methods } from "../ops/methods.ts";
 import { runtime } from "../ops/runtime.ts";
 import { asStridedOp } from "../ops/views/strided.ts";
@@ -39,6 +39,7 @@ export interface ToOptions {
   device?: Device | string;
   copy?: boolean;
   nonBlocking?: boolean;
+  memoryFormat?: MemoryFormat;
 }
 
 declare module "./tensor.ts" {
@@ -156,7 +157,7 @@ function to(
   third?: ToOptions,
 ): Tensor {
   checkArguments(
-    "to(dtype|device|Tensor|options target, dtype|options? second, options? options, {dtype|None dtype, device|None device, bool copy, bool nonBlocking})",
+    "to(dtype|device|Tensor|options target, dtype|options? second, options? options, {dtype|None dtype, device|None device, bool copy, bool nonBlocking, str memoryFormat})",
     target,
     second,
     third,
@@ -165,6 +166,7 @@ function to(
   let dtype: DType | undefined = options?.dtype;
   let device: Device | string | undefined = options?.device;
   let copy = options?.copy ?? false;
+  let format = options?.memoryFormat ?? "preserve";
   if (target instanceof DType) dtype = target;
   else if (target instanceof Tensor) {
     dtype = target.dtype;
@@ -174,13 +176,15 @@ function to(
     dtype = target.dtype ?? dtype;
     device = target.device ?? device;
     copy = target.copy ?? copy;
+    format = target.memoryFormat ?? format;
   }
   const wanted = dtype ?? this.dtype;
   const place = device === undefined ? this.device : deviceOf(device);
   checkDeviceDtype(place, wanted);
   // the conversion runs where both dtypes exist
   const y = place === cpu ? toDtype(moveTo(this, place), wanted) : moveTo(toDtype(this, wanted), place);
-  return y === this && copy ? this.clone() : y;
+  const laid = format === "preserve" ? y : y.contiguous({ memoryFormat: format });
+  return laid === this && copy ? this.clone() : laid;
 }
 
 /** A conversion that the user asks for: the device must have the dtype. */
