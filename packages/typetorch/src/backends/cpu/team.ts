@@ -415,8 +415,11 @@ class Team {
     Atomics.add(control, words.generation, 1);
     if (this.#wake) this.#wakeSleepers();
     this.#milliseconds = 0;
-    this.#thread.runPhases(true, this.#goOn);
-    Atomics.add(control, words.generation, 1);
+    try {
+      this.#thread.runPhases(true, this.#goOn);
+    } finally {
+      Atomics.add(control, words.generation, 1);
+    }
   }
 
   #wakeSleepers(): void {
@@ -443,9 +446,7 @@ class Team {
   }
 
   #abandon(): never {
-    const { control } = this.#thread;
-    if ((Atomics.load(control, words.generation) & 1) !== 0) Atomics.add(control, words.generation, 1);
-    Atomics.store(control, words.failed, 0);
+    Atomics.store(this.#thread.control, words.failed, 0);
     throw new Error("a CPU worker thread died in the middle of an operation, whose result is lost");
   }
 }
