@@ -58,7 +58,10 @@ before(async () => {
 after(() => browser.close());
 
 /** Opens a page with this script and gives what the script puts into the global `result`. */
-async function resultOf(script: string, options: { isolated?: boolean; contentSecurityPolicy?: string } = {}): Promise<Result> {
+async function resultOf<R = Result>(
+  script: string,
+  options: { isolated?: boolean; contentSecurityPolicy?: string } = {},
+): Promise<R> {
   const server = await serve({
     ...options,
     files: new Map([
@@ -75,7 +78,7 @@ async function resultOf(script: string, options: { isolated?: boolean; contentSe
     await page.waitForFunction("globalThis.result !== undefined", undefined, { timeout: 20_000 }).catch((error: Error) => {
       throw new Error(errors.length > 0 ? errors.join("\n") : error.message);
     });
-    return (await page.evaluate("globalThis.result")) as Result;
+    return (await page.evaluate("globalThis.result")) as R;
   } finally {
     await page.close();
     await server.close();
@@ -92,6 +95,49 @@ const asOneFile = `import torch from "./typetorch.js";\n${program}\nglobalThis.r
 test("one file in a script tag trains, with and without cross-origin isolation", async () => {
   check(await resultOf(asOneFile));
   check(await resultOf(asOneFile, { isolated: false }));
+});
+
+/** Large products on one thread and on several, while the workers come up: how many of them, whether all results have the same bits, what was complained about. */
+const threads = `
+const complaints = [];
+console.warn = (text) => complaints.push(text);
+let workers = 0;
+const Original = globalThis.Worker;
+globalThis.Worker = class extends Original {
+  constructor(...args) {
+    super(...args);
+    workers++;
+    this.addEventListener("error", (event) => complaints.push(event.message));
+  }
+};
+const a = torch.randn(300, 300);
+const b = torch.randn(300, 300);
+torch.setNumThreads(1);
+const alone = [...a.matmul(b).data];
+torch.setNumThreads(3);
+let same = true;
+for (let round = 0; round < 40; round++) {
+  const together = a.matmul(b).data;
+  same &&= alone.every((value, k) => value === together[k]);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}
+const result = { workers, same, complaints };
+`;
+test("threads share large products, for a page and for a program in a worker", async () => {
+  const expected = { workers: 2, same: true, complaints: [] };
+  const library = 'import torch from "./typetorch.js";\n';
+  assert.deepEqual(await resultOf(`${library}${threads}\nglobalThis.result = result;`), expected);
+  const inWorker = `${library}${threads}\npostMessage(result);`;
+  const page = `
+    const url = URL.createObjectURL(new Blob([${JSON.stringify(inWorker)}.replace("./", location.href)], { type: "text/javascript" }));
+    const worker = new Worker(url, { type: "module" });
+    worker.onmessage = ({ data }) => { globalThis.result = data; };
+  `;
+  assert.deepEqual(await resultOf(page), expected);
+  assert.deepEqual(await resultOf(`${library}${threads}\nglobalThis.result = result;`, { isolated: false }), {
+    ...expected,
+    workers: 0,
+  });
 });
 
 test("a content security policy that forbids code from text is no hindrance", async () => {

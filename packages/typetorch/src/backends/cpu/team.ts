@@ -98,6 +98,9 @@ const leastWork = 4_000;
 /** Nanoseconds of work that are worth waking a worker: the call alone takes the caller about 15 us. */
 const wakingWork = 60_000;
 
+/** Whether threads can help at all: in pages that are not cross-origin isolated, the memory of WebAssembly cannot be shared. */
+const shareable = wasm === null || wasm.linear.shared;
+
 let threads = defaultThreads();
 
 /**
@@ -106,7 +109,7 @@ let threads = defaultThreads();
  */
 function defaultThreads(): number {
   if (platformName === "node" && !isMainThread) return 1;
-  if (wasm !== null && !wasm.linear.shared) return 1;
+  if (!shareable) return 1;
   const asked = Number.parseInt(environment("OMP_NUM_THREADS") ?? "", 10);
   return Math.min(maxWorkers + 1, asked >= 1 ? asked : hardwareThreads());
 }
@@ -172,7 +175,7 @@ export function runPhases(phases: readonly Phase[]): void {
 
 /** The team, if a job of so many nanoseconds is worth its help now. */
 function crewFor(work: number | undefined, items: number, local: Local): Team | null {
-  if (threads === 1 || (work !== undefined && work < leastWork)) return null;
+  if (threads === 1 || !shareable || (work !== undefined && work < leastWork)) return null;
   if (team === null) team = new Team(local);
   team.setWorkers(threads - 1, items - 1);
   return team.summon(work ?? wakingWork) ? team : null;
