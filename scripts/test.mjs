@@ -173,6 +173,7 @@ const lanes = {
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
   "browser build": () => withChromium(() => nodeTest([join(root, "browser/dist/test/library.test.js")])),
   "chromium (webgpu)": () => withChromium(() => nodeTest([join(root, "browser/dist/test/webgpu.test.js")])),
+  playground: () => withChromium(() => nodeTest([join(root, "playground/dist/test/playground.test.js")])),
   "chromium (js)": () => withChromium(() => chromium("kernels", "conformance", "TYPETORCH_TARGET=js")),
   "chromium (wasm)": () => withChromium(() => chromium("unit", "conformance", "TYPETORCH_TARGET=wasm")),
   ...Object.fromEntries(runtimes.map((runtime) => [runtime.name, () => runtimeLane(runtime)])),

@@ -9,6 +9,7 @@ const modules: Readonly<Record<string, string>> = {
   "node:http": "a page is no server",
   "node:net": "a page is no server",
   "node:os": "a page has no files to write",
+  webgpu: "a page has its own WebGPU",
   "node:worker_threads": "a page has workers of another kind",
 };
 

@@ -165,12 +165,16 @@ test("a page without SharedArrayBuffer trains too, and a model moves to another 
   await page.waitForFunction(() => document.getElementById("run")!.textContent === "Go on");
   await draw(page, DRAWN[3]);
   await page.waitForFunction(() => document.getElementById("verdict")!.textContent !== "–");
-  const sure = await text(page, "confidence");
+  await page.waitForTimeout(1500); // the last part of the drawing has been looked at
+  const sure = Number.parseFloat(await text(page, "confidence"));
+  assert.ok(sure >= 10);
   await page.click("#runtimes label:has(input[value=wasm])");
   await page.waitForFunction(() => document.getElementById("where")!.textContent!.includes("wasm"));
   await page.waitForSelector("#run:not([disabled])");
-  await page.waitForFunction((wanted) => document.getElementById("confidence")!.textContent === wanted, sure, {
-    timeout: 10_000,
-  });
+  await page.waitForFunction(
+    (wanted) => Math.abs(Number.parseFloat(document.getElementById("confidence")!.textContent!) - wanted) < 0.15,
+    sure,
+    { timeout: 10_000 },
+  );
   await page.close();
 });
