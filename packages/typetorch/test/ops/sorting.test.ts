@@ -70,3 +70,28 @@ test("a median of many elements", () => {
   assert.equal(x.long().neg().median().item(), -2000);
   assert.equal(x.quantile(0.25).item(), 1000);
 });
+
+test("unique counts integers of a narrow range, and sorts others, to the same result", () => {
+  torch.manualSeed(3);
+  const narrow = torch.randint(-5, 7, [500]);
+  for (const dtype of [torch.int64, torch.int32, torch.int8]) {
+    const x = narrow.to(dtype);
+    const [values, inverse, counts] = x.unique({ returnInverse: true, returnCounts: true }) as [
+      torch.Tensor,
+      torch.Tensor,
+      torch.Tensor,
+    ];
+    assert.equal(values.dtype, dtype);
+    assert.deepEqual(
+      values.tolist(),
+      [...new Set(x.tolist<number[]>())].sort((a, b) => a - b),
+    );
+    assert.deepEqual(values.indexSelect(0, inverse).tolist(), x.tolist());
+    assert.deepEqual(
+      counts.tolist(),
+      values.tolist<number[]>().map((v) => x.eq(v).sum().item()),
+    );
+  }
+  const wide = torch.tensor([2n ** 40n, -3n, 2n ** 40n, 7n]);
+  assert.deepEqual((wide.unique() as torch.Tensor).tolist(), [-3, 7, 2 ** 40]);
+});

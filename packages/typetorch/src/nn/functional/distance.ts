@@ -1,8 +1,9 @@
+import { bool } from "../../core/dtype.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
-import { scalar } from "../../tensor/index.ts";
+import { zerosLike, scalar } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor } from "../indexTensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -99,8 +100,10 @@ export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number
       second.push(j);
     }
   }
-  return input
+  const differences = input
     .indexSelect(0, indexTensor(input.device, first))
-    .sub(input.indexSelect(0, indexTensor(input.device, second)))
-    .norm(p, -1);
+    .sub(input.indexSelect(0, indexTensor(input.device, second)));
+  const distances = differences.norm(p, -1);
+  // counting differences has no derivative; that of the distance is zero all the same
+  return p === 0 ? distances.add(differences.where(zerosLike(differences, { dtype: bool }), 0).sum(-1)) : distances;
 }

@@ -206,17 +206,22 @@ function adjustHeap(heap: Int32Array, hole: number, size: number, value: number,
 }
 
 /**
- * Moves the k first positions, sorted, to the front, as C++'s `std::partial_sort`: a heap of k that the others try to enter. `keys`, where there are, decide
+ * Finds the k first of the positions 0 to n - 1, sorted, as C++'s `std::partial_sort`: a heap of k that the others try to enter. `keys`, where there are, decide
  * quickly who does not.
  */
-export function partialSort(order: Int32Array, k: number, less: Less, keys: Uint32Array | null): void {
+export function partialSort(order: Int32Array, n: number, k: number, less: Less, keys: Uint32Array | null): void {
   if (k === 0) return;
+  for (let i = 0; i < k; i++) order[i] = i;
   for (let parent = (k - 2) >> 1; parent >= 0; parent--) adjustHeap(order, parent, k, order[parent]!, less);
-  for (let i = k; i < order.length; i++) {
-    const v = order[i]!;
-    if (keys !== null ? keys[v]! >= keys[order[0]!]! : !less(v, order[0]!)) continue;
-    order[i] = order[0]!;
-    adjustHeap(order, 0, k, v, less);
+  if (keys !== null) {
+    let bound = keys[order[0]!]!;
+    for (let i = k; i < n; i++) {
+      if (keys[i]! >= bound) continue;
+      adjustHeap(order, 0, k, i, less);
+      bound = keys[order[0]!]!;
+    }
+  } else {
+    for (let i = k; i < n; i++) if (less(i, order[0]!)) adjustHeap(order, 0, k, i, less);
   }
   for (let last = k - 1; last > 0; last--) {
     const v = order[last]!;

@@ -223,9 +223,9 @@ export class RowSelector {
     if (this.whole) return this.whole.sort(data, offset).subarray(0, k);
     if (k === 0) return order;
     this.fill(data, offset, n, this.descending, keys);
-    for (let i = 0; i < n; i++) order[i] = i;
-    if (this.few) partialSort(order, k, less, keys.bits === 64 ? null : keys.low);
+    if (this.few) partialSort(order, n, k, less, keys.bits === 64 ? null : keys.low);
     else {
+      for (let i = 0; i < n; i++) order[i] = i;
       nthElement(order, k - 1, less);
       introsort(order, k - 1, less);
     }

@@ -5,7 +5,8 @@ import { checkArguments } from "../arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { integers } from "../indexing/integers.ts";
+import { integers, wordsOf } from "../indexing/integers.ts";
+import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { runtime } from "../runtime.ts";
 import { RowSorter } from "./radix.ts";
@@ -105,6 +106,64 @@ function runsOf({ n, order, sameAsBefore }: Slices): { firsts: number[]; inverse
   return { firsts, inverse, counts };
 }
 
+/** How many different values there may be, for each element, that counting is faster than sorting. */
+const valuesPerElement = 4;
+
+/**
+ * Flat integers of a narrow range are counted instead of sorted: their lowest value, how often each value from there on occurs, and the place of each in the
+ * result. Null for other tensors.
+ */
+function countedIntegers(
+  x: Tensor,
+): { lowest: number; counts: Int32Array; values: number; elements: Int32Array; step: number } | null {
+  const { key } = x.dtype;
+  if (key !== "i64" && key !== "i32" && key !== "i16" && key !== "i8" && key !== "u8") return null;
+  const wide = key === "i64";
+  const n = x.shape[0]!;
+  if (n === 0) return null;
+  const elements = wide ? wordsOf(x) : (x.data as Int32Array);
+  const step = wide ? 2 : 1;
+  let lowest = elements[0]!;
+  let highest = lowest;
+  let odd = 0;
+  for (let k = 0; k < elements.length; k += step) {
+    const v = elements[k]!;
+    if (v < lowest) lowest = v;
+    if (v > highest) highest = v;
+    if (wide) odd |= elements[k + 1]! ^ (v >> 31); // does not fit in 32 bits
+  }
+  const range = highest - lowest + 1;
+  if (odd !== 0 || range > Math.max(valuesPerElement * n, 4096)) return null;
+  const counts = new Int32Array(range);
+  for (let k = 0; k < elements.length; k += step) counts[elements[k]! - lowest]!++;
+  let values = 0;
+  for (let v = 0; v < range; v++) if (counts[v] !== 0) values++;
+  return { lowest, counts, values, elements, step };
+}
+
+/** The distinct integers in order, where each element is among them, and how often each occurs. */
+function distinctIntegers(x: Tensor, shape: readonly number[], options: UniqueOptions): Tensor[] | null {
+  const counted = countedIntegers(x);
+  if (counted === null) return null;
+  const { lowest, counts, values, elements, step } = counted;
+  const present = new Int32Array(values);
+  const places = new Int32Array(counts.length);
+  for (let v = 0, at = 0; v < counts.length; v++) {
+    if (counts[v] === 0) continue;
+    places[v] = at;
+    present[at++] = v;
+  }
+  const results = [
+    toDtype(
+      integers(x, [values], (k) => present[k]! + lowest),
+      x.dtype,
+    ),
+  ];
+  if (options.returnInverse) results.push(integers(x, shape, (k) => places[elements[k * step]! - lowest]!));
+  if (options.returnCounts) results.push(integers(x, [values], (k) => counts[present[k]!]!));
+  return results;
+}
+
 function distinct(name: string, input: Tensor, options: UniqueOptions, sorted: boolean): Tensor | Tensor[] {
   const { returnInverse = false, returnCounts = false } = options;
   const dim = options.dim ?? null;
@@ -119,6 +178,8 @@ function distinct(name: string, input: Tensor, options: UniqueOptions, sorted: b
         "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
         `${name} along dimension ${d} of shape [${input.shape.join(", ")}]`,
       );
+    const integral = flat && sorted ? distinctIntegers(x, input.shape, options) : null;
+    if (integral !== null) return integral.length === 1 ? integral[0]! : integral;
     const { firsts, inverse, counts } = runsOf(slicesOf(x, n, width, sorted));
     const picked = x.indexSelect(
       0,
