@@ -93,17 +93,21 @@ export function save(value: unknown): Uint8Array<ArrayBuffer>;
 export function save(value: unknown, path: string): void;
 export function save(value: unknown, path?: string): Uint8Array<ArrayBuffer> | void {
   const { capacity, pieces } = checkpointPieces(value);
-  if (path === undefined) return writeTo(memorySink(capacity), pieces).bytes;
-  writeTo(fileSink(path), pieces);
+  const bytes = pieces((storage) => storage.remote?.bringToHost(false) ?? storage);
+  if (path === undefined) return writeTo(memorySink(capacity), bytes).bytes;
+  writeTo(fileSink(path), bytes);
 }
 
 /** {@link save} that lets other work go on in between. The tensors must not change until it is done. */
 export function saveAsync(value: unknown): Promise<Uint8Array<ArrayBuffer>>;
 export function saveAsync(value: unknown, path: string): Promise<void>;
 export async function saveAsync(value: unknown, path?: string): Promise<Uint8Array<ArrayBuffer> | void> {
-  const { capacity, pieces } = checkpointPieces(value);
-  if (path === undefined) return (await writeToAsync(memorySink(capacity), pieces)).bytes;
-  await writeToAsync(fileSink(path), pieces);
+  const { capacity, storages, pieces } = checkpointPieces(value);
+  const copies = new Map<Storage, Storage>();
+  for (const storage of storages) if (storage.remote !== null) copies.set(storage, await storage.remote.bringToHostAsync());
+  const bytes = pieces((storage) => copies.get(storage) ?? storage);
+  if (path === undefined) return (await writeToAsync(memorySink(capacity), bytes)).bytes;
+  await writeToAsync(fileSink(path), bytes);
 }
 
 /** Throws for locations that `mapLocation` sends to a device that is not there. */
@@ -112,8 +116,8 @@ function locationChecker(mapLocation: MapLocation | null): (location: string) =>
     const type = typeof target === "string" ? target.replace(/:\d+$/, "") : target.type;
     if (type !== cpu.type) {
       throw new DeviceError(
-        `torch.load: there is no device ${String(target)} to load onto`,
-        "load onto the CPU, the default, and move the tensors",
+        `torch.load: tensors are loaded onto the CPU, not onto ${String(target)}`,
+        "load without mapLocation and move what needs it: model.to(device), tensor.to(device)",
       );
     }
   };

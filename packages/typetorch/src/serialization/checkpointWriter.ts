@@ -20,10 +20,13 @@ const pieceBytes = 1 << 20;
 export interface CheckpointPieces {
   /** At most so many bytes. */
   readonly capacity: number;
-  readonly pieces: Iterable<Uint8Array>;
+  /** Whose bytes the file will hold. */
+  readonly storages: readonly Storage[];
+  /** The file's bytes, in order. `onHost` gives the CPU's copy of a storage of another device. */
+  pieces(onHost: (storage: Storage) => Storage): Iterable<Uint8Array>;
 }
 
-/** The bytes of a checkpoint of `value`, in order. Throws for what cannot be saved before the first is given. */
+/** A checkpoint of `value`. Throws for what cannot be saved. */
 export function checkpointPieces(value: unknown): CheckpointPieces {
   const storages = new Map<Storage, { key: string; dtype: DType }>();
   const pickler = new Pickler((object, into, path) => {
@@ -42,7 +45,8 @@ export function checkpointPieces(value: unknown): CheckpointPieces {
   const pickle = pickler.pickle(value);
   let capacity = pickle.length + ZipWriter.overhead(storages.size + 3, root.length + 20);
   for (const storage of storages.keys()) capacity += storage.nbytes;
-  return { capacity, pieces: archivePieces(pickle, [...storages.keys()]) };
+  const list = [...storages.keys()];
+  return { capacity, storages: list, pieces: (onHost) => archivePieces(pickle, list, onHost) };
 }
 
 function writeTensor(
@@ -85,13 +89,17 @@ function writeTensor(
   into.reduce();
 }
 
-function* archivePieces(pickle: Uint8Array, storages: readonly Storage[]): Generator<Uint8Array> {
+function* archivePieces(
+  pickle: Uint8Array,
+  storages: readonly Storage[],
+  onHost: (storage: Storage) => Storage,
+): Generator<Uint8Array> {
   const zip = new ZipWriter();
   const text = (name: string, content: string) => zip.add(`${root}/${name}`, [new TextEncoder().encode(content)], content.length);
   yield* zip.add(`${root}/data.pkl`, [pickle], pickle.length);
   yield* text("byteorder", "little");
   for (const [i, storage] of storages.entries()) {
-    yield* zip.add(`${root}/data/${i}`, storageWindows(storage, pieceBytes), storage.nbytes);
+    yield* zip.add(`${root}/data/${i}`, storageWindows(onHost(storage), pieceBytes), storage.nbytes);
   }
   yield* text("version", "3\n");
   yield* zip.finish();

@@ -47,11 +47,11 @@ export function fileSource(path: string): ByteSource {
     size: file.size,
     read(range) {
       const { offset, length, into = new Uint8Array(length) } = range;
-      const step = range.each === undefined ? length : pieceBytes;
+      const step = range.each === undefined ? length : 8 * pieceBytes;
       for (let done = 0; done < length; done += step) {
         const piece = into.subarray(done, Math.min(done + step, length));
         checkRead(path, file.read(piece, offset + done), piece.length);
-        range.each?.(piece);
+        observe(range, piece);
       }
       return into;
     },
