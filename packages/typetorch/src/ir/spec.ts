@@ -1,6 +1,7 @@
 /**
  * Kernel specifications: what ops hand to a backend. A specification says what is computed for one element or one row; loops, vectors, threads and strides are
- * the backend's. Specifications are made once per op and dtypes and kept: backends cache what they compile for one on the object itself (`compiled`).
+ * the backend's. Specifications are made once per op and dtypes and kept: the CPU backend caches what it compiles for one on the object itself
+ * (`compiled`), other devices beside it.
  */
 import type { DType } from "../core/dtype.ts";
 import type { Expr, ScalarType } from "./expr.ts";

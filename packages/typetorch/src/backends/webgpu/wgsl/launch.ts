@@ -9,8 +9,9 @@ import type { Operand } from "../../backend.ts";
 import type { DeviceLayout } from "../layout.ts";
 import { bufferOf, DeviceMemory } from "../memory.ts";
 import type { Binding, GpuQueue } from "../queue.ts";
+import { ArgumentLayout, residuesWord, totalWord } from "./arguments.ts";
 import { wordsOf } from "./primitives.ts";
-import { ArgumentLayout, type Bindings, type Grid, renderKernel, residuesWord, totalWord } from "./render.ts";
+import { type Bindings, type Grid, renderKernel } from "./render.ts";
 
 /** Kernels of one specification on one device, by a key that the caller makes up. */
 export class KernelCache {

@@ -8,7 +8,7 @@ import type { Operand } from "../../backend.ts";
 import type { GpuQueue } from "../queue.ts";
 import { bind, type Bound, Kernel, KernelCache } from "./launch.ts";
 import { nestOf } from "./map.ts";
-import { forEachExpression } from "./render.ts";
+import { forEachExpression } from "./arguments.ts";
 
 const cache = new KernelCache();
 const workgroup = 64;
@@ -68,19 +68,19 @@ export function loops(
   const grid: LoopVar[] = [];
   let total = 1;
   let inside = 1;
-  const apart = disjoint(kernel, shape, bound, sizeOf);
+  const apart = disjoint(shape, bound, sizeOf);
   for (const loop of shape.nest) {
     const { extent, vector } = shape.loops.get(loop)!;
     const size = sizeOf(extent);
     if (size === 0) return true;
     const shared = parallel !== undefined && typeof extent !== "number" && extent.arg === parallel.extent;
-    if (vector || shared || apart.has(loop)) {
+    if (apart.has(loop) || shared || (vector && keepsOwn(loop, shape, bound))) {
       grid.push(loop);
       total *= size;
     } else inside *= size;
   }
   let residues = 1;
-  if (inside > 1 && scatters(shape)) residues = Math.min(Math.ceil(wanted / total), mostResidues, inside);
+  if (inside > 1 && scatters(shape, bound)) residues = Math.min(Math.ceil(wanted / total), mostResidues, inside);
   const key = `${bound.key} ${residues > 1 ? "r" : ""} ${grid.map((loop) => shape.nest.indexOf(loop)).join()}`;
   const kernels = cache.of(queue, spec);
   let compiled = kernels.get(key);
@@ -92,20 +92,27 @@ export function loops(
   return true;
 }
 
+/** Whether iterations of the loop touch elements of their own alone, also where a loop around it goes on: so they may run through that one by themselves. */
+function keepsOwn(loop: LoopVar, { nest, stores, loads }: Shape, bound: Bound): boolean {
+  if (nest[0] === loop) return true;
+  const written = new Set(stores.map((s) => bound.ofBuffer[s.access.buffer]));
+  const strideOf = (x: Access): string => {
+    const stride = x.terms.find((t) => t.loop === loop)?.stride;
+    return stride === undefined ? "" : typeof stride === "number" ? `${stride}` : `a${stride.arg}`;
+  };
+  const touched = [...stores.map((s) => s.access), ...loads].filter((x) => written.has(bound.ofBuffer[x.buffer]));
+  return touched.every((x) => strideOf(x) !== "" && strideOf(x) === strideOf(touched[0]!));
+}
+
 /** Loops whose iterations store to different elements, and load nothing that another one stores. */
-function disjoint(
-  kernel: LoopKernel,
-  { loops, nest, stores, loads }: Shape,
-  bound: Bound,
-  sizeOf: (int: Int) => number,
-): Set<LoopVar> {
+function disjoint({ loops, nest, stores, loads }: Shape, bound: Bound, sizeOf: (int: Int) => number): Set<LoopVar> {
   const found = new Set(nest);
   for (const { access } of stores) {
     const same = (other: Access): boolean => other.buffer === access.buffer && accessKey(other, nest) === accessKey(access, nest);
     const binding = bound.ofBuffer[access.buffer];
     const touched = [...loads, ...stores.map((s) => s.access)].filter((other) => bound.ofBuffer[other.buffer] === binding);
     // other elements of the same memory might be another iteration's
-    if (access.dynamic || touched.some((other) => !same(other) && kernel.buffers[other.buffer] !== undefined)) return new Set();
+    if (access.dynamic || touched.some((other) => !same(other))) return new Set();
     const terms = access.terms
       .map(({ loop, stride }) => ({ loop, stride: Math.abs(sizeOf(stride)), size: sizeOf(loops.get(loop)!.extent) }))
       .filter((t) => t.size > 1)
@@ -130,9 +137,13 @@ function accessKey(access: Access, nest: readonly LoopVar[]): string {
 }
 
 /** Whether all that a kernel writes goes to one computed position, from which alone it also reads that buffer. */
-function scatters({ stores, loads }: Shape): boolean {
+function scatters({ stores, loads }: Shape, bound: Bound): boolean {
   const [store] = stores;
   const dynamic = store?.access.dynamic;
   if (stores.length !== 1 || dynamic === undefined) return false;
-  return loads.every((x) => x.buffer !== store!.access.buffer || (x.dynamic !== undefined && x.dynamic.index === dynamic.index));
+  const { buffer } = store!.access;
+  return loads.every((x) => {
+    if (bound.ofBuffer[x.buffer] !== bound.ofBuffer[buffer]) return true;
+    return x.buffer === buffer && x.dynamic !== undefined && x.dynamic.index === dynamic.index;
+  });
 }
