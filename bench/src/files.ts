@@ -1,8 +1,8 @@
 /**
  * npm run bench:files -- [--mebibytes 1024] [--rounds 5] [--folder DIR] [--python COMMAND]
  *
- * Saves and loads a state_dict of 16 tensors, here and in PyTorch, each run in a process of its own and in turn. Prints medians, their ratio, and the peak of memory
- * during the load in units of the tensors' size. PyTorch does not bring its file to the disk as ours does: it is made to (SYNC=1), and also measured without.
+ * Saves and loads a state_dict of 16 tensors, here (also as safetensors) and in PyTorch, each run in a process of its own and in turn. Prints medians, their
+ * ratio, and the peak of memory during the load in units of the tensors' size. PyTorch does not bring its file to the disk as ours does: it is made to (SYNC=1), and also measured without.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -25,13 +25,15 @@ const mebibytes = Number(values.mebibytes);
 
 function child(command: string, path: string): void {
   const rows = Math.floor(mebibytes / 64);
-  const saving = command === "save";
+  const saving = command.startsWith("save");
   const names = Array.from({ length: 16 }, (_, i) => `layers.${i}.weight`);
   let tensors = new Map<string, Tensor>();
   if (saving) tensors = new Map(names.map((name, i) => [name, torch.full([rows, 1024 * 1024], i + 0.5)]));
   const before = process.resourceUsage().maxRSS;
   const start = performance.now();
-  if (saving) torch.save(tensors, path);
+  if (command === "save") torch.save(tensors, path);
+  else if (command === "saveSafetensors") torch.saveSafetensors(tensors, path);
+  else if (command === "loadSafetensors") tensors = torch.loadSafetensors(path);
   else tensors = torch.load(path, { mmap: command === "mmap" });
   const seconds = (performance.now() - start) / 1000;
   const total = rows * 16 * 4 * 2 ** 20;
@@ -63,6 +65,7 @@ function parent(): void {
   const python = fileURLToPath(new URL("../../torch/files.py", import.meta.url));
   const ours = join(folder, "ours.pt");
   const theirs = join(folder, "theirs.pt");
+  const named = join(folder, "ours.safetensors");
   const size = String(mebibytes);
   const sides: Record<string, () => [number, number]> = {
     "save, TypeTorch": () => measure(process.execPath, [self, "save", ours, "--mebibytes", size]),
@@ -71,6 +74,8 @@ function parent(): void {
     "load, TypeTorch": () => measure(process.execPath, [self, "load", theirs, "--mebibytes", size]),
     "load, PyTorch": () => measure(values.python, [python, "load", theirs, size]),
     "mmap, TypeTorch": () => measure(process.execPath, [self, "mmap", theirs, "--mebibytes", size]),
+    "save, safetensors": () => measure(process.execPath, [self, "saveSafetensors", named, "--mebibytes", size]),
+    "load, safetensors": () => measure(process.execPath, [self, "loadSafetensors", named, "--mebibytes", size]),
   };
   const runs = new Map<string, [number, number][]>(Object.keys(sides).map((name) => [name, []]));
   try {
