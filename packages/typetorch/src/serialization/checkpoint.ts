@@ -1,8 +1,10 @@
 /**
  * `torch.save` and `torch.load`.
  */
+import { uint8 } from "../core/dtype.ts";
 import { DeviceError, ValueError } from "../core/errors.ts";
 import { Device, Storage, cpu } from "../core/storage.ts";
+import { runtime } from "../ops/runtime.ts";
 import { openFile } from "../platform/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ByteSource, readAsync, readSync } from "./bytes.ts";
@@ -30,7 +32,7 @@ export interface LoadOptions {
 
 export interface LoadFileOptions extends LoadOptions {
   /**
-   * The tensors' memory is the file itself, mapped: bytes are read when they are used, changes stay in memory. Only for files in the zip format, whose
+   * The tensors' memory is the file itself, mapped, where that can be (elsewhere it is read): bytes are read when they are used, changes stay in memory. Only for files in the zip format, whose
    * checksums are then not verified. The file must not become shorter while the tensors live: that ends the process, as in PyTorch.
    */
   mmap?: boolean;
@@ -137,7 +139,7 @@ function locationChecker(mapLocation: MapLocation | null): (location: string) =>
   };
 }
 
-/** Maps ranges of a file as storages. */
+/** Maps ranges of a file as storages; null where a file cannot be the memory of tensors, and is read instead. */
 function mapperOf(input: SyncInput): MapRange | null {
   if (typeof input !== "string") {
     throw new ValueError(
@@ -145,10 +147,11 @@ function mapperOf(input: SyncInput): MapRange | null {
       "bytes are in memory already: load them without mmap",
     );
   }
+  if (runtime.empty([0], uint8).storage.kind === "wasm") return null; // its kernels see the linear memory only
   const file = openFile(input);
   try {
     const mapping = file.map();
-    if (mapping === null) return null; // this system maps no files: they are read
+    if (mapping === null) return null; // the system maps no files
     return (offset, nbytes) => {
       const mapped = mapping(offset, nbytes);
       return mapped === null ? null : new Storage(cpu, "external", mapped.buffer, 0, nbytes, mapped.address);
