@@ -14,7 +14,7 @@ const options = parseOptions(
     samples: { value: "N", help: "digits to train on at most" },
     out: { value: "DIR", default: "out", help: "folder of the pictures and the weights" },
     json: { help: "end with a line of JSON: testAccuracy, seconds and the losses" },
-    "no-dropout": { help: "leave dropout out: then runs on different devices can be laid over each other" },
+    "cpu-random": { help: "draw dropout's masks on the CPU: then runs on different devices follow each other" },
     target: targetOption,
     device: deviceOption,
   },
@@ -26,7 +26,7 @@ const settings = {
   seed: Number(options.seed),
   out: options.out,
   device: options.device,
-  dropout: !options["no-dropout"],
+  cpuRandom: options["cpu-random"],
   ...(options.samples === "" ? {} : { samples: positive("samples", options.samples) }),
 };
 

@@ -6,16 +6,10 @@ const { functional: F } = nn;
 export class DigitNet extends nn.Module {
   readonly conv1 = new nn.Conv2d(1, 32, 3);
   readonly conv2 = new nn.Conv2d(32, 64, 3);
-  readonly dropout1: nn.Dropout;
+  readonly dropout1 = new nn.Dropout(0.1);
   readonly fc1 = new nn.Linear(64 * 12 * 12, 128);
-  readonly dropout2: nn.Dropout;
+  readonly dropout2 = new nn.Dropout(0.3);
   readonly fc2 = new nn.Linear(128, 10);
-
-  constructor(dropout = true) {
-    super();
-    this.dropout1 = new nn.Dropout(dropout ? 0.1 : 0);
-    this.dropout2 = new nn.Dropout(dropout ? 0.3 : 0);
-  }
 
   override forward(x: Tensor): Tensor {
     x = F.relu(this.conv1.call(x)); // (N, 32, 26, 26)

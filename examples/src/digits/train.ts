@@ -22,8 +22,8 @@ export interface TrainOptions {
   readonly out: string;
   /** Where the network is trained. Default: cpu. */
   readonly device?: string;
-  /** Whether the network drops activations while it trains; the masks are not the same on all devices. Default: true. */
-  readonly dropout?: boolean;
+  /** Whether dropout's masks are those of the CPU on every device. Default: false. */
+  readonly cpuRandom?: boolean;
   /** Digits to train on at most; the test set keeps its size. Default: all. */
   readonly samples?: number;
 }
@@ -76,10 +76,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
 
+  torch.webgpu.drawOnHost(options.cpuRandom ?? false);
   torch.manualSeed(seed);
   const { train, test } = split(await readDigits(), samples);
   const loader = new DataLoader(train, { batchSize, shuffle: true, dropLast: true });
-  const model = new DigitNet(options.dropout ?? true).to(device); // its weights are drawn on the CPU, so they are the same everywhere
+  const model = new DigitNet().to(device); // its weights are drawn on the CPU, so they are the same everywhere
   const optimizer = new optim.Adam(model.parameters(), { lr });
   const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, lr, { epochs, stepsPerEpoch: loader.length, pctStart: 0.2 });
   console.log(

@@ -15,10 +15,23 @@ export interface CheckpointOptions {
   preserveRngState?: boolean;
 }
 
+/** Where the default generator is, in both of its sequences. */
+interface RandomState {
+  readonly bytes: Uint8Array;
+  readonly countersTaken: number;
+}
+
+const randomState = (): RandomState => ({ bytes: defaultGenerator.getState(), countersTaken: defaultGenerator.countersTaken });
+
+function restoreRandomState({ bytes, countersTaken }: RandomState): void {
+  defaultGenerator.setState(bytes);
+  defaultGenerator.countersTaken = countersTaken;
+}
+
 class CheckpointFunction extends Function {
   static forward(ctx: FunctionContext, body: Body, preserve: boolean, ...args: unknown[]): Result {
     ctx.body = body;
-    ctx.state = preserve ? defaultGenerator.getState() : null;
+    ctx.state = preserve ? randomState() : null;
     ctx.args = args.map((x) => (x instanceof Tensor ? null : x));
     ctx.saveForBackward(...args.map((x) => (x instanceof Tensor ? x : null)));
     return body(...args);
@@ -32,14 +45,14 @@ class CheckpointFunction extends Function {
     }
     const saved = ctx.savedTensors as (Tensor | null)[];
     const inputs = saved.map((x, i) => (x === null ? (ctx.args as unknown[])[i] : x.detach().requiresGrad_(x.requiresGrad)));
-    const state = ctx.state as Uint8Array | null;
-    const now = state === null ? null : defaultGenerator.getState();
-    if (state !== null) defaultGenerator.setState(state);
+    const state = ctx.state as RandomState | null;
+    const now = state === null ? null : randomState();
+    if (state !== null) restoreRandomState(state);
     let result: Result;
     try {
       result = enableGrad(() => (ctx.body as Body)(...inputs));
     } finally {
-      if (now !== null) defaultGenerator.setState(now);
+      if (now !== null) restoreRandomState(now);
     }
     const outputs = result instanceof Tensor ? [result] : result;
     const live = outputs.map((y, i) => ({ y, g: grads[i]! })).filter(({ y }) => y.requiresGrad);

@@ -96,6 +96,14 @@ export class Generator {
     return { key: [Number(this.#seed & 0xffffffffn) | 0, Number(this.#seed >> 32n) | 0], position };
   }
 
+  /** How many numbers {@link takeCounters} gave. Set it to have them again from there on. */
+  get countersTaken(): number {
+    return this.#taken;
+  }
+  set countersTaken(count: number) {
+    this.#taken = count;
+  }
+
   /** A generator that will go on exactly as this one, as `torch.Generator.clone_state`. */
   clone(): Generator {
     const copy = new Generator();

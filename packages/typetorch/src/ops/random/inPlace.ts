@@ -128,7 +128,7 @@ export function fillInPlace(op: Op<Fill>, x: Tensor, fill: Fill): Tensor {
 /** Fills a tensor, or the memory that will be copied to it, with normal values. */
 export function normalFill(x: Tensor, mean: number, std: number, generator: Generator): Fill {
   const fill: Fill = (array, own) => {
-    const byKernel = own && array.length >= leastForKernel && x.dtype === float32 && std >= 0;
+    const byKernel = own && x.storage.remote === null && array.length >= leastForKernel && x.dtype === float32 && std >= 0;
     if (byKernel) fillNormalByKernel(x, mean, std, generator);
     else fillNormal(array, x.dtype, mean, std, generator, own);
   };
