@@ -93,6 +93,9 @@ export function releaseWeakTargets(): boolean {
 
 export const mayWait: boolean = web.document === undefined;
 
+/** A page is not told in time, and its workers end with it. */
+export function atExit(_listener: () => void): void {}
+
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

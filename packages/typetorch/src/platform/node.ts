@@ -7,7 +7,7 @@ import { constants } from "node:buffer";
 import { existsSync, openSync, readFileSync, writeSync, closeSync } from "node:fs";
 import { readFile as readFilePromise } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
-import { emitWarning, env, stdout } from "node:process";
+import nodeProcess, { emitWarning, env, stdout } from "node:process";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { openNative as openNativeLayer } from "./native.ts";
 import { crc32OfNode, inflateRaw, openFileWith } from "./nodeFiles.ts";
@@ -146,6 +146,10 @@ export function collectGarbage(): boolean {
 }
 
 export const mayWait = true;
+
+export function atExit(listener: () => void): void {
+  nodeProcess.on("exit", listener);
+}
 
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

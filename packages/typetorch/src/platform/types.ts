@@ -155,6 +155,8 @@ export interface Platform {
   openGpu(): Promise<Gpu>;
   /** Whether this thread may sleep in `Atomics.wait`: every one but a page's main thread. */
   readonly mayWait: boolean;
+  /** Calls `listener` when this process or thread ends, where that is told. */
+  atExit(listener: () => void): void;
   /** Lets the event loop take one turn. */
   nextTurn(): Promise<void>;
   /** Fresh memory with undefined contents. */

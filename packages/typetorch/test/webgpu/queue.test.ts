@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { DeviceError, DeviceLostError, OutOfMemoryError } from "../../src/core/errors.ts";
 import { classBytes } from "../../src/backends/webgpu/commandQueue.ts";
@@ -169,4 +170,21 @@ test("after a loss everything throws DeviceLostError, and the next use opens a n
   const y = next.createBuffer(16);
   next.write(y, 0, bytesOf([2]));
   assert.deepEqual(floats(next.read(y, 0, 4)), [2]);
+});
+
+test("a process may end while the device works and compiles: at the end of its script, by exit, by an error", () => {
+  const library = new URL("../../src/index.js", import.meta.url).href;
+  const work = `import torch from ${JSON.stringify(library)};
+const x = torch.ones(64, 64, { device: "webgpu" });
+let y = x;
+for (let k = 0; k < 40; k++) y = y.matmul(x).mul(0.01).sub(1);`;
+  for (const [end, status] of [
+    ["", 0],
+    ["process.exit(3);", 3],
+    ["throw new Error('stop');", 1],
+  ] as const) {
+    const child = spawnSync(process.execPath, ["--input-type=module", "-e", `${work}\n${end}`], { encoding: "utf8" });
+    assert.equal(child.signal, null, child.stderr);
+    assert.equal(child.status, status, child.stderr);
+  }
 });

@@ -426,6 +426,12 @@ export class Executor implements GpuCommands {
     return this.#reports.size > 0 || this.#inFlight.length > 0;
   }
 
+  /** Drops the commands that wait for pipelines: nobody will look at what they compute. */
+  forgetWaiting(): void {
+    this.#waiting.length = 0;
+    this.#closeScope();
+  }
+
   /** Whether commands wait for pipelines. */
   get compiling(): boolean {
     return this.#compiling.size > 0;

@@ -33,6 +33,9 @@ export const control = {
   state: 9,
   submits: 10,
   bindGroups: 11,
+  /** 1 when the process ends: the worker must not be inside of the driver then. It says so in the next word. */
+  stop: 12,
+  stopped: 13,
   words: 16,
 } as const;
 

@@ -68,6 +68,7 @@ class GpuWorker {
 
   async run(): Promise<never> {
     for (;;) {
+      if (Atomics.load(this.#control, control.stop) !== 0) await this.#stop();
       const at = this.#reader.next();
       if (at >= 0) {
         const waiting = this.#perform(at);
@@ -92,6 +93,21 @@ class GpuWorker {
         await nextTurn(); // a lost device is told at any time
       }
     }
+  }
+
+  /**
+   * Ends the work for good, when the process ends: Dawn aborts it when its thread is ended in the middle of a call, or with a promise open. What was not begun is not
+   * done any more.
+   */
+  async #stop(): Promise<never> {
+    this.#executor.forgetWaiting();
+    while (this.#executor.compiling || this.#executor.owed) {
+      await nextTurn();
+      Atomics.wait(idle, 0, 0, 0.2);
+    }
+    Atomics.store(this.#control, control.stopped, 1);
+    Atomics.notify(this.#control, control.stopped);
+    for (;;) Atomics.wait(this.#control, control.stop, 1);
   }
 
   /** A browser hands work to the GPU's process only from the event loop. */
@@ -179,6 +195,7 @@ class GpuWorker {
       for (;;) {
         const taken = Atomics.load(this.#control, control.taken);
         if (taken === this.#answered) break;
+        if (Atomics.load(this.#control, control.stop) !== 0) await this.#stop();
         if (platformName === "node") Atomics.wait(this.#control, control.taken, taken, 10);
         else await nextTurn();
       }

@@ -5,7 +5,7 @@
  * The worker is started from the file `worker.js` beside this one: a bundler must keep it as an entry of its own (or leave `typetorch` external).
  */
 import { DeviceError } from "../../core/errors.ts";
-import { createWorker, nextTurn, workerUrl } from "../../platform/index.ts";
+import { atExit, createWorker, nextTurn, workerUrl } from "../../platform/index.ts";
 import type { DeviceFacts, ExecutorCounters, Failure, GpuCommands } from "./commands.ts";
 import type { Binding } from "./queue.ts";
 import {
@@ -255,6 +255,13 @@ function startWorker(memory: RingMemory): Int32Array {
   handle.onError((error) => ended(error.message));
   handle.onExit(() => ended("it exited"));
   handle.unref();
+  atExit(() => {
+    if (Atomics.load(words, control.state) !== state.running) return;
+    Atomics.store(words, control.stop, 1);
+    Atomics.notify(words, control.tail);
+    Atomics.notify(words, control.taken);
+    Atomics.wait(words, control.stopped, 0, 10_000);
+  });
   return words;
 }
 
