@@ -175,7 +175,7 @@ export function reclaim(): void {
   newBytes = 0;
   newStorages = 0;
   byteBudget = Math.max(leastBytes, live);
-  storageBudget = Math.max(leastStorages, tracked.size, pause * 100);
+  storageBudget = Math.max(leastStorages, tracked.size, Math.min(pause * 100, 2 * leastStorages));
 }
 
 /** A new storage on the device, contents undefined. */
