@@ -280,6 +280,7 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
     return moveTo(this, cpu);
   });
   define("isSetTo", function (this: Tensor, other: Tensor) {
+    checkArguments("is_set_to(Tensor input, Tensor tensor)", this, other);
     return (
       this.storage === other.storage &&
       this.storageOffset === other.storageOffset &&
@@ -288,6 +289,7 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
     );
   });
   define("sharesStorageWith", function (this: Tensor, other: Tensor) {
+    checkArguments("shares_storage_with(Tensor input, Tensor other)", this, other);
     return this.storage === other.storage;
   });
   define("toString", function (this: Tensor) {

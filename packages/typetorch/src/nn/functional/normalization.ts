@@ -106,7 +106,14 @@ export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): 
     ["running_mean", runningMean],
     ["running_var", runningVar],
   ] as const) {
-    if (statistic !== null) checkInternalOverlap(statistic, name);
+    if (statistic === null) continue;
+    if (statistic.shape.length !== 1 || statistic.shape[0] !== channels || !statistic.dtype.isFloatingPoint) {
+      throw new ShapeError(
+        `${name} should contain ${channels} elements not ${statistic.numel()}`,
+        "a floating vector, one element per channel",
+      );
+    }
+    checkInternalOverlap(statistic, name);
   }
   if (useInputStats) {
     noGrad(() => {

@@ -1,4 +1,4 @@
-import { checkArguments } from "../../ops/arguments.ts";
+import { describeKind, checkArguments } from "../../ops/arguments.ts";
 import { DTypeError, ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import type { RecurrentMode, RecurrentWeights } from "../../ops/rnn/layer.ts";
 import { empty, zeros } from "../../tensor/index.ts";
@@ -273,6 +273,9 @@ export class LSTM extends RNNBase<readonly [h: Tensor, c: Tensor]> {
     ...rest: StateRest<readonly [h: Tensor, c: Tensor]>
   ): [output: Sequence, state: readonly [h: Tensor, c: Tensor]] {
     const { hx = null } = trailing<{ hx?: readonly [h: Tensor, c: Tensor] | null }>(rest, ["hx"]);
+    if (hx !== null && !(Array.isArray(hx) && hx.length === 2)) {
+      throw new ArgumentTypeError(`LSTM: the state is a pair [h, c] of tensors, not ${describeKind(hx)}`);
+    }
     const { output, state } = this.run(input, hx === null ? null : { h: hx[0], c: hx[1] });
     return [output, [state.h, state.c!]];
   }

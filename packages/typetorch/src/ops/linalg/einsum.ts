@@ -160,6 +160,11 @@ function fromLists(args: readonly (Tensor | readonly (number | string)[])[]): { 
       break;
     }
     operands.push(x);
+    if (!Array.isArray(args[i + 1])) {
+      throw new ArgumentTypeError(
+        `einsum(): the subscripts of operand ${i / 2} must be a list, not ${describeKind(args[i + 1])}`,
+      );
+    }
     terms.push((args[i + 1] as readonly (number | string)[]).map(letter).join(""));
   }
   return { equation: terms.join(",") + (output === null ? "" : `->${output}`), operands };

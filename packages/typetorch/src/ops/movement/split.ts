@@ -2,7 +2,7 @@
  * Cutting at places or into so many parts: `tensorSplit`, `hsplit`, `vsplit`, `dsplit`.
  */
 import { checkArguments } from "../arguments.ts";
-import { ArgumentTypeError, DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
+import { OutOfMemoryError, ArgumentTypeError, DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
@@ -68,6 +68,7 @@ export function tensorSplit(
   if (typeof given !== "number") return cutAt(input, given as readonly number[], d);
   const sections = given;
   if (sections <= 0) throw new ValueError(`number of sections must be larger than 0, got ${sections}`);
+  if (sections > 2 ** 24) throw new OutOfMemoryError(`tensor_split: ${sections} parts were asked for`);
   const size = input.shape[d]!;
   const small = Math.floor(size / sections);
   const larger = size % sections;

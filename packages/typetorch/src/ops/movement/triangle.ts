@@ -157,7 +157,7 @@ function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: numb
     ] as const) {
       if (n < 0) throw new ValueError(`${what} must be non-negative, got${n}`, `${name} takes the sizes of a matrix`);
     }
-    if (row * col > 2 ** 31) {
+    if (Math.max(row, col, row * col) > 2 ** 31) {
       throw new OutOfMemoryError(
         `DefaultCPUAllocator: can't allocate memory: the indices of a ${row} x ${col} matrix were asked for`,
       );

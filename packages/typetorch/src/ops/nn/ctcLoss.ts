@@ -173,12 +173,18 @@ export function ctcLoss(
   if (counts.length !== batch)
     throw new ShapeError(`target_lengths must be of size batch_size`, `${counts.length} for a batch of ${batch}`);
   for (const [n, length] of lengths.entries()) {
+    if (!(length >= 0))
+      throw new ValueError(`Expected input_lengths to have non-negative values, but got value ${length}`, `sample ${n}`);
     if (length > steps) {
       throw new ValueError(
         `Expected input_lengths to have value at most ${steps}, but got value ${length} (while checking arguments for ctc_loss_cpu)`,
         `sample ${n}`,
       );
     }
+  }
+  for (const [n, count] of counts.entries()) {
+    if (!(count >= 0))
+      throw new ValueError(`Expected target_lengths to have non-negative values, but got value ${count}`, `sample ${n}`);
   }
   const flat = numbers(targets);
   const padded = targets.shape.length === 2;

@@ -115,6 +115,7 @@ const histogramOp = defineOp<{ bins: number; min: number; max: number }>({
       }
       if (!Number.isFinite(low) || !Number.isFinite(high))
         throw new ValueError(`torch.histc: range of [${pythonFloat(low)}, ${pythonFloat(high)}] is not finite`);
+      runtime.empty([bins], x!.dtype); // throws where there is no such memory
       const counts = new Float64Array(bins);
       const width = high - low;
       for (let i = 0; i < data.length; i++) {
