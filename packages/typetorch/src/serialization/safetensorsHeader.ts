@@ -19,6 +19,7 @@ import {
 } from "../core/dtype.ts";
 import { DTypeError, SerializationError } from "../core/errors.ts";
 import type { Reader } from "./bytes.ts";
+import { JsonScanner, shorten } from "./jsonScanner.ts";
 
 /** The longest header that a reader accepts, in bytes. */
 export const maxHeaderBytes = 100_000_000;
@@ -143,7 +144,7 @@ export function* readHeader(name: string, size: number): Reader<SafetensorsHeade
   } catch {
     return refuse(name, "invalid UTF-8 in header");
   }
-  const parsed = new HeaderParser(name, text).parse();
+  const parsed = parseHeader(name, text);
   const tensors = checkLayout(name, parsed.tensors, size - 8 - length);
   return { metadata: parsed.metadata, tensors, dataStart: 8 + length };
 }
@@ -189,217 +190,46 @@ function checkLayout(file: string, infos: SafetensorsInfo[], dataBytes: number):
   return tensors;
 }
 
-function checkedProduct(file: string, info: SafetensorsInfo, a: number, b: number): number {
+function checkedProduct(file: string, { name, shape, dtype }: SafetensorsInfo, a: number, b: number): number {
   const product = a * b;
-  if (product > Number.MAX_SAFE_INTEGER) {
-    refuse(
-      file,
-      `overflow computing buffer size from shape and/or element type of tensor \`${info.name}\`: [${info.shape.join(", ")}] of ${info.dtype}`,
-    );
-  }
-  return product;
+  return product > Number.MAX_SAFE_INTEGER ? refuseOverflow(file, name, shape, dtype) : product;
 }
 
-const quote = 0x22;
-const backslash = 0x5c;
-const deepest = 64;
-
-/**
- * Reads the header's JSON, which may come from anybody: only what the format allows is built, so the time is linear and the memory a small multiple of the
- * text. (`JSON.parse` takes the last of duplicate keys and builds whatever is written.)
- */
-class HeaderParser {
-  private readonly file: string;
-  private readonly text: string;
-  private at = 0;
-
-  constructor(file: string, text: string) {
-    this.file = file;
-    this.text = text;
-  }
-
-  parse(): { metadata: Map<string, string> | null; tensors: SafetensorsInfo[] } {
-    if (this.text.charCodeAt(0) !== 0x7b) this.fail("expected `{` as the first character");
-    const found: { metadata: Map<string, string> | null; tensors: SafetensorsInfo[] } = { metadata: null, tensors: [] };
-    this.members((name) => {
-      if (name === "__metadata__") found.metadata = this.metadata();
-      else found.tensors.push(this.info(name));
-    });
-    this.blanks();
-    if (this.at !== this.text.length) this.fail("trailing characters");
-    return found;
-  }
-
-  private metadata(): Map<string, string> {
-    const metadata = new Map<string, string>();
-    this.members((key) => {
-      this.blanks();
-      if (this.text.charCodeAt(this.at) !== quote) this.fail("__metadata__ maps strings to strings: expected a string");
-      metadata.set(key, this.string());
-    });
-    return metadata;
-  }
-
-  private info(name: string): SafetensorsInfo {
-    const found: { dtype?: string; shape?: number[]; offsets?: number[] } = {};
-    this.members((key) => {
-      if (key === "dtype") found.dtype = this.dtype();
-      else if (key === "shape") found.shape = this.numbers();
-      else if (key === "data_offsets") found.offsets = this.numbers();
-      else this.skipValue();
-    });
-    const { dtype, shape, offsets } = found;
-    if (dtype === undefined) return this.fail(`missing field \`dtype\` of tensor \`${shorten(name)}\``);
-    if (shape === undefined) return this.fail(`missing field \`shape\` of tensor \`${shorten(name)}\``);
-    if (offsets?.length !== 2) return this.fail(`data_offsets of tensor \`${shorten(name)}\` must be there and have 2 elements`);
-    return { name, dtype, shape, start: offsets[0]!, end: offsets[1]! };
-  }
-
-  private dtype(): string {
-    this.blanks();
-    const dtype = this.string();
-    if (!formatDtypes.has(dtype)) {
-      this.fail(`unknown variant \`${shorten(dtype)}\` as dtype, expected one of ${[...formatDtypes.keys()].join(", ")}`);
-    }
-    return dtype;
-  }
-
-  /** Reads an object; `value` reads the value of each key. */
-  private members(value: (key: string) => void): void {
-    this.expect(0x7b, "`{`");
-    const seen = new Set<string>();
-    if (this.next() === 0x7d) {
-      this.at++;
-      return;
-    }
-    for (;;) {
-      this.blanks();
-      const key = this.string();
-      if (seen.has(key)) this.fail(`duplicate key \`${shorten(key)}\``);
-      seen.add(key);
-      this.expect(0x3a, "`:`");
-      value(key);
-      if (this.next() !== 0x2c) break;
-      this.at++;
-    }
-    this.expect(0x7d, "`,` or `}`");
-  }
-
-  private numbers(): number[] {
-    const out: number[] = [];
-    this.expect(0x5b, "`[`");
-    if (this.next() === 0x5d) {
-      this.at++;
-      return out;
-    }
-    for (;;) {
-      out.push(this.integer());
-      if (this.next() !== 0x2c) break;
-      this.at++;
-    }
-    this.expect(0x5d, "`,` or `]`");
-    return out;
-  }
-
-  private integer(): number {
-    this.blanks();
-    const from = this.at;
-    while (isDigit(this.text.charCodeAt(this.at))) this.at++;
-    const digits = this.text.slice(from, this.at);
-    if (digits === "" || (digits.length > 1 && digits.startsWith("0")) || /[.eE]/.test(this.text.charAt(this.at))) {
-      this.fail("expected an integer that is not negative");
-    }
-    const value = digits.length > 16 ? Number.POSITIVE_INFINITY : Number(digits);
-    if (value > Number.MAX_SAFE_INTEGER) {
-      refuse(
-        this.file,
-        `overflow computing buffer size from shape and/or element type: the number ${shorten(digits)} in the header is above 2^53`,
-      );
-    }
-    return value;
-  }
-
-  private string(): string {
-    if (this.text.charCodeAt(this.at) !== quote) this.fail("expected a string");
-    const from = this.at++;
-    let escaped = false;
-    for (;;) {
-      const c = this.text.charCodeAt(this.at);
-      if (Number.isNaN(c)) this.fail("a string does not end");
-      if (c < 0x20) this.fail("control character (\\u0000-\\u001F) found while parsing a string");
-      this.at++;
-      if (c === quote) break;
-      if (c === backslash) {
-        escaped = true;
-        this.at++;
-      }
-    }
-    if (!escaped) return this.text.slice(from + 1, this.at - 1);
-    let value: string;
-    try {
-      value = JSON.parse(this.text.slice(from, this.at)) as string;
-    } catch {
-      return this.fail("invalid escape in a string");
-    }
-    if (/\p{Surrogate}/u.test(value)) this.fail("a string has half of a surrogate pair");
-    return value;
-  }
-
-  /** Reads over a value of a field that the format does not name, which the reference implementation ignores too. */
-  private skipValue(depth = 0): void {
-    if (depth > deepest) this.fail("recursion limit exceeded");
-    const c = this.next();
-    if (c === 0x7b) this.members(() => this.skipValue(depth + 1));
-    else if (c === 0x5b) {
-      this.at++;
-      if (this.next() === 0x5d) {
-        this.at++;
-        return;
-      }
-      for (;;) {
-        this.skipValue(depth + 1);
-        if (this.next() !== 0x2c) break;
-        this.at++;
-      }
-      this.expect(0x5d, "`,` or `]`");
-    } else if (c === quote) this.string();
-    else {
-      const literal = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/y;
-      literal.lastIndex = this.at;
-      if (!literal.test(this.text)) this.fail("expected a value");
-      this.at = literal.lastIndex;
-    }
-  }
-
-  /** The next character that is not blank. */
-  private next(): number {
-    this.blanks();
-    return this.text.charCodeAt(this.at);
-  }
-
-  private blanks(): void {
-    for (;;) {
-      const c = this.text.charCodeAt(this.at);
-      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return;
-      this.at++;
-    }
-  }
-
-  private expect(character: number, what: string): void {
-    if (this.next() !== character) this.fail(`expected ${what}`);
-    this.at++;
-  }
-
-  private fail(message: string): never {
-    return refuse(this.file, `invalid JSON in header: ${message} (character ${this.at} of ${this.text.length})`);
-  }
+function refuseOverflow(file: string, name: string, shape: readonly number[], dtype: string): never {
+  return refuse(
+    file,
+    `overflow computing buffer size from shape and/or element type of tensor \`${shorten(name)}\`: [${shorten(shape.join(", "))}] of ${dtype}`,
+  );
 }
 
-function isDigit(c: number): boolean {
-  return c >= 0x30 && c <= 0x39;
+/** Reads the JSON. The format wants `{` as the first character. */
+function parseHeader(file: string, text: string): { metadata: Map<string, string> | null; tensors: SafetensorsInfo[] } {
+  const json = new JsonScanner(text, (message) => refuse(file, `invalid JSON in header: ${message}`));
+  if (text.charCodeAt(0) !== 0x7b) json.fail("expected `{` as the first character");
+  const found: { metadata: Map<string, string> | null; tensors: SafetensorsInfo[] } = { metadata: null, tensors: [] };
+  json.members((name) => {
+    if (name === "__metadata__") found.metadata = json.strings();
+    else found.tensors.push(parseInfo(file, name, json));
+  });
+  json.end();
+  return found;
 }
 
-/** What of a string fits in a message. */
-function shorten(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+function parseInfo(file: string, name: string, json: JsonScanner): SafetensorsInfo {
+  const found: { dtype?: string; shape?: number[]; offsets?: number[] } = {};
+  json.members((key) => {
+    if (key === "dtype") found.dtype = json.string();
+    else if (key === "shape") found.shape = json.numbers();
+    else if (key === "data_offsets") found.offsets = json.numbers();
+    else json.skipValue(); // the reference implementation ignores other fields too
+  });
+  const { dtype, shape, offsets } = found;
+  if (dtype === undefined) return json.fail(`missing field \`dtype\` of tensor \`${shorten(name)}\``);
+  if (!formatDtypes.has(dtype)) {
+    json.fail(`unknown variant \`${shorten(dtype)}\` as dtype, expected one of ${[...formatDtypes.keys()].join(", ")}`);
+  }
+  if (shape === undefined) return json.fail(`missing field \`shape\` of tensor \`${shorten(name)}\``);
+  if (offsets?.length !== 2) return json.fail(`data_offsets of tensor \`${shorten(name)}\` must be there and have 2 elements`);
+  for (const n of [...shape, ...offsets]) if (n > Number.MAX_SAFE_INTEGER) refuseOverflow(file, name, shape, dtype);
+  return { name, dtype, shape, start: offsets[0]!, end: offsets[1]! };
 }

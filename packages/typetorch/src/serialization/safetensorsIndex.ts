@@ -3,13 +3,13 @@
  */
 import { SerializationError } from "../core/errors.ts";
 import type { Reader } from "./bytes.ts";
+import { JsonScanner, shorten } from "./jsonScanner.ts";
 import type { SafetensorsHeader } from "./safetensorsHeader.ts";
 import type { AsyncInput } from "./source.ts";
 
 /** Which file has which tensor. */
 export interface ShardIndex {
   readonly name: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
   /** The shards' file names, in the order in which the index first names them. */
   readonly files: readonly string[];
   readonly fileOf: ReadonlyMap<string, string>;
@@ -40,25 +40,27 @@ export function* readIndex(name: string, size: number): Reader<ShardIndex> {
   };
   if (size > maxIndexBytes) refuse(`${size} bytes are too long for an index of shards`);
   const bytes = yield { offset: 0, length: size };
-  let index: unknown;
+  let text: string;
   try {
-    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    refuse(`is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return refuse("invalid UTF-8 in the index");
   }
-  const { metadata = {}, weight_map: map } = isRecord(index) ? index : {};
-  if (!isRecord(map)) return refuse("has no weight_map");
-  if (!isRecord(metadata)) return refuse("its metadata is not an object");
-  const fileOf = new Map<string, string>();
-  for (const [tensor, file] of Object.entries(map)) {
-    if (typeof file !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(file) || file.startsWith(".")) {
-      return refuse(
-        `weight_map['${tensor}'] is ${JSON.stringify(file)?.slice(0, 100)}, which is not the name of a shard beside the index`,
-      );
+  const json = new JsonScanner(text, (message) => refuse(`invalid JSON in the index: ${message}`));
+  const found: { fileOf?: Map<string, string> } = {};
+  json.members((key) => {
+    if (key === "weight_map") found.fileOf = json.strings();
+    else json.skipValue();
+  });
+  json.end();
+  const { fileOf } = found;
+  if (fileOf === undefined) return refuse("has no weight_map");
+  for (const [tensor, file] of fileOf) {
+    if (!/^[^/\\:\0]+\.safetensors$/.test(file) || file.startsWith(".")) {
+      refuse(`weight_map['${shorten(tensor)}'] is '${shorten(file)}', which is not the name of a shard beside the index`);
     }
-    fileOf.set(tensor, file);
   }
-  return { name, metadata, files: [...new Set(fileOf.values())], fileOf };
+  return { name, files: [...new Set(fileOf.values())], fileOf };
 }
 
 /** Checks that the shards have exactly the tensors that the index says. */
@@ -71,11 +73,8 @@ export function checkShards(index: ShardIndex, headers: readonly SafetensorsHead
       if (index.fileOf.get(tensor) !== file) refuse(`the tensor '${tensor}' is in ${file}, but not by the index`);
     }
   }
+  const headerOf = new Map(index.files.map((file, k) => [file, headers[k]!]));
   for (const [tensor, file] of index.fileOf) {
-    if (!headers[index.files.indexOf(file)]!.tensors.has(tensor)) refuse(`the tensor '${tensor}' is not in ${file}`);
+    if (!headerOf.get(file)!.tensors.has(tensor)) refuse(`the tensor '${tensor}' is not in ${file}`);
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
