@@ -5,9 +5,11 @@ import "./onWasm.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { allocate, cachedMemory, emptyCache, release, typedArrayOf } from "../../src/backends/cpu/memory.ts";
+import { LinearMemory, pageBytes } from "../../src/backends/cpu/wasm/linear.ts";
 import { float32 } from "../../src/core/dtype.ts";
 import type { Storage } from "../../src/core/storage.ts";
 import torch from "../../src/index.ts";
+import { canShareMemory } from "../../src/platform/index.ts";
 
 const megabyte = 2 ** 20;
 
@@ -24,6 +26,12 @@ test("storages lie in the linear memory, aligned, without overlap", () => {
     const bytes = new Uint8Array(s.buffer, s.byteOffset, s.nbytes);
     assert.ok(bytes[0] === (k & 255) && bytes[s.nbytes - 1] === (k & 255) && bytes[s.nbytes >> 1] === (k & 255));
   }
+});
+
+test("behind every region there is room for a vector that is read beyond its end, also where the memory ends for now", () => {
+  const fresh = new LinearMemory({ shared: canShareMemory(), limit: 256 * megabyte });
+  const { region } = fresh.take(fresh.buffer.byteLength - pageBytes)!; // all that the memory has at first
+  assert.ok(region.address + region.nbytes + 64 <= fresh.buffer.byteLength);
 });
 
 test("released memory is used again at once, also by a size of its class", () => {

@@ -22,6 +22,10 @@ const nanosecondsOfByte = 0.05;
 
 /** Steps of k in a block: a packed panel of B takes half of a small first-level cache. */
 const outerBlock = 384;
+/** Steps of k in a block where B is read in place: its rows are not to be on more pages than the processor has at hand. */
+const directBlock = 32;
+/** Bytes of a row of B from which that matters. */
+const pageBytes = 2048;
 /** Bytes of A that an item keeps at hand: half of a small second-level cache. */
 const blockBytes = 128 << 10;
 /** Steps of k in a block of dot products, where several rows and columns are to stay in the first-level cache. */
@@ -99,16 +103,16 @@ export class WasmGemm {
     const rows = Math.ceil(m / tiles);
     const vectors = Math.ceil(n / lanes);
     const cut = cutColumns(vectors, dot ? dotColumns[rows]! / lanes : outerVectors[tiles > 1 ? outerRows : rows]!, dot);
-    const blockOf = dot ? dotBlock : outerBlock;
+    // what few rows meet is read where it is
+    const byRows = p.bColumn === 1;
+    const packB = !dot && (!byRows || tiles > 3);
+    const blockOf = dot ? dotBlock : packB || n * item < pageBytes ? outerBlock : directBlock;
     const kBlocks = Math.max(1, Math.round(k / blockOf));
     const kBlock = kBlocks === 1 ? Math.max(1, k) : Math.ceil(k / kBlocks / 4) * 4;
     const packA = !dot && m > 1;
     const blockRows = Math.max(1, Math.floor(blockBytes / (kBlock * item) / rows));
     const blocks = Math.ceil(tiles / blockRows);
 
-    // what few rows meet is read where it is
-    const byRows = p.bColumn === 1;
-    const packB = !dot && (!byRows || tiles > 3);
     const wanted = getNumThreads() === 1 ? 1 : Math.min(4 * getNumThreads(), Math.floor(work / 8000));
     const splits = Math.max(1, Math.ceil(wanted / batch));
     const inItem = packB && (blocks === 1 || batch > 1);

@@ -10,6 +10,8 @@ import { type WasmMemory, webAssembly } from "./webAssembly.ts";
 export const pageBytes = 1 << 16;
 /** Regions begin and end at multiples of this. */
 const grain = 256;
+/** Bytes at the end of the memory that belong to nobody. */
+const endBytes = 1024;
 /** Most pages a memory of 32-bit addresses has. */
 const mostPages = 65536;
 /** A shared memory starts with this many pages and grows by at least as many. */
@@ -63,7 +65,7 @@ export class LinearMemory {
     this.maximumPages = made.maximum;
     // the last page stays free, so that every end of a region is a 32-bit number
     this.limit = made.maximum * pageBytes - pageBytes;
-    this.size = Math.min(this.limit, made.memory.buffer.byteLength);
+    this.size = this.usable();
     this.registry = new FinalizationRegistry((region) => this.give(region));
     this.starts.push(pageBytes); // address 0 means none; whoever strays from there shall find nothing of others
     this.lengths.push(this.size - pageBytes);
@@ -130,6 +132,11 @@ export class LinearMemory {
     for (const region of this.regions) if (region.owner!.deref() === undefined) this.give(region);
   }
 
+  /** How much of the memory can be handed out: kernels may read a few vectors beyond the end of a region. */
+  private usable(): number {
+    return Math.min(this.limit, this.memory.buffer.byteLength - endBytes);
+  }
+
   /** The extent that fits best; -1 for none. */
   private find(size: number): number {
     let best = -1;
@@ -183,7 +190,7 @@ export class LinearMemory {
         continue; // the system has no more
       }
       const before = this.size;
-      this.size = Math.min(this.limit, this.memory.buffer.byteLength);
+      this.size = this.usable();
       this.insert(before, this.size - before);
       return true;
     }
