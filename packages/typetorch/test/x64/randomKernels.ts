@@ -3,11 +3,14 @@ import { compileJs } from "../../src/backends/cpu/js/kernel.ts";
 import type { StrideClass } from "../../src/backends/lowering/dims.ts";
 import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
 import { lowerRow, rowHeaderInts, type RowStyle } from "../../src/backends/lowering/lowerRow.ts";
-import { bool, type DType, dtypes, float32, float64, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
+import { bool, type DType, dtypes as allDtypes, float32, float64, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
 import { accumulator, computeType, constant, Expr, input, param, type ScalarType } from "../../src/ir/expr.ts";
 import type { LoopKernel } from "../../src/ir/loops.ts";
 import type { MapSpec, Reduction, RowSpec } from "../../src/ir/spec.ts";
 import { Arena, install, type Level } from "./kernels.ts";
+
+/** What kernels compute with. */
+export const dtypes = allDtypes.filter((d) => !d.isComplex);
 
 export class Random {
   private state: number;

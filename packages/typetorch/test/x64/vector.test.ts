@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DType, dtypes, float16, float32, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
+import { type DType, float16, float32, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
 import { computeType, constant, input, param } from "../../src/ir/expr.ts";
 import { extent, type Int, index, load, local, type LoopKernel, LoopVar } from "../../src/ir/loops.ts";
 import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
@@ -9,6 +9,7 @@ import { addressOf, install, levels, native, nativeLevels } from "./kernels.ts";
 import {
   compareTargets,
   difference,
+  dtypes,
   fill,
   mapOperands,
   type Operands,

@@ -104,15 +104,15 @@ class Compiler extends Values {
 
   // ---- loops
 
-  /** `{ before; do { body } while (counter < n) }` unless there are fewer than `least` rounds. */
-  private unlessFewer(n: Local | number, least: number, inside: () => void): void {
+  /** What `inside` makes runs when there is at least one round. */
+  private ifAnyRound(n: Local | number, inside: () => void): void {
     const { body } = this.c;
     if (typeof n === "number") {
-      if (n >= least) inside();
+      if (n >= 1) inside();
       return;
     }
     body.get(n.index);
-    body.i32(least);
+    body.i32(1);
     body.op("i32.ge_s");
     body.if(inside);
   }
@@ -128,7 +128,7 @@ class Compiler extends Values {
     const counter = this.zeroCounter();
     this.rounds(s, counter, n, 1, copies, false);
     const code = c.leave();
-    this.unlessFewer(n, 1, () => c.body.append(code));
+    this.ifAnyRound(n, () => c.body.append(code));
   }
 
   private zeroCounter(): Local {
@@ -169,7 +169,6 @@ class Compiler extends Values {
     }
 
     this.partials = partials;
-    this.vectorStep = s;
     this.rounds(s, counter, n, lanes * copies, copies, true);
     // with loops inside, a round reads the memory once for all its copies: what is left over takes as few rounds as possible
     if (found.loops && found.nodes <= 12) {
@@ -177,14 +176,13 @@ class Compiler extends Values {
     }
     if (copies > 1) this.rounds(s, counter, n, lanes, 1, true);
     this.partials = null;
-    this.vectorStep = null;
 
     for (const { ids, op } of outside) c.scope(() => this.combineLanes(ids, op, partials, lanes));
 
     c.lanes = 1;
     this.rounds(s, counter, n, 1, 1, false);
     const code = c.leave();
-    this.unlessFewer(n, 1, () => c.body.append(code));
+    this.ifAnyRound(n, () => c.body.append(code));
   }
 
   /** Rounds of `span` steps for as long as there are so many left. The code before them is in the frame around. */

@@ -5,6 +5,7 @@
  * refer. When nothing refers to the owner any more the region is free again: noticed by {@link LinearMemory.sweep} after a collection, or by a
  * FinalizationRegistry between two turns of the event loop.
  */
+import { OutOfMemoryError } from "../../../core/errors.ts";
 import { type WasmMemory, webAssembly } from "./webAssembly.ts";
 
 export const pageBytes = 1 << 16;
@@ -56,7 +57,7 @@ export class LinearMemory {
   private readonly regions = new Set<Region>();
   private readonly registry: FinalizationRegistry<Region>;
 
-  /** Takes the memory that another thread made, or makes one. Throws where the engine gives none. */
+  /** Throws where the engine gives no memory. */
   constructor(wanted: { readonly shared: boolean; readonly limit: number }) {
     const pages = Math.min(mostPages, Math.max(stepPages, Math.floor(wanted.limit / pageBytes)));
     const made = createMemory(wanted.shared, pages);
@@ -110,7 +111,7 @@ export class LinearMemory {
   /** A region for good. */
   reserve(nbytes: number): number {
     const owner = this.take(nbytes);
-    if (owner === null) throw new RangeError(`the linear memory has no ${nbytes} bytes left`);
+    if (owner === null) throw new OutOfMemoryError(`out of memory: ${nbytes} bytes of workspace`, "hold fewer tensors at a time");
     const { region } = owner;
     this.registry.unregister(region);
     this.regions.delete(region);

@@ -5,7 +5,7 @@ import type { DType } from "../../../core/dtype.ts";
 import type { ScalarType } from "../../../ir/expr.ts";
 import type { Access, Int, LoopKernel, LoopVar } from "../../../ir/loops.ts";
 import { rare } from "../../../ir/transcendental.ts";
-import { type Graph, type LoopStep, type Node, reaches, type Step, Unsupported } from "../kernel/graph.ts";
+import { type Graph, type Node, reaches, type Step, Unsupported } from "../kernel/graph.ts";
 import type { Plan } from "../kernel/plan.ts";
 import { gather, loadUniform, loadVector, type Place, scatter, storeVector } from "./access.ts";
 import { copyTo, spread } from "./accumulate.ts";
@@ -45,8 +45,6 @@ export class Values {
   protected readonly accumulators = new Map<number, Accumulator>();
   /** Inside the vector loop: what each copy has accumulated for accumulators declared outside. */
   protected partials: Map<number, Local[]> | null = null;
-  /** The vector loop that is being made. */
-  protected vectorStep: LoopStep | null = null;
   /** Which copy of the vector loop's body is being made. */
   protected copy = 0;
 
@@ -229,6 +227,7 @@ export class Values {
     const access = node.ref as Access;
     const dtype = this.dtypeOf(access);
     const dynamic = node.args[0] ?? null;
+    // frame from which on the address is known, what differs from lane to lane aside
     let level = 0;
     if (this.kernel.buffers[access.buffer]!.access !== "read") level = c.top;
     else {
@@ -346,7 +345,7 @@ export class Values {
         else bytes = this.added(bytes, more);
       }
       const outside = open.level - 1;
-      pointer = (c.frames[outside]!.known.get(key) ?? c.keep(key, outside, () => this.sumCopy(base))).value as Local;
+      pointer = (c.frames[outside]!.known.get(key) ?? c.keep(key, outside, () => this.copyOf(base))).value as Local;
       open.moving.set(pointer, bytes);
       at = open.level;
     }
@@ -354,7 +353,7 @@ export class Values {
     return pointer;
   }
 
-  private sumCopy(base: Local): Local {
+  private copyOf(base: Local): Local {
     return this.c.hold("i32", () => this.c.body.get(base.index));
   }
   /** A sum of strides, known from the outermost frame on. */
