@@ -232,6 +232,38 @@ test("NaN is the extreme of a row wherever it stands", () => {
   assert.deepEqual([argmin![1], argmin![3]], [5n, 699n]);
 });
 
+test("constants may overflow, and give NaN", () => {
+  const f32 = (x: number): Expr => constant(x, "f32");
+  const i32 = (x: number): Expr => constant(x, "i32");
+  const values = [
+    f32(1e30).mul(1e30),
+    f32(0).div(0),
+    f32(-1).sqrt(),
+    i32(-5).bitcast("f32"),
+    i32(2 ** 31 - 1)
+      .add(1)
+      .cast("f32"),
+    i32(7).div(0).cast("f32"),
+    f32(1e30).cast("i32").cast("f32"),
+  ];
+  const outputs = values.map((value) => ({ dtype: float32, value: value.add(input(0, "f32")) }));
+  const spec: MapSpec = { kind: "map", name: "constants", inputs: [float32], outputs, params: 0, compiled: null };
+  const x = pairOf(float32, [4], [1], 0, clear);
+  const y = outputs.map(() => pairOf(float32, [4], [1], 0, clear));
+  gpu.map(
+    spec,
+    [4],
+    [x.device],
+    y.map((p) => p.device),
+    [],
+  );
+  const nan = Number.NaN;
+  assert.deepEqual(
+    y.map((p) => elements(p.device)[1]),
+    [Infinity, nan, nan, nan, -(2 ** 31), 0, -(2 ** 31)],
+  );
+});
+
 test("an output may be the memory of an input", () => {
   const spec: MapSpec = {
     kind: "map",

@@ -1,7 +1,7 @@
 /**
  * Scalar expressions as WGSL text.
  */
-import type { Expr, LeafPrimitive, Primitive } from "../../../ir/expr.ts";
+import type { Expr, LeafPrimitive, Primitive, ScalarType } from "../../../ir/expr.ts";
 import { renderPrimitive, constantText } from "./primitives.ts";
 
 const leaves: ReadonlySet<Primitive> = new Set<LeafPrimitive>([
@@ -19,7 +19,31 @@ export function renderExpression(e: Expr, leaf: (e: Expr) => string, rendered: (
     return op === "ne" ? `f32_isnan(${rendered(a!)})` : `(!f32_isnan(${rendered(a!)}))`;
   const product = lostInProduct(e);
   if (product !== null) return `f32_product_error(${rendered(a!)}, ${rendered(b!)}, ${rendered(product)})`;
-  return renderPrimitive(op, a!.type, e.type, e.args.map(rendered));
+  const operands = e.args.map(rendered);
+  // WGSL computes constants itself, and refuses a kernel in which that overflows or gives NaN
+  if (e.args.every((x) => x.op === "const")) operands[0] = hidden(operands[0]!, a!.type);
+  // a compiler that knows no NaN takes x * 0 and x - x for 0
+  if (e.type === "f32" && (op === "mul" || op === "add" || op === "sub")) {
+    e.args.forEach((x, k) => {
+      if ((x.op === "const" && Number(x.value) === 0) || (op === "sub" && a === b && k === 1))
+        operands[k] = hidden(operands[k]!, "f32");
+    });
+  }
+  return renderPrimitive(op, a!.type, e.type, operands);
+}
+
+/** A value that the compiler knows nothing of. */
+function hidden(x: string, type: ScalarType): string {
+  switch (type) {
+    case "f32":
+      return `opaque(${x})`;
+    case "i32":
+      return `(${x} ^ bitcast<i32>(zero_bits()))`;
+    case "bool":
+      return `(${x} != (zero_bits() != 0u))`;
+    default:
+      return `(${x} ^ vec2<u32>(zero_bits()))`;
+  }
 }
 
 /** The product p when `e` is fma(a, b, -p) for p = a * b: the rounding error of p, which an fma that is not fused would give as 0. */

@@ -11,7 +11,11 @@ fn f32_nonzero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) != 0u; }
 fn f32_max(a: f32, b: f32) -> f32 { return select(select(b, a, a > b || f32_isnan(a)), b, f32_isnan(b)); }
 fn f32_min(a: f32, b: f32) -> f32 { return select(select(b, a, a < b || f32_isnan(a)), b, f32_isnan(b)); }
 fn f32_copysign(a: f32, b: f32) -> f32 { return bitcast<f32>((bitcast<u32>(a) & 0x7fffffffu) | (bitcast<u32>(b) & 0x80000000u)); }
-fn f32_sign(x: f32) -> f32 { return select(select(0.0, -1.0, x < 0.0), 1.0, x > 0.0); }
+fn f32_sign(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let size = bits & 0x7fffffffu;
+  return bitcast<f32>(select(0u, (bits & 0x80000000u) | 0x3f800000u, size != 0u && size <= 0x7f800000u));
+}
 fn i32_of_f32(x: f32) -> i32 {
   let inside = ((bitcast<u32>(x) >> 23u) & 0xffu) < 158u;
   return select(i32(-2147483648), i32(select(0.0, x, inside)), inside);

@@ -54,6 +54,18 @@ export function bind(queue: GpuQueue, operands: readonly Operand[]): Bound | nul
   return first.length > queue.limits.maxStorageBuffersPerShaderStage ? null : { key, ofBuffer, first };
 }
 
+const keys = new Map<string, string>();
+
+/** A short key for a text: equal kernels of different specifications are compiled once. */
+function keyOf(name: string, text: string): string {
+  let key = keys.get(text);
+  if (key === undefined) {
+    key = `${name} ${keys.size}`;
+    keys.set(text, key);
+  }
+  return key;
+}
+
 const isWord = (dtype: DType): boolean => dtype.key === "f32" || dtype.key === "i32";
 
 let block = new DataView(new ArrayBuffer(4096));
@@ -78,8 +90,7 @@ export class Kernel {
     const bindings: Bindings = { ofBuffer: bound.ofBuffer, layouts, written };
     this.uses = written.map((w) => (w ? "read_write" : "read"));
     const text = renderKernel(this.kernel, grid, bindings, this.layout);
-    // the text is the key: equal kernels of different specifications are compiled once
-    this.pipeline = queue.pipeline(text, () => text, this.uses, this.layout.bytes);
+    this.pipeline = queue.pipeline(keyOf(kernel.name, text), () => text, this.uses, this.layout.bytes);
   }
 
   /** Enqueues `total` items of the grid. `int(k)` is integer argument k. */
