@@ -28,6 +28,11 @@ const testPlugin: Plugin = {
       if (shim !== undefined) return { path: join(shims, shim) };
       return { errors: [{ text: `a page has no ${path}, which ${relative(root, importer)} imports` }] };
     });
+    onResolve({ filter: /^begin-file:/ }, ({ path }) => ({ path, namespace: "begin-file" }));
+    onLoad({ filter: /.*/, namespace: "begin-file" }, () => ({
+      contents: `import { beginFile } from ${JSON.stringify(join(shims, "test.js"))}; beginFile();`,
+      resolveDir: root,
+    }));
     onLoad({ filter: /[\\/]dist[\\/](test|src)[\\/].*\.js$/ }, async ({ path }) => {
       const place = relative(root, path).split(sep).join("/");
       if (place.startsWith("packages/typetorch/dist/src/")) return undefined; // the library is bundled as a user's bundler would
@@ -44,7 +49,10 @@ const testPlugin: Plugin = {
 /** The text of one module that holds these files, in their order, with what they import. */
 export async function bundleTests(files: readonly string[]): Promise<string> {
   const { outputFiles } = await build({
-    stdin: { contents: files.map((file) => `import ${JSON.stringify(file)};`).join("\n"), resolveDir: root },
+    stdin: {
+      contents: files.map((file, k) => `import "begin-file:${k}";\nimport ${JSON.stringify(file)};`).join("\n"),
+      resolveDir: root,
+    },
     bundle: true,
     write: false,
     format: "esm",

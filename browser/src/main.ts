@@ -1,8 +1,8 @@
 /**
- * npm run browser -- [unit] [kernels] [webgpu] [conformance] [NAME=VALUE ...]
+ * npm run browser -- [unit] [kernels] [conformance] [NAME=VALUE ...]
  *
  * Runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what is above them (`kernels`),
- * those of the webgpu device, the recorded conformance cases. Without a name: unit and conformance. NAME=VALUE goes to the workers' environment:
+ * the recorded conformance cases. Without a name: unit and conformance. NAME=VALUE goes to the workers' environment:
  * TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -24,7 +24,6 @@ const page = join(root, "browser/dist/src/page");
 
 /** What every target must give alike. */
 const KERNELS = ["ops/", "tensor/", "autograd/", "nn/", "optim/", "training/"];
-const WEBGPU = "webgpu/";
 
 /** The compiled test files that are wanted, whose source still exists, and that a page can run. */
 function testFiles(wanted: (name: string) => boolean): string[] {
@@ -44,9 +43,8 @@ const start = join(page, "environment.js");
 const end = join(page, "unit.js");
 
 const suites: Record<string, () => string[]> = {
-  unit: () => [start, ...testFiles((name) => !name.startsWith(WEBGPU)), end],
+  unit: () => [start, ...testFiles(() => true), end],
   kernels: () => [start, ...testFiles((name) => KERNELS.some((folder) => name.startsWith(folder))), end],
-  webgpu: () => [start, join(page, "webgpu.js"), ...testFiles((name) => name.startsWith(WEBGPU)), end],
   conformance: () => [join(page, "conformance.js")],
 };
 

@@ -31,32 +31,57 @@ export interface Counts {
 }
 
 const counts: Counts = { passed: 0, skipped: 0, failures: [] };
-const registered: { name: string; options: Options; body: Body }[] = [];
-const hooks: { before: (() => unknown)[]; after: (() => unknown)[] } = { before: [], after: [] };
+type Hook = () => unknown;
+
+/** The tests of one file, and what runs around them. */
+interface TestFile {
+  readonly tests: { name: string; options: Options; body: Body }[];
+  readonly hooks: Record<"before" | "after" | "beforeEach" | "afterEach", Hook[]>;
+}
+
+const files: TestFile[] = [];
+
+/** What is registered from now on belongs to another file. */
+export function beginFile(): void {
+  files.push({ tests: [], hooks: { before: [], after: [], beforeEach: [], afterEach: [] } });
+}
+
+function current(): TestFile {
+  return files[files.length - 1]!;
+}
 
 /** Registers a test; it runs when all files have been loaded. */
 export function test(name: string, body: Body): void;
 export function test(name: string, options: Options, body: Body): void;
 export function test(name: string, ...rest: [Body] | [Options, Body]): void {
   const [options, body] = rest.length === 2 ? rest : [{}, rest[0]];
-  registered.push({ name, options, body });
+  current().tests.push({ name, options, body });
 }
 export default test;
 export { test as it };
 
 export function describe(name: string, body: () => void): void {
-  const first = registered.length;
+  const { tests } = current();
+  const first = tests.length;
   body();
-  for (const entry of registered.slice(first)) entry.name = `${name}: ${entry.name}`;
+  for (const entry of tests.slice(first)) entry.name = `${name}: ${entry.name}`;
 }
 export { describe as suite };
 
-export function before(body: () => unknown): void {
-  hooks.before.push(body);
+export function before(hook: Hook): void {
+  current().hooks.before.push(hook);
 }
 
-export function after(body: () => unknown): void {
-  hooks.after.push(body);
+export function after(hook: Hook): void {
+  current().hooks.after.push(hook);
+}
+
+export function beforeEach(hook: Hook): void {
+  current().hooks.beforeEach.push(hook);
+}
+
+export function afterEach(hook: Hook): void {
+  current().hooks.afterEach.push(hook);
 }
 
 async function runOne(name: string, options: Options, body: Body): Promise<void> {
@@ -107,8 +132,19 @@ function mockMethod(object: Record<string, Method>, key: string, replacement: Me
 
 /** Runs what was registered, one after the other. */
 export async function runTests(): Promise<Counts> {
-  for (const hook of hooks.before) await hook();
-  for (const { name, options, body } of registered) await runOne(name, options, body);
-  for (const hook of hooks.after) await hook();
+  for (const { tests, hooks } of files) {
+    for (const hook of hooks.before) await hook();
+    for (const { name, options, body } of tests) {
+      await runOne(name, options, async (t) => {
+        for (const hook of hooks.beforeEach) await hook();
+        try {
+          await body(t);
+        } finally {
+          for (const hook of hooks.afterEach) await hook();
+        }
+      });
+    }
+    for (const hook of hooks.after) await hook();
+  }
   return counts;
 }

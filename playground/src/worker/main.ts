@@ -18,6 +18,7 @@ async function createTrainer(): Promise<Trainer> {
   const response = await fetch(new URL("digits.bin", location.href));
   if (!response.ok) throw new Error(`the digits could not be loaded: ${response.status} ${response.statusText}`);
   const device = new URLSearchParams(location.search).get("device") ?? "cpu";
+  if (device === "webgpu") await torch.webgpu.init();
   const trainer = new Trainer(new Uint8Array(await response.arrayBuffer()), device, report);
   await trainer.ready(torch.backends.cpu.target);
   return trainer;
