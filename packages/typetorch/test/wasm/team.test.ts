@@ -1,6 +1,6 @@
 import "./onWasm.ts";
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import { test } from "node:test";
 import { allocate } from "../../src/backends/cpu/memory.ts";
 import { itemGrid } from "../../src/backends/cpu/product.ts";
 import { wasm } from "../../src/backends/cpu/target.ts";
@@ -10,8 +10,19 @@ import { newBlock } from "../../src/backends/cpu/wasm/productCode.ts";
 import { type Local, Words } from "../../src/backends/cpu/wasm/words.ts";
 
 const machine = wasm!;
-const before = getNumThreads();
-afterEach(() => setNumThreads(before));
+
+/** A test on so many threads. */
+function testOn(threads: number, name: string, body: () => void | Promise<void>): void {
+  test(name, async () => {
+    const before = getNumThreads();
+    setNumThreads(threads);
+    try {
+      await body();
+    } finally {
+      setNumThreads(before);
+    }
+  });
+}
 
 /** Installs a kernel. */
 function kernel(write: (w: Words, block: Local) => void): number {
@@ -51,16 +62,18 @@ function blockOf(...slots: number[]): Float64Array {
   return block;
 }
 
-/** Runs jobs until a second thread has taken part in one: workers come up while this thread works. */
-function untilShared(job: () => boolean): boolean {
+/** Runs jobs until a second thread has taken part in one. In browsers a worker comes up only when the thread that started it returns to its event loop. */
+async function untilShared(job: () => boolean): Promise<boolean> {
   const end = performance.now() + 10_000;
-  while (performance.now() < end) if (job()) return true;
+  while (performance.now() < end) {
+    if (job()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
   return false;
 }
 
 for (const threads of [1, 2, 5]) {
-  test(`${threads} threads: each item of a grid runs once, with its own addresses and sizes`, () => {
-    setNumThreads(threads);
+  testOn(threads, `${threads} threads: each item of a grid runs once, with its own addresses and sizes`, () => {
     const add = addKernel();
     for (const [totalI, blockI, totalJ, blockJ] of [
       [1, 1, 1, 1],
@@ -81,8 +94,7 @@ for (const threads of [1, 2, 5]) {
   });
 }
 
-test("phases run one after the other", () => {
-  setNumThreads(3);
+testOn(3, "phases run one after the other", () => {
   const { address, values } = cells(101);
   const add = addKernel();
   /** int32 at [slot 2] += the int32 at [slot 1] */
@@ -104,8 +116,7 @@ test("phases run one after the other", () => {
   }
 });
 
-test("kernels installed after the workers are up reach them, and each thread has scratch memory of its own", () => {
-  setNumThreads(2);
+testOn(2, "kernels installed after the workers are up reach them, and each thread has scratch memory of its own", async () => {
   for (let k = 0; k < 3; k++) {
     const { address, values } = cells(64);
     /** Writes where its scratch memory is to its item's cell, and to the memory's ends. */
@@ -124,7 +135,7 @@ test("kernels installed after the workers are up reach them, and each thread has
     });
     const grid: Grid = { ...noGrid, countI: 64, slots: [1], stepI: [4], stepJ: [0], scratchSlot: 2, scratchBytes: 4096 };
     let places: number[] = [];
-    const shared = untilShared(() => {
+    const shared = await untilShared(() => {
       run(blockOf(where, address, 0), 3, grid);
       places = [...new Set(values)];
       return places.length > 1;
@@ -135,8 +146,7 @@ test("kernels installed after the workers are up reach them, and each thread has
   }
 });
 
-test("a kernel that traps is an error, on whichever thread, and the team goes on", () => {
-  setNumThreads(2);
+testOn(2, "a kernel that traps is an error, on whichever thread, and the team goes on", () => {
   const trap = kernel((w) => w.body.op("unreachable"));
   const grid: Grid = { ...noGrid, countI: 8 };
   assert.throws(() => run(blockOf(trap), 1, grid), /unreachable|died in the middle/);
