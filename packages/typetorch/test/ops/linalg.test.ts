@@ -76,3 +76,27 @@ test("the determinant of a singular matrix has derivatives", () => {
     [0, 1],
   ]);
 });
+
+test("a Cholesky factor solves and inverts, from either triangle, with derivatives", () => {
+  torch.manualSeed(4);
+  const root = torch.randn(2, 4, 4, { dtype: torch.float64 });
+  const A = root.matmul(root.mT).add(torch.eye(4, { dtype: torch.float64 }));
+  const L = torch.linalg.cholesky(A);
+  const b = torch.randn(2, 4, 3, { dtype: torch.float64 });
+  const near = (x: torch.Tensor, y: torch.Tensor): void => assert.ok(torch.allclose(x, y, 1e-9, 1e-9));
+  near(A.matmul(torch.choleskySolve(b, L)), b);
+  near(A.matmul(b.choleskySolve(L.mT, true)), b);
+  near(A.matmul(L.choleskyInverse()), torch.eye(4, { dtype: torch.float64 }).expand(2, 4, 4));
+  assert.throws(
+    () => torch.choleskySolve(b.select(2, 0).select(0, 0), L),
+    /b should have at least 2 dimensions, but has 1 dimensions/,
+  );
+  const factor = L.detach().requiresGrad_();
+  const x = b.clone().requiresGrad_();
+  assert.ok(torch.autograd.gradcheck((y: torch.Tensor) => torch.choleskySolve(y, L), [x]));
+  // the factor's gradient agrees with that of solving by A itself on the lower triangle
+  const direct = torch.linalg.solve(factor.matmul(factor.mT), b).sum();
+  const [expected] = torch.autograd.grad([direct], [factor]) as [torch.Tensor];
+  const [actual] = torch.autograd.grad([torch.choleskySolve(b, factor).sum()], [factor]) as [torch.Tensor];
+  near(actual.tril(), expected.tril());
+});

@@ -1,4 +1,5 @@
 export { addbmm, addmm, addmv, addr, baddbmm } from "./addmm.ts";
+export { type CholeskyFactorOptions, choleskyInverse, choleskySolve } from "./choleskySolve.ts";
 export { type CdistOptions, cdist } from "./cdist.ts";
 export { chainMatmul, matrixPower } from "./chain.ts";
 export { einsum } from "./einsum.ts";
