@@ -75,6 +75,7 @@ function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
   let crc32: Native["crc32"] | null = null;
   const gettid = platform === "linux" ? optionalFunction<() => number>(lib, "int gettid(void)") : null;
   let features: CpuFeatures | null = null;
+  let readRoutine: number | null = null;
   return {
     kind: "native",
     get features() {
@@ -89,6 +90,10 @@ function createNative(koffi: Koffi, lib: Library, useMemfd: boolean): Native {
       return (crc32 ??= (this as Native).features.pclmulqdq ? createCrc32(installCode, addressOf, call) : crc32OfTable);
     },
     mapFile: (fd, length) => mapFile(koffi, libc, fd, length),
+    get readRoutine() {
+      if (platform !== "linux") return 0;
+      return (readRoutine ??= installCode(readCode));
+    },
     trimMemory: () => void trim?.(0),
     threadNumber: () => gettid?.() ?? 0,
   };
@@ -197,6 +202,29 @@ function mapFile(koffi: Koffi, libc: Libc, fd: number, length: number): FileMapp
     unmap: () => void libc.munmap(address, length),
   };
 }
+
+/** Linux's pread until all is read, the file ends or an error comes. Slots: see `Native.readRoutine`. */
+const readCode = Uint8Array.of(
+  ...[0x49, 0x89, 0xf8], // mov r8, rdi
+  ...[0xf2, 0x49, 0x0f, 0x2c, 0x78, 0x08], // cvttsd2si rdi, [r8 + 8]     file descriptor
+  ...[0xf2, 0x49, 0x0f, 0x2c, 0x70, 0x10], // cvttsd2si rsi, [r8 + 16]    where to
+  ...[0xf2, 0x49, 0x0f, 0x2c, 0x50, 0x18], // cvttsd2si rdx, [r8 + 24]    how much
+  ...[0xf2, 0x4d, 0x0f, 0x2c, 0x50, 0x20], // cvttsd2si r10, [r8 + 32]    where from
+  ...[0xf2, 0x4d, 0x0f, 0x2c, 0x48, 0x28], // cvttsd2si r9, [r8 + 40]     where to say how much it was
+  ...[0x53], // push rbx
+  ...[0x31, 0xdb], // xor ebx, ebx
+  ...[0xb8, 0x11, 0x00, 0x00, 0x00], // again: mov eax, 17 (pread64)
+  ...[0x0f, 0x05], // syscall
+  ...[0x48, 0x85, 0xc0], // test rax, rax
+  ...[0x7e, 0x0e], // jle done
+  ...[0x48, 0x01, 0xc3], // add rbx, rax
+  ...[0x48, 0x01, 0xc6], // add rsi, rax
+  ...[0x49, 0x01, 0xc2], // add r10, rax
+  ...[0x48, 0x29, 0xc2], // sub rdx, rax
+  ...[0x75, 0xe6], // jnz again
+  ...[0x49, 0x89, 0x19], // done: mov [r9], rbx
+  ...[0x5b, 0xc3], // pop rbx; ret
+);
 
 const cpuidCode = Uint8Array.of(
   ...[0x53], // push rbx

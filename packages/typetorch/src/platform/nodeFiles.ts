@@ -82,6 +82,7 @@ export function openFileWith(native: () => Native | null, path: string): OpenFil
     checkRegular(path, status.isFile());
     return {
       size: status.size,
+      descriptor: fd,
       read(into, position) {
         let done = 0;
         while (done < into.length) {

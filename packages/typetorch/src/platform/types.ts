@@ -64,6 +64,11 @@ export interface Native {
   readonly crc32: (bytes: Uint8Array, crc: number) => number;
   /** Maps a file that is open for reading, privately. Null if the system refuses. */
   mapFile(fd: number, length: number): FileMapping | null;
+  /**
+   * Address of a routine that reads a part of a file, 0 where there is none. Its block: the file's descriptor, the address to read to, the number of bytes, the
+   * position in the file, the address of an int64 that tells how many bytes there were.
+   */
+  readonly readRoutine: number;
   /** Gives memory that the C allocator keeps back to the system. */
   trimMemory(): void;
   /** The system's number of the calling thread, 0 where it has none. */
@@ -92,6 +97,7 @@ export interface WorkerHandle {
 /** A file open for reading. */
 export interface OpenFile {
   readonly size: number;
+  readonly descriptor: number;
   /** Fills `into` from this position of the file; returns how many bytes there were. */
   read(into: Uint8Array, position: number): number;
   /** Maps the whole file, privately: what is written to the memory stays there. It lasts as long as a range of it is used. Null where files cannot be mapped. */

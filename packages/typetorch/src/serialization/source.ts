@@ -1,6 +1,7 @@
 /**
  * The sources of bytes: memory, files, `Blob`s and servers.
  */
+import { readByTeam } from "../backends/cpu/readFile.ts";
 import { ArgumentTypeError, SerializationError } from "../core/errors.ts";
 import { openFile, openFileAsync } from "../platform/index.ts";
 import type { AsyncByteSource, ByteRange, ByteSource } from "./bytes.ts";
@@ -47,10 +48,11 @@ export function fileSource(path: string): ByteSource {
     size: file.size,
     read(range) {
       const { offset, length, into = new Uint8Array(length) } = range;
-      const step = range.each === undefined ? length : 8 * pieceBytes;
+      const step = range.each === undefined ? length : 64 * pieceBytes;
       for (let done = 0; done < length; done += step) {
         const piece = into.subarray(done, Math.min(done + step, length));
-        checkRead(path, file.read(piece, offset + done), piece.length);
+        const position = offset + done;
+        if (!readByTeam(file.descriptor, piece, position)) checkRead(path, file.read(piece, position), piece.length);
         observe(range, piece);
       }
       return into;
