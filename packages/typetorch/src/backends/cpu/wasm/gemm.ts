@@ -120,7 +120,7 @@ export class WasmGemm {
     let rowBlocks: number;
     if (packB && !inItem) {
       rowBlocks = Math.max(blocks, Math.min(tiles, splits));
-      columnBlocks = Math.min(cut.panels, Math.ceil(splits / rowBlocks));
+      columnBlocks = Math.min(cut.panels, Math.ceil((2 * splits) / rowBlocks)); // finer: threads finish together
       const widest = Math.max(1, Math.floor(packedBytes / (k * item * lanes)));
       if (vectors > widest) {
         const columns = Math.max(cut.panelVectors, widest - (widest % cut.panelVectors)) * lanes;
