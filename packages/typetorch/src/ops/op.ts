@@ -37,6 +37,8 @@ export interface Op<A = unknown> {
   run(inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): Tensor | Tensor[];
   /** Computes the result into `out`, whose shape and dtype are right; `out` may be inputs[0] itself (in-place). Without it the result of `run` is copied. */
   readonly into: ((out: Tensor, inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null) => void) | null;
+  /** The result's dtype, for ops whose result has the shape to which the inputs are broadcast: then `into` writes to a fitting `out` at once. */
+  readonly elementwiseDtype: ((attributes: A) => DType) | null;
   /** Null for an op that has no derivative. Gradients come one per input; they may be null where `saved.needs(i)` is false or where they are zero. */
   readonly backward: ((grads: Gradients, saved: Saved<A>) => Gradients) | null;
   /** Which inputs and outputs `backward` reads; bit i of `needs` tells whether input i needs a gradient (bit 30: all from there on). */
@@ -71,6 +73,7 @@ export function defineOp<A>(declaration: OpDeclaration<A>): Op<A> {
     complex: declaration.complex ?? declaration.view ?? false,
     run: declaration.run,
     into: declaration.into ?? null,
+    elementwiseDtype: null,
     backward: declaration.backward ?? null,
     saves: () => saves,
   };

@@ -68,6 +68,10 @@ export class Variant implements Op<Attributes> {
     return n;
   }
 
+  elementwiseDtype(attributes: Attributes): DType {
+    return this.resultDtype(attributes.compute);
+  }
+
   private resultDtype(compute: DType): DType {
     return this.definition.result ?? compute;
   }

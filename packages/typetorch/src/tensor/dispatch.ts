@@ -4,7 +4,7 @@
  */
 import { canCast, kernelName } from "../core/dtype.ts";
 import { ArgumentTypeError, AutogradError, DTypeError, ShapeError } from "../core/errors.ts";
-import { sameShape } from "../core/shape.ts";
+import { broadcastShapes, sameShape } from "../core/shape.ts";
 import { describeKind } from "../ops/arguments.ts";
 import { checkInternalOverlap } from "../ops/layout.ts";
 import type { Op, Saves } from "../ops/op.ts";
@@ -247,6 +247,13 @@ export function callOut<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A, 
       `${op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`,
       "leave `out` away, or work inside torch.noGrad(() => …)",
     );
+  }
+  if (op.into !== null && op.elementwiseDtype?.(attributes) === out.dtype && !devices.mixed) {
+    if (sameShape(out.shape, inputs.map((x) => x.shape).reduce(broadcastShapes))) {
+      op.into(out, inputs, attributes, null);
+      out.storage.version++;
+      return out;
+    }
   }
   const result = devices.mixed
     ? onDeviceOf([out, ...inputs], ([, ...there]) => op.run(there, attributes, null) as Tensor, true)

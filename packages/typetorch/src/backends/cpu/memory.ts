@@ -78,7 +78,7 @@ interface Tracked {
   readonly address: number;
 }
 
-const trackedFrom = 1 << 17;
+const trackedFrom = 1 << 19;
 /** How much may be allocated before the first look, at least. */
 const leastBudget = Math.min(512 * 2 ** 20, memoryLimit() / 8, linear === null ? Infinity : linear.limit / 8);
 /** Bytes to allocate between two collections for each millisecond that one takes, so that they stay a small part of the time also with a large JavaScript heap. */
