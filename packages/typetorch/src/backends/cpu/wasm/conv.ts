@@ -20,9 +20,9 @@ import { convRoutine, newBlock, type ProductCode, type ProductCodes } from "./pr
 /** Nanoseconds of one multiply-add of float32 on one thread, for deciding what is worth sharing. */
 const nanosecondsOfStep = 0.055;
 /** Bytes of input that an item copies at a time: they should stay in the second-level cache. */
-const copyBytes = 128 << 10;
+const copyBytes = 256 << 10;
 /** Taps that are summed at a time: the input under them should stay in the first-level cache. */
-const blockTaps = 384;
+const blockTaps = 320;
 /** Bytes of weight that go over the pixels of an item together. */
 const weightBytes = 40 << 10;
 /** Pixels of a block in the gradient of the weight: three rows of them should stay in the first-level cache. */
