@@ -3,10 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, globals } from "webgpu";
 import { subgroupMatrixText } from "../../src/backends/webgpu/wgsl/subgroupMatrix.ts";
 
 interface NullDevice {
+  destroy(): void;
   pushErrorScope(filter: string): void;
   popErrorScope(): Promise<{ message: string } | null>;
   createShaderModule(descriptor: { code: string }): object;
@@ -14,8 +14,9 @@ interface NullDevice {
 }
 
 test("the text of the subgroup-matrix product is valid WGSL for every layout", async () => {
-  Object.assign(globalThis, globals);
-  const adapter = await create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]).requestAdapter();
+  const { create } = await import("webgpu");
+  const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]); // held as long as the device is used
+  const adapter = await gpu.requestAdapter();
   assert.ok(adapter !== null);
   const requiredFeatures = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
   const device = (await adapter.requestDevice({ requiredFeatures: requiredFeatures as never })) as unknown as NullDevice;
@@ -33,4 +34,6 @@ test("the text of the subgroup-matrix product is valid WGSL for every layout", a
     });
     assert.equal((await device.popErrorScope())?.message, undefined);
   }
+  device.destroy();
+  assert.ok(gpu);
 });
