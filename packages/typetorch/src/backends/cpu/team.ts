@@ -9,11 +9,13 @@
 import { ValueError } from "../../core/errors.ts";
 import type { Storage } from "../../core/storage.ts";
 import {
+  atExit,
   createWorker,
   environment,
   hardwareThreads,
   isMainThread,
   mayWait,
+  now,
   openNative,
   platformName,
   threadAlive,
@@ -346,8 +348,19 @@ class Team {
       handle.onError((error) => lost(error.message));
       handle.onExit(() => lost("it exited"));
       handle.unref();
+      if (worker === 0) atExit(() => this.#awaitStarts());
     } catch (error) {
       lost(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** A process must not end while a worker still starts: its calls into native code would be cut off in the middle, which aborts the process. */
+  #awaitStarts(): void {
+    const end = now() + 500;
+    for (let worker = 0; worker < this.#alive.length; worker++) {
+      while (this.#alive[worker] && this.#statusOf(worker) === status.absent && now() < end) {
+        if (mayWait) Atomics.wait(this.#thread.control, words.statusOf(worker), status.absent, 1);
+      }
     }
   }
 
