@@ -12,8 +12,8 @@ import { memorySource } from "../../src/serialization/source.ts";
 import { readEntry, readZipDirectory } from "../../src/serialization/zipReader.ts";
 import { ZipWriter } from "../../src/serialization/zipWriter.ts";
 
-/** Small tensors share slabs of memory: below this a file's size says nothing. */
-const leastCounted = 256 << 10;
+/** Small tensors share slabs of memory, half of one at most: below this a file's size says nothing. */
+const leastCounted = 32 << 10;
 
 /** Numbers below n, the same for the same seed (mulberry32). */
 export function randomNumbers(seed: number): (n: number) => number {
