@@ -46,35 +46,3 @@ export function normalQuantile(p: number): number {
   }
   return p < 0.5 ? x : -x;
 }
-
-/** `exp(-|x|) I_order(x)` for order 0 and 1: the power series, and the asymptotic one from 30 on, where its least term is far below the last bit. */
-export function besselIe(order: 0 | 1, x: number): number {
-  const a = Math.abs(x);
-  if (Number.isNaN(x)) return x;
-  const sign = order === 1 && x < 0 ? -1 : 1;
-  if (a === Infinity) return 0;
-  if (a < 30) {
-    const quarter = (a * a) / 4;
-    let term = order === 0 ? 1 : a / 2;
-    let sum = term;
-    for (let k = 1; term > sum * 1e-17; k++) {
-      term *= quarter / (k * (k + order));
-      sum += term;
-    }
-    return sign * sum * Math.exp(-a);
-  }
-  let term = 1;
-  let sum = 1;
-  for (let k = 1; k < 40; k++) {
-    term *= -(4 * order * order - (2 * k - 1) ** 2) / (8 * a * k);
-    if (Math.abs(term) < 1e-18) break;
-    sum += term;
-  }
-  return (sign * sum) / Math.sqrt(2 * Math.PI * a);
-}
-
-/** The modified Bessel function of the first kind, of order 0 or 1; NaN for infinities, as PyTorch has it. */
-export function besselI(order: 0 | 1, x: number): number {
-  const half = Math.exp(Math.abs(x) / 2);
-  return besselIe(order, x) * half * half;
-}

@@ -33,6 +33,22 @@ export function polynomial(x: Expr, coefficients: readonly number[]): Expr {
   for (let k = coefficients.length - 2; k >= 0; k--) y = y.mulAdd(x, coefficients[k]!);
   return y;
 }
+/** A Chebyshev series in x, by Clenshaw's recurrence; terms that an f32 cannot see are left out for it. */
+export function chebyshev(x: Expr, coefficients: readonly number[]): Expr {
+  let n = coefficients.length;
+  if (x.type === "f32") {
+    const visible = 2 ** -27 * Math.max(...coefficients.map(Math.abs));
+    while (n > 1 && Math.abs(coefficients[n - 1]!) < visible) n--;
+  }
+  const twice = x.add(x);
+  let [b, before]: [Expr, Expr | null] = [constant(coefficients[n - 1]!, x.type), null];
+  for (let k = n - 2; k > 0; k--) {
+    const c = coefficients[k]!;
+    [b, before] = [b.mulAdd(twice, before === null ? c : constant(c, x.type).sub(before)), b];
+  }
+  const first = coefficients[0]!;
+  return n === 1 ? b : b.mulAdd(x, before === null ? first : constant(first, x.type).sub(before));
+}
 export function floatOf(x: Expr): Float {
   if (x.type !== "f32" && x.type !== "f64") throw new TypeError(`kernel expression: a transcendental function of ${x.type}`);
   return x.type;
