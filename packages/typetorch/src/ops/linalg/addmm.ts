@@ -3,12 +3,14 @@
  */
 import { takeResult, toOut } from "../outputs.ts";
 import { checkArguments } from "../arguments.ts";
-import { bool } from "../../core/dtype.ts";
+import { type DType, bool } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
-import { bmm, mm, mv } from "./matmul.ts";
+import { type Op, defineOp } from "../op.ts";
+import { runtime } from "../runtime.ts";
+import { bmm, checkMatrices, checkBatches, mv } from "./matmul.ts";
 
 export interface AddProductOptions {
   /** Factor of `input`. Default 1; with 0 the input is ignored, NaN and all. */
@@ -38,20 +40,69 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
+interface Factors {
+  readonly beta: number;
+  readonly alpha: number;
+}
+
+/** PyTorch converts the factors to an integer type where the product has one. */
+function factorsOf(dtype: DType, { beta, alpha }: AddProductOptions): Factors {
+  const factor = (value: NumberLike | undefined): number =>
+    dtype.isFloatingPoint ? numberOf(value ?? 1) : Math.trunc(numberOf(value ?? 1));
+  return { beta: factor(beta), alpha: factor(alpha) };
+}
+
+function checkAddedDtype(name: string, input: Tensor, product: DType): void {
+  if (input.dtype !== product)
+    throw new DTypeError("self and mat2 must have the same dtype", `${name} got ${input.dtype} and ${product}`);
+}
+
 /** `beta * input + alpha * product`, with the input broadcast to the product. */
 function combine(name: string, input: Tensor, product: Tensor, options: AddProductOptions = {}): Tensor {
-  // PyTorch converts the factors to an integer type
-  const factor = (value: NumberLike | undefined): number =>
-    product.dtype.isFloatingPoint ? numberOf(value ?? 1) : Math.trunc(numberOf(value ?? 1));
-  const beta = factor(options.beta);
-  const alpha = factor(options.alpha);
-  if (input.dtype !== product.dtype) {
-    throw new DTypeError(`self and mat2 must have the same dtype`, `${name} got ${input.dtype} and ${product.dtype}`);
-  }
+  checkAddedDtype(name, input, product.dtype);
+  const { beta, alpha } = factorsOf(product.dtype, options);
   const expanded = input.expand(product.shape);
   const scaled = alpha === 1 ? product : product.mul(alpha);
   const result = beta === 0 ? scaled : (beta === 1 ? expanded : expanded.mul(beta)).add(scaled);
   return toOut(name, result, options.out);
+}
+
+const scaled = (x: Tensor, factor: number): Tensor => (factor === 1 ? x : x.mul(factor));
+
+/** (m, n) added to (m, k) x (k, n), or a batch of them: one product that starts from what it is added to. */
+function addedProduct(name: string): Op<Factors> {
+  return defineOp<Factors>({
+    name,
+    saves: { inputs: [1, 2] },
+    run([input, a, b], { beta, alpha }) {
+      const out = runtime.empty(input!.shape, input!.dtype);
+      const { gemm } = runtime.backendOf(out);
+      const oneRow = input!.shape.length === 2 && (input!.strides[0] === 0 || input!.shape[0] === 1);
+      if (beta === 1 && oneRow) {
+        gemm({ a: a!, b: b!, out, alpha, beta: 0, bias: input!, activation: "none" });
+        return out;
+      }
+      if (beta !== 0) out.copy_(input!);
+      gemm({ a: a!, b: b!, out, alpha, beta, bias: null, activation: "none" });
+      return out;
+    },
+    backward: ([g], saved) => {
+      const { beta, alpha } = saved.attributes;
+      return [
+        saved.needs(0) ? scaled(g!, beta) : null,
+        saved.needs(1) ? scaled(g!.matmul(saved.input(2).mT), alpha) : null,
+        saved.needs(2) ? scaled(saved.input(1).mT.matmul(g!), alpha) : null,
+      ];
+    },
+  });
+}
+const addmmOp = addedProduct("addmm");
+const baddbmmOp = addedProduct("baddbmm");
+
+function runAdded(op: Op<Factors>, input: Tensor, a: Tensor, b: Tensor, options: AddProductOptions = {}): Tensor {
+  checkAddedDtype(op.name, input, a.dtype);
+  const expanded = input.expand([...a.shape.slice(0, -1), b.shape[b.shape.length - 1]!]);
+  return toOut(op.name, runtime.call(op, [expanded, a, b], factorsOf(a.dtype, options)), options.out);
 }
 
 /** `beta * input + alpha * (mat1 @ mat2)`, as `torch.addmm`. */
@@ -63,7 +114,8 @@ export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: AddPr
     mat2,
     options,
   );
-  return combine("addmm", input, mm(mat1, mat2), options);
+  checkMatrices("mm", mat1, mat2);
+  return runAdded(addmmOp, input, mat1, mat2, options);
 }
 /** `beta * input + alpha * (mat @ vec)`, as `torch.addmv`. */
 export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: AddProductOptions): Tensor {
@@ -109,7 +161,8 @@ export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?:
     batch2,
     options,
   );
-  return combine("baddbmm", input, bmm(batch1, batch2), options);
+  checkBatches(batch1, batch2);
+  return runAdded(baddbmmOp, input, batch1, batch2, options);
 }
 /** `beta * input + alpha * Σ (batch1 @ batch2)`, as `torch.addbmm`. */
 export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor {

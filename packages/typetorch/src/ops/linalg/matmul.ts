@@ -69,6 +69,22 @@ function run(op: typeof mmOp, a: Tensor, b: Tensor, options: OutOption | undefin
   return options?.out ? runtime.callOut(op, [a, b], null, options.out) : runtime.call(op, [a, b], null);
 }
 
+/** Throws unless the two can be multiplied as matrices. */
+export function checkMatrices(name: string, input: Tensor, mat2: Tensor): void {
+  if (input.shape.length !== 2)
+    throw new ShapeError(
+      "self must be a matrix",
+      `${name} got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`,
+    );
+  if (mat2.shape.length !== 2)
+    throw new ShapeError(
+      "mat2 must be a matrix",
+      `${name} got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`,
+    );
+  checkInner(name, input, mat2);
+  checkSameDtype(name, input, mat2);
+}
+
 /**
  * The product of two matrices (m x k) and (k x n), as `torch.mm`.
  * @example
@@ -76,18 +92,7 @@ function run(op: typeof mmOp, a: Tensor, b: Tensor, options: OutOption | undefin
  */
 export function mm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
   checkArguments("mm(Tensor input, Tensor mat2, options? options, {Tensor out})", input, mat2, options);
-  if (input.shape.length !== 2)
-    throw new ShapeError(
-      `self must be a matrix`,
-      `mm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`,
-    );
-  if (mat2.shape.length !== 2)
-    throw new ShapeError(
-      `mat2 must be a matrix`,
-      `mm got shapes ${formatShape(input.shape)} and ${formatShape(mat2.shape)}; use matmul for other ranks`,
-    );
-  checkInner("mm", input, mat2);
-  checkSameDtype("mm", input, mat2);
+  checkMatrices("mm", input, mat2);
   return run(mmOp, input, mat2, options);
 }
 
@@ -102,9 +107,8 @@ export function checkInner(name: string, a: Tensor, b: Tensor): void {
   }
 }
 
-/** The products of two batches of matrices (b x m x k) and (b x k x n), as `torch.bmm`. */
-export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
-  checkArguments("bmm(Tensor input, Tensor mat2, options? options, {Tensor out})", input, mat2, options);
+/** Throws unless the two can be multiplied as batches of matrices. */
+export function checkBatches(input: Tensor, mat2: Tensor): void {
   if (input.shape.length !== 3)
     throw new ShapeError(
       "batch1 must be a 3D tensor",
@@ -121,6 +125,12 @@ export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
     );
   }
   checkSameDtype("bmm", input, mat2);
+}
+
+/** The products of two batches of matrices (b x m x k) and (b x k x n), as `torch.bmm`. */
+export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
+  checkArguments("bmm(Tensor input, Tensor mat2, options? options, {Tensor out})", input, mat2, options);
+  checkBatches(input, mat2);
   return run(bmmOp, input, mat2, options);
 }
 

@@ -278,7 +278,7 @@ export class Gemm {
       block[slot.prefetchStep] = 64;
       const pack = this.#packBlock;
       pack[0] = code.packPhase;
-      const chunk = bByRows ? 64 : k;
+      const chunk = bByRows ? 16 : k;
       const group = bByRows ? Math.min(panels, 64) : 1;
       const chunks = Math.ceil(k / chunk);
       pack[packSlot.source] = p.b;
