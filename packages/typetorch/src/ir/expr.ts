@@ -9,17 +9,8 @@ import type { Num } from "./num.ts";
 /** The type a value has inside a kernel. float16 and bfloat16 are computed as f32, the integers up to 32 bits as i32 (wrapped when stored). */
 export type ScalarType = "f32" | "f64" | "i32" | "i64" | "bool";
 
-/** `x -> y` of one type. The integer types have neg, abs, sign and the bit operations; `sqrt` to `digamma` are for f32 and f64. */
-export type UnaryPrimitive =
-  | "neg"
-  | "abs"
-  | "sign"
-  | "floor"
-  | "ceil"
-  | "trunc"
-  | "round"
-  | "not"
-  | "sqrt"
+/** `x -> y` of f32 or f64: what a target computes by a polynomial, see transcendental.ts. */
+export type TranscendentalUnary =
   | "exp"
   | "exp2"
   | "expm1"
@@ -44,10 +35,17 @@ export type UnaryPrimitive =
   | "erfinv"
   | "lgamma"
   | "digamma";
+/** `(x, y) -> z` of f32 or f64, likewise. */
+export type TranscendentalBinary = "pow" | "atan2" | "nextafter";
+/** The primitives that are written out in the others. */
+export type Transcendental = TranscendentalUnary | TranscendentalBinary;
+
+/** `x -> y` of one type. The integer types have neg, abs, sign and the bit operations; `sqrt` is for f32 and f64. */
+export type UnaryPrimitive = "neg" | "abs" | "sign" | "floor" | "ceil" | "trunc" | "round" | "not" | "sqrt" | TranscendentalUnary;
 
 /**
  * `(x, y) -> z` of one type. `div` of integers truncates toward zero (by 0 gives 0; ops check before); `rem` is C's `%` and `fmod`; `max` and `min` give NaN
- * when either is NaN; `shl` and `shr` (arithmetic) are for integers; `and`, `or`, `xor` for integers and bool; `copysign` and `nextafter` for floats.
+ * when either is NaN; `shl` and `shr` (arithmetic) are for integers; `and`, `or`, `xor` for integers and bool; `copysign` for floats.
  */
 export type BinaryPrimitive =
   | "add"
@@ -57,15 +55,13 @@ export type BinaryPrimitive =
   | "rem"
   | "max"
   | "min"
-  | "pow"
-  | "atan2"
   | "copysign"
-  | "nextafter"
   | "and"
   | "or"
   | "xor"
   | "shl"
-  | "shr";
+  | "shr"
+  | TranscendentalBinary;
 
 /** `(x, y) -> bool`; comparisons with NaN are false, except `ne`. */
 export type ComparePrimitive = "eq" | "ne" | "lt" | "le" | "gt" | "ge";

@@ -3,7 +3,7 @@
  * (relative error below the rounding of the result); special values are C's. Bounds in units in the last place, measured against a truth in higher
  * precision, are in {@link ulpBounds}.
  */
-import type { Expr } from "./expr.ts";
+import type { Expr, Transcendental } from "./expr.ts";
 import { throughDouble } from "./functions/base.ts";
 import { erfOf, erfcOf, erfinvOf } from "./functions/errorFunction.ts";
 import { LOG2E, coshOf, exp2Of, expOf, expm1Of, sinhOf, tanhOf } from "./functions/exponential.ts";
@@ -11,36 +11,6 @@ import { digammaOf, lgammaOf } from "./functions/gamma.ts";
 import { acoshOf, asinhOf, atanhOf, log1pOf, logOf, logToBase, naturalLog } from "./functions/logarithm.ts";
 import { nextafterOf, powOf } from "./functions/power.ts";
 import { acosOf, asinOf, atan2Of, atanOf, cosOf, sinOf, tanOf } from "./functions/trigonometric.ts";
-
-/** The primitives that {@link lowerTranscendental} knows. */
-export type Transcendental =
-  | "exp"
-  | "exp2"
-  | "expm1"
-  | "log"
-  | "log2"
-  | "log10"
-  | "log1p"
-  | "sin"
-  | "cos"
-  | "tan"
-  | "asin"
-  | "acos"
-  | "atan"
-  | "sinh"
-  | "cosh"
-  | "tanh"
-  | "asinh"
-  | "acosh"
-  | "atanh"
-  | "erf"
-  | "erfc"
-  | "erfinv"
-  | "lgamma"
-  | "digamma"
-  | "pow"
-  | "atan2"
-  | "nextafter";
 
 /** Largest error in units in the last place, as tested: [f32, f64]. */
 export const ulpBounds: Readonly<Record<Transcendental, readonly [number, number]>> = {

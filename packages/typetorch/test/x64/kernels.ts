@@ -3,7 +3,7 @@
 import { openNative } from "#platform";
 import { compileLoops as compileWasm } from "../../src/backends/cpu/wasm/compile.ts";
 import { openWasm, type WasmMachine } from "../../src/backends/cpu/wasm/machine.ts";
-import { compileLoops } from "../../src/backends/cpu/x64/vector.ts";
+import { compileLoops } from "../../src/backends/cpu/x64/compile.ts";
 import type { DType, TypedArray } from "../../src/core/dtype.ts";
 import type { LoopKernel } from "../../src/ir/loops.ts";
 import type { Native } from "../../src/platform/index.ts";

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { lowerMap } from "../../src/backends/lowering/lowerMap.ts";
 import { type DType, float32, float64 } from "../../src/core/dtype.ts";
 import * as special from "../../src/core/special.ts";
-import { type BinaryPrimitive, Expr, input, type UnaryPrimitive } from "../../src/ir/expr.ts";
+import { type BinaryPrimitive, Expr, input, type Transcendental, type UnaryPrimitive } from "../../src/ir/expr.ts";
 import type { MapSpec } from "../../src/ir/spec.ts";
-import { type Transcendental, ulpBounds } from "../../src/ir/transcendental.ts";
+import { ulpBounds } from "../../src/ir/transcendental.ts";
 import { install, type Level, levels, nativeLevels } from "./kernels.ts";
 import { arena } from "./randomKernels.ts";
 

@@ -7,7 +7,7 @@ import { canShareMemory, environment, memoryLimit, type Native, openNative } fro
 import type { Machine } from "./machine.ts";
 import { compileLoops as compileWasm } from "./wasm/compile.ts";
 import { openWasm, type WasmMachine } from "./wasm/machine.ts";
-import { compileLoops } from "#x64/vector";
+import { compileLoops } from "#x64/compile";
 
 /** `x64-…` is machine code for x86-64 with AVX2 or AVX-512, `wasm` is WebAssembly with 128-bit vectors, `js` runs everywhere. */
 export type TargetName = "js" | "wasm" | "x64-avx2" | "x64-avx512";

@@ -2,12 +2,15 @@
  * A loop kernel as a graph: equal expressions are one node, transcendental functions are written out, lets are edges, and every node knows whether it differs
  * from lane to lane.
  */
-import { eitherWay, Expr, type Primitive, type ScalarType } from "../../../ir/expr.ts";
+import { eitherWay, Expr, type LeafPrimitive, type Primitive, type ScalarType, type Transcendental } from "../../../ir/expr.ts";
 import type { Access, CombineOp, Int, LoopKernel, LoopVar, Stmt } from "../../../ir/loops.ts";
 import { isTranscendental, lowerTranscendental, PowerScale, rare } from "../../../ir/transcendental.ts";
 
 /** What a kernel asks for and a compiler has not got. */
 export class Unsupported extends Error {}
+
+/** The primitives for which a render table has a row: the others are written out before, or leaves that the compiler itself reads. */
+export type Rendered = Exclude<Primitive, LeafPrimitive | Transcendental>;
 
 /** What a target's vectors are like, as far as the shape of the code depends on it. */
 export interface VectorShape {
@@ -21,12 +24,16 @@ export interface VectorShape {
   readonly gathersNarrow: boolean;
   /** Lanes can be stored to elements anywhere. */
   readonly scatters: boolean;
+  /** How many copies of a vector loop's body with loops inside there are at the most; twice as many accumulators stay in registers. */
+  readonly copies: number;
 }
+
+export type NodeOp = Rendered | "scale" | "const" | "param" | "extent" | "index" | "local" | "load";
 
 export class Node {
   readonly id: number;
   /** `scale`: args[0] * 2^args[1]. */
-  readonly op: Primitive | "scale";
+  readonly op: NodeOp;
   readonly type: ScalarType;
   readonly args: readonly Node[];
   readonly value: number | bigint;
@@ -41,7 +48,7 @@ export class Node {
   known: unknown = null;
   constructor(
     id: number,
-    op: Primitive | "scale",
+    op: NodeOp,
     type: ScalarType,
     args: readonly Node[],
     value: number | bigint,
@@ -178,7 +185,7 @@ export class Graph {
 
   private make(
     key: string,
-    op: Node["op"],
+    op: NodeOp,
     type: ScalarType,
     args: readonly Node[],
     value: number | bigint,
@@ -239,6 +246,12 @@ export class Graph {
           (dynamic[0]?.varying ?? false) || access.terms.some((t) => t.stride !== 0 && this.vectorLoops.has(t.loop));
         return this.make(key, op, type, dynamic, 0, access, varying, written || (dynamic[0]?.mutable ?? false));
       }
+      case "input":
+      case "accumulator":
+      case "column":
+      case "columns":
+      case "at":
+        throw new TypeError(`kernel ${this.kernel.name}: ${op} is no leaf of loop kernels`);
       case "pow": {
         const exponent = e.args[1]!;
         if (exponent.op === "const") {
@@ -280,7 +293,7 @@ export class Graph {
     return node;
   }
 
-  private inner(op: Node["op"], type: ScalarType, args: readonly Node[], ref: unknown): Node {
+  private inner(op: NodeOp, type: ScalarType, args: readonly Node[], ref: unknown): Node {
     let key = `${op} ${type}${ref === rare ? "r" : ref === eitherWay ? "e" : ""}`;
     let varying = false;
     let mutable = false;

@@ -128,6 +128,14 @@ export class Plan {
     return result;
   }
 
+  /** How often the body of a vector loop stands in its main loop. */
+  copiesOf(found: ReturnType<Plan["inspect"]>): number {
+    const most = this.shape.copies;
+    if (found.gathers) return 1;
+    if (found.loops) return Math.max(1, Math.min(most, Math.floor((2 * most) / Math.max(1, found.perLane))));
+    return found.nodes <= 10 ? 4 : found.nodes <= 30 ? 2 : 1;
+  }
+
   private findAhead(steps: readonly Step[], around: LoopStep | null): void {
     const last = new Map<number, { step: LoopStep; stride: Int; times: number }>();
     for (const s of steps) {

@@ -3,7 +3,8 @@
  * it is computed.
  */
 import type { DType } from "../../../core/dtype.ts";
-import { type Code, Constant, type Local, type Value } from "./code.ts";
+import { Constant } from "../kernel/frames.ts";
+import type { Code, Local, Value } from "./code.ts";
 
 /** A byte address: a local plus a constant that is not negative. */
 export interface Place {

@@ -3,7 +3,8 @@
  */
 import type { ScalarType } from "../../../ir/expr.ts";
 import type { CombineOp } from "../../../ir/loops.ts";
-import { type Code, Constant, type Local, type Value } from "./code.ts";
+import { Constant } from "../kernel/frames.ts";
+import type { Code, Local, Value } from "./code.ts";
 import { choose, extreme, multiply, precedes, render, sameRank } from "./renderTable.ts";
 
 export function copyTo(c: Code, to: Local, from: Value): void {

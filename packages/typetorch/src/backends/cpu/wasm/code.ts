@@ -3,8 +3,7 @@
  *
  * All values of a kernel are 128-bit vectors, also single ones, which lie in lane 0; bools are lanes of all ones or zeros. Addresses and counters are i32 locals.
  */
-import type { ScalarType } from "../../../ir/expr.ts";
-import type { LoopVar } from "../../../ir/loops.ts";
+import { Constant, type Frame, Frames, type Known } from "../kernel/frames.ts";
 import { type Body, Bytes, type ValueType } from "./module.ts";
 import type { LaneName, PlainName } from "./opcodes.ts";
 
@@ -18,37 +17,13 @@ export class Local {
   }
 }
 
-/** A constant of an expression, the same in all lanes. */
-export class Constant {
-  readonly type: ScalarType;
-  readonly value: number | bigint;
-  constructor(type: ScalarType, value: number | bigint) {
-    this.type = type;
-    this.value = value;
-  }
-}
-
 export type Value = Local | Constant;
 
-/** Bytes of an element of a type; bool has no fixed size. */
-export const sizeOf: Readonly<Record<Exclude<ScalarType, "bool">, 4 | 8>> = { f32: 4, i32: 4, f64: 8, i64: 8 };
-
-/**
- * A place for code. `before`: runs once before a loop; `body`: the loop's body; `if`: a body that may be skipped. Values are known from their frame inwards.
- */
-export interface Frame {
-  readonly kind: "root" | "before" | "body" | "if";
+interface BytesFrame extends Frame<Local> {
   readonly code: Bytes;
-  readonly known: Map<number | string, Known>;
-  readonly loop: LoopVar | null;
   /** Locals in use until the frame is left, and until the end of the present scope. */
   readonly kept: Local[];
   readonly temporary: Local[];
-}
-export interface Known {
-  readonly value: Value;
-  /** Index of the frame that holds it. */
-  readonly level: number;
 }
 
 /** Functions that kernels import: of three and of two f64. */
@@ -57,18 +32,13 @@ export interface Imported {
   readonly remainder: number;
 }
 
-export class Code {
+export class Code extends Frames<Local, BytesFrame> {
   readonly body: Body;
   readonly imported: Imported;
   /** The engine's relaxed multiply-add may be used where rounding twice is allowed. */
   readonly relaxed: boolean;
-  readonly frames: Frame[] = [];
   /** Index of the frame into which code goes; usually the last. */
   place = 0;
-  /** Lanes of the values being computed. */
-  lanes = 1;
-  /** Bytes of a lane of a bool. */
-  boolBytes: 4 | 8 = 4;
   /**
    * Locals that are free again. Those of one depth are never used in another: code that is hoisted runs before code that was made earlier, but never before
    * code of its own depth.
@@ -76,17 +46,15 @@ export class Code {
   private readonly free: Map<ValueType, Local[]>[] = [];
 
   constructor(body: Body, imported: Imported, relaxed: boolean) {
+    super();
     this.body = body;
     this.imported = imported;
     this.relaxed = relaxed;
-    this.frames.push(newFrame("root", body.code, null));
+    this.frames.push(newFrame("root", body.code));
   }
 
-  get top(): number {
-    return this.frames.length - 1;
-  }
-  enter(kind: Frame["kind"], loop: LoopVar | null = null): void {
-    this.frames.push(newFrame(kind, new Bytes(), loop));
+  enter(kind: BytesFrame["kind"]): void {
+    this.frames.push(newFrame(kind, new Bytes()));
     this.place = this.top;
     this.body.code = this.frames[this.place]!.code;
   }
@@ -99,13 +67,7 @@ export class Code {
     this.body.code = this.frames[this.place]!.code;
     return code;
   }
-  /** The outermost frame where a value that is known from frame `level` on can be computed. */
-  outermost(level: number): number {
-    if (level >= this.top) return this.top;
-    return this.frames[level]!.kind === "before" ? level : level + 1;
-  }
-  /** Does `make` with the code going to a frame further out. */
-  inFrame<T>(level: number, make: () => T): T {
+  override inFrame<T>(level: number, make: () => T): T {
     const { place } = this;
     this.place = level;
     this.body.code = this.frames[level]!.code;
@@ -114,29 +76,14 @@ export class Code {
     this.body.code = this.frames[place]!.code;
     return result;
   }
-  find(key: number | string): Known | undefined {
-    for (let i = this.top; i >= 0; i--) {
-      const known = this.frames[i]!.known.get(key);
-      if (known !== undefined) return known;
-    }
-    return undefined;
-  }
-  /** What `make` makes in a frame, kept for as long as the frame. */
-  keep(key: number | string, level: number, make: () => Value): Known {
-    const value = this.inFrame(level, () => {
+  /** The local that `make` returns is in use for as long as the frame. */
+  override keep(key: number | string, level: number, make: () => Value): Known<Local> {
+    return super.keep(key, level, () => {
       const result = this.scope(make);
       const { temporary, kept } = this.frames[level]!;
       if (result instanceof Local && temporary.at(-1) === result) kept.push(temporary.pop()!);
       return result;
     });
-    const known = { value, level };
-    this.frames[level]!.known.set(key, known);
-    return known;
-  }
-  /** The local of this name, made in the outermost frame that `level` allows when it is not there yet. */
-  once(key: string, level: number, make: () => Local): Local {
-    const known = this.find(key) ?? this.keep(key, this.outermost(level), make);
-    return known.value as Local;
   }
 
   // ---- locals
@@ -296,8 +243,8 @@ export class Code {
   }
 }
 
-function newFrame(kind: Frame["kind"], code: Bytes, loop: LoopVar | null): Frame {
-  return { kind, code, known: new Map(), loop, kept: [], temporary: [] };
+function newFrame(kind: BytesFrame["kind"], code: Bytes): BytesFrame {
+  return { kind, code, known: new Map(), kept: [], temporary: [] };
 }
 
 /** The vector of a type's elements. */

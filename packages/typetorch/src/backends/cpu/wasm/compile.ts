@@ -1,19 +1,18 @@
 /**
- * The compiler of loop kernels for WebAssembly: lays out loops, keeps track of addresses, runs the vector loop in lanes of 128-bit vectors. A vector loop becomes
- * an unrolled main loop over whole vectors, with accumulators of its own for each copy of the body, then single vectors, then single elements; the lanes of
- * accumulators are combined in a fixed order: copies by halves, then lanes by halves.
+ * Loop kernels as WebAssembly: instructions, blocks and rounds of loops, in 128-bit vectors, for {@link LoopCompiler}.
  */
-import type { CombineOp, LoopKernel } from "../../../ir/loops.ts";
-import { Graph, type LoopStep, type Step, Unsupported, type VectorShape } from "../kernel/graph.ts";
-import { neutralOf } from "../kernel/neutral.ts";
+import type { ScalarType } from "../../../ir/expr.ts";
+import type { CombineOp, Int, LoopKernel } from "../../../ir/loops.ts";
+import { Graph, type LoopStep, type Node, type Rendered, type Step, Unsupported, type VectorShape } from "../kernel/graph.ts";
 import { Plan } from "../kernel/plan.ts";
 import { anyOrAll, combine, copyTo, upperHalf } from "./accumulate.ts";
-import { Code, Constant, type Local, sizeOf } from "./code.ts";
+import { Code, type Local, type Value } from "./code.ts";
 import { kernelModule } from "./kernelModule.ts";
+import { Leaves, type Loop } from "./leaves.ts";
 import type { MemoryLimits } from "./module.ts";
-import { type OpenLoop, Values } from "./values.ts";
+import { choose, render } from "./renderTable.ts";
 
-const shape: VectorShape = { wideLanes: 2, masks: false, scales: false, gathersNarrow: true, scatters: true };
+const shape: VectorShape = { wideLanes: 2, masks: false, scales: false, gathersNarrow: true, scatters: true, copies: 4 };
 
 /** The module of a loop kernel; null when it uses a primitive that has no instructions here. `relaxed`: the engine has the relaxed vector instructions. */
 export function compileLoops(
@@ -42,154 +41,111 @@ export function compileLoops(
   }
 }
 
-/** Lays out statements and loops. */
-class Compiler extends Values {
+class Compiler extends Leaves {
   compile(): void {
     this.run(this.graph.steps, 1);
   }
 
-  // ---- statements
-
-  private run(steps: readonly Step[], copies: number): void {
-    let i = 0;
-    while (i < steps.length) {
-      const s = steps[i]!;
-      if (s.kind === "loop") {
-        if (s.vector && this.plan.lanesOf.get(s)! > 1) this.vectorLoop(s, this.plan.lanesOf.get(s)!);
-        else this.plainLoop(s, copies);
-        i++;
-        continue;
-      }
-      let end = i;
-      while (end < steps.length && steps[end]!.kind !== "loop") end++;
-      for (let copy = 0; copy < copies; copy++) {
-        this.copy = copy;
-        for (let k = i; k < end; k++) this.c.scope(() => this.straight(steps[k]!));
-      }
-      this.copy = 0;
-      i = end;
-    }
+  /** The temporary locals of a statement are free after it. */
+  protected override straight(s: Step): void {
+    this.c.scope(() => super.straight(s));
   }
 
-  private straight(s: Step): void {
+  // ---- values
+
+  protected render(op: Rendered | "scale", node: Node, args: readonly Value[], from: ScalarType): Value {
+    if (op === "scale") throw new Error("this target has no scaling instruction");
+    return render[op](this.c, node.type, args, from, node.ref);
+  }
+  protected choose(type: ScalarType, condition: Value, yes: Value, no: Value): Value {
+    return choose(this.c, type, condition, yes, no);
+  }
+  protected variable(): Local {
+    return this.c.variable("v128");
+  }
+  protected assign(to: Local, from: Value): void {
+    copyTo(this.c, to, from);
+  }
+  protected combine(
+    op: CombineOp,
+    types: readonly ScalarType[],
+    locals: readonly Local[],
+    values: readonly Value[],
+    { inOrder = false } = {},
+  ): void {
+    combine(this.c, op, types, locals, values, inOrder);
+  }
+  protected upperHalf(x: Local, bytes: 8 | 16): Local {
+    return upperHalf(this.c, x, bytes);
+  }
+  protected anyOrAll(x: Local, all: boolean): Local {
+    return anyOrAll(this.c, x, all);
+  }
+  protected override combineLanes(...args: Parameters<Leaves["combineLanes"]>): void {
+    this.c.scope(() => super.combineLanes(...args));
+  }
+
+  // ---- blocks
+
+  protected ifAny(condition: Value, inside: () => void): void {
     const { c } = this;
-    switch (s.kind) {
-      case "evaluate":
-        if (!s.node.live) break;
-        if (s.node.op === "local") this.snapshot(s.node);
-        else this.value(s.node);
-        break;
-      case "accumulators":
-        s.ids.forEach((id, k) => {
-          const known = this.accumulators.get(id);
-          const local = c.variable("v128");
-          copyTo(c, local, this.value(s.init[k]!));
-          if (known?.perLane && this.copy > 0) known.locals.push(local);
-          else this.accumulators.set(id, { type: s.types[k]!, locals: [local], level: c.top, perLane: c.lanes > 1 });
-        });
-        break;
-      case "accumulate":
-        this.accumulate(s);
-        break;
-      case "store":
-        this.store(s);
-        break;
-      case "if":
-        this.ifAny(this.value(s.condition), () => this.run(s.body, 1));
-        break;
-      case "loop":
-        throw new Error("a loop among straight steps");
+    const { body } = c;
+    c.enter("if");
+    inside();
+    const code = c.leave();
+    if (c.lanes === 1) c.lane(condition, "i32x4.extract_lane", 0);
+    else {
+      c.push(condition);
+      body.op("v128.any_true");
     }
+    body.if(() => body.append(code));
   }
 
   // ---- loops
 
-  /** What `inside` makes runs when there is at least one round. */
-  private ifAnyRound(n: Local | number, inside: () => void): void {
-    const { body } = this.c;
+  protected roundsOf(extent: Int): Local | number {
+    return typeof extent === "number" ? extent : this.c.count(this.slotOf(extent.arg));
+  }
+  protected ifAnyRound(n: Local | number, inside: () => void): void {
+    const { c } = this;
+    const { body } = c;
+    c.enter("before");
+    inside();
+    const code = c.leave();
     if (typeof n === "number") {
-      if (n >= 1) inside();
+      if (n >= 1) body.append(code);
       return;
     }
     body.get(n.index);
     body.i32(1);
     body.op("i32.ge_s");
-    body.if(inside);
+    body.if(() => body.append(code));
   }
-
-  private extentOf(s: LoopStep): Local | number {
-    return typeof s.extent === "number" ? s.extent : this.c.count(1 + this.kernel.buffers.length + s.extent.arg);
-  }
-
-  private plainLoop(s: LoopStep, copies: number): void {
-    const { c } = this;
-    const n = this.extentOf(s);
-    c.enter("before");
-    const counter = this.zeroCounter();
-    this.rounds(s, counter, n, 1, copies, false);
-    const code = c.leave();
-    this.ifAnyRound(n, () => c.body.append(code));
-  }
-
-  private zeroCounter(): Local {
+  protected newCounter(): Local {
     const { c } = this;
     const counter = c.variable("i32");
     c.body.i32(0);
     c.set(counter);
     return counter;
   }
-
-  private vectorLoop(s: LoopStep, lanes: number): void {
-    const { c } = this;
-    const n = this.extentOf(s);
-    c.enter("before");
-    c.lanes = lanes;
-    const found = this.plan.inspect(s);
-    const outside = this.plan.outsideUpdates(s);
-    let copies: number;
-    if (found.gathers) copies = 1;
-    else if (found.loops) copies = Math.max(1, Math.min(4, Math.floor(8 / Math.max(1, found.perLane))));
-    else copies = found.nodes <= 10 ? 4 : found.nodes <= 30 ? 2 : 1;
-
-    const counter = this.zeroCounter();
-    const partials = new Map<number, Local[]>();
-    for (const { ids, op } of outside) {
-      for (const [k, id] of ids.entries()) {
-        const { type } = this.accumulators.get(id)!;
-        const start = new Constant(type, neutralOf(op, k, type));
-        partials.set(
-          id,
-          Array.from({ length: copies }, () => {
-            const local = c.variable("v128");
-            copyTo(c, local, start);
-            return local;
-          }),
-        );
-      }
-    }
-
-    this.partials = partials;
+  protected plainRounds(s: LoopStep, counter: Local, n: Local | number, copies: number): void {
+    this.rounds(s, counter, n, 1, copies, false);
+  }
+  protected vectorRounds(s: LoopStep, counter: Local, n: Local | number, lanes: number, copies: number): void {
     this.rounds(s, counter, n, lanes * copies, copies, true);
-    // with loops inside, a round reads the memory once for all its copies: what is left over takes as few rounds as possible
-    if (found.loops && found.nodes <= 12) {
-      for (let fewer = copies >> 1; fewer > 1; fewer >>= 1) this.rounds(s, counter, n, lanes * fewer, fewer, true);
-    }
-    if (copies > 1) this.rounds(s, counter, n, lanes, 1, true);
-    this.partials = null;
-
-    for (const { ids, op } of outside) c.scope(() => this.combineLanes(ids, op, partials, lanes));
-
-    c.lanes = 1;
+  }
+  protected maskedRounds(): void {
+    throw new Error("this target has no mask registers");
+  }
+  protected singleRounds(s: LoopStep, counter: Local, n: Local | number): void {
     this.rounds(s, counter, n, 1, 1, false);
-    const code = c.leave();
-    this.ifAnyRound(n, () => c.body.append(code));
   }
 
   /** Rounds of `span` steps for as long as there are so many left. The code before them is in the frame around. */
   private rounds(s: LoopStep, counter: Local, n: Local | number, span: number, copies: number, lanes: boolean): void {
     const { c } = this;
     const { body } = c;
-    const open: OpenLoop = {
+    const open: Loop = {
       loop: s.loop,
       counter,
       level: c.top + 1,
@@ -198,7 +154,7 @@ class Compiler extends Values {
       span,
       moving: new Map(),
     };
-    c.enter("body", s.loop);
+    c.enter("body");
     this.loops.push(open);
     this.run(s.body, copies);
     this.loops.pop();
@@ -228,59 +184,5 @@ class Compiler extends Values {
         body.branch(again);
       });
     });
-  }
-
-  // ---- accumulators
-
-  private accumulate(s: Extract<Step, { kind: "accumulate" }>): void {
-    const { c } = this;
-    const locals = s.ids.map((id) => {
-      const partial = this.partials?.get(id);
-      if (partial !== undefined && c.lanes > 1) return partial[this.copy]!;
-      const own = this.accumulators.get(id)!;
-      return own.locals[own.perLane ? this.copy : 0]!;
-    });
-    const types = s.ids.map((id) => this.accumulators.get(id)!.type);
-    combine(
-      c,
-      s.op,
-      types,
-      locals,
-      s.values.map((v) => this.value(v)),
-      true,
-    );
-  }
-
-  /** Folds the copies and then the lanes of partial results, and adds them to the accumulators. */
-  private combineLanes(ids: readonly number[], op: CombineOp, partials: Map<number, Local[]>, lanes: number): void {
-    const { c } = this;
-    const types = ids.map((id) => this.accumulators.get(id)!.type);
-    const copies = ids.map((id) => partials.get(id)!);
-    for (let width = copies[0]!.length; width > 1; ) {
-      const half = width >> 1;
-      for (let k = 0; k < half; k++) {
-        combine(
-          c,
-          op,
-          types,
-          copies.map((r) => r[k]!),
-          copies.map((r) => r[k + half]!),
-        );
-      }
-      width = half;
-    }
-    const whole = copies.map((r) => r[0]!);
-    const targets = ids.map((id) => this.accumulators.get(id)!.locals[0]!);
-    if (types[0] === "bool") {
-      combine(c, op, types, targets, [anyOrAll(c, whole[0]!, op === "and" || op === "mul" || op === "min")]);
-      return;
-    }
-    for (let width = lanes; width > 1; width >>= 1) {
-      const upper = whole.map((r, k) => upperHalf(c, r, (width * sizeOf[types[k] as "f32"]) as 8 | 16));
-      c.lanes = width >> 1;
-      combine(c, op, types, whole, upper);
-    }
-    combine(c, op, types, targets, whole);
-    c.lanes = lanes;
   }
 }

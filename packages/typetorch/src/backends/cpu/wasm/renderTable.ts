@@ -1,10 +1,11 @@
 /**
  * What each primitive is in vector instructions. Transcendental functions are written out before (ir/transcendental.ts).
  */
-import type { Primitive, ScalarType } from "../../../ir/expr.ts";
+import type { ScalarType } from "../../../ir/expr.ts";
 import { eitherWay } from "../../../ir/expr.ts";
-import { Unsupported } from "../kernel/graph.ts";
-import { type Code, Constant, type Local, sizeOf, type Value, vectorOf } from "./code.ts";
+import { Constant, sizeOf } from "../kernel/frames.ts";
+import { type Rendered, Unsupported } from "../kernel/graph.ts";
+import { type Code, type Local, type Value, vectorOf } from "./code.ts";
 import type { PlainName } from "./opcodes.ts";
 
 /**
@@ -361,10 +362,6 @@ function cast(c: Code, to: ScalarType, a: Value, from: ScalarType): Value {
   }
 }
 
-/** Written out before, or a leaf that the compiler itself reads. */
-const elsewhere: Renderer = () => {
-  throw new Error("this primitive is not rendered");
-};
 /** An instruction with the same name for all number types. */
 function plainUnary(name: "neg" | "abs"): Renderer {
   return (c, type, [a]) => (type === "bool" ? a! : c.v(`${vectorOf[type]}.${name}`, a!));
@@ -387,30 +384,6 @@ export const renderTable = {
   round: rounding("nearest"),
   not: (c, _type, [a]) => c.v("v128.not", a!),
   sqrt: (c, type, [a]) => c.v(`${vectorOf[type as Float]}.sqrt`, a!),
-  exp: elsewhere,
-  exp2: elsewhere,
-  expm1: elsewhere,
-  log: elsewhere,
-  log2: elsewhere,
-  log10: elsewhere,
-  log1p: elsewhere,
-  sin: elsewhere,
-  cos: elsewhere,
-  tan: elsewhere,
-  asin: elsewhere,
-  acos: elsewhere,
-  atan: elsewhere,
-  sinh: elsewhere,
-  cosh: elsewhere,
-  tanh: elsewhere,
-  asinh: elsewhere,
-  acosh: elsewhere,
-  atanh: elsewhere,
-  erf: elsewhere,
-  erfc: elsewhere,
-  erfinv: elsewhere,
-  lgamma: elsewhere,
-  digamma: elsewhere,
   add: arithmetic("add", "v128.or"),
   sub: arithmetic("sub", "v128.xor"),
   mul: (c, type, [a, b]) => multiply(c, type, a!, b!),
@@ -420,10 +393,7 @@ export const renderTable = {
     isFloat(type) ? remainderOfFloats(c, type, a!, b!) : divideLanes(c, integerOnly(type), a!, b!, true),
   max: (c, type, [a, b]) => extreme(c, "max", type, a!, b!),
   min: (c, type, [a, b]) => extreme(c, "min", type, a!, b!),
-  pow: elsewhere,
-  atan2: elsewhere,
   copysign: (c, type, [a, b]) => c.blend(signBit[sizeOf[type as Float]], b!, a!),
-  nextafter: elsewhere,
   and: bitwise("v128.and"),
   or: bitwise("v128.or"),
   xor: bitwise("v128.xor"),
@@ -435,17 +405,6 @@ export const renderTable = {
   le: comparison("le"),
   gt: comparison("gt"),
   ge: comparison("ge"),
-  const: elsewhere,
-  input: elsewhere,
-  param: elsewhere,
-  accumulator: elsewhere,
-  column: elsewhere,
-  columns: elsewhere,
-  at: elsewhere,
-  local: elsewhere,
-  load: elsewhere,
-  index: elsewhere,
-  extent: elsewhere,
   select: (c, type, [condition, yes, no]) => choose(c, type, condition!, yes!, no!),
   fma: (c, type, [a, b, term], _from, ref) => multiplyAdd(c, type, a!, b!, term!, ref),
   cast: (c, type, [a], from) => cast(c, type, a!, from),
@@ -453,10 +412,10 @@ export const renderTable = {
     if (sizeOf[type as Number_] !== sizeOf[from as Number_]) throw new Unsupported(`the bits of ${from} as ${type}`);
     return a!;
   },
-} as const satisfies Record<Primitive, Renderer>;
+} as const satisfies Record<Rendered, Renderer>;
 
 /** The table by primitive. */
-export const render: Readonly<Record<Primitive, Renderer>> = renderTable;
+export const render: Readonly<Record<Rendered, Renderer>> = renderTable;
 
 // ---- orders of argmax and argmin
 

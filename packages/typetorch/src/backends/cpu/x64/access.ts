@@ -4,7 +4,8 @@
  */
 import type { DType } from "../../../core/dtype.ts";
 import { compare as predicates } from "./assembler.ts";
-import { type Code, Constant, type Value, vectorBytes } from "./code.ts";
+import { Constant } from "../kernel/frames.ts";
+import { type Code, type Value, vectorBytes } from "./code.ts";
 import { Instruction, Place, View, Virtual } from "./machine.ts";
 import { type Memory, ptr, rax, type Vec } from "./registers.ts";
 

@@ -3,7 +3,8 @@
  */
 import type { ScalarType } from "../../../ir/expr.ts";
 import type { CombineOp } from "../../../ir/loops.ts";
-import { type Code, Constant, type Value } from "./code.ts";
+import { Constant } from "../kernel/frames.ts";
+import type { Code, Value } from "./code.ts";
 import { Instruction, View, Virtual } from "./machine.ts";
 import { choose, extreme, multiply, precedes, render, replaces, sameRank } from "./renderTable.ts";
 import { rax, rcx } from "./registers.ts";

@@ -2,123 +2,58 @@
  * The state of a compilation: frames into which code is put, what they hold already, and short ways to write instructions.
  */
 import type { ScalarType } from "../../../ir/expr.ts";
-import type { Int, LoopVar } from "../../../ir/loops.ts";
+import { Constant, type Frame, Frames, sizeOf } from "../kernel/frames.ts";
 import { Assembler, type Condition, type InstructionName } from "./assembler.ts";
-import {
-  Block,
-  type Chosen,
-  Instruction,
-  type LoopBlock,
-  type Operand,
-  Place,
-  type VectorBytes,
-  View,
-  Virtual,
-} from "./machine.ts";
+import { Block, type Chosen, Instruction, type Operand, Place, type VectorBytes, View, Virtual } from "./machine.ts";
 import { type Label, type Memory, ptr, rdi } from "./registers.ts";
-
-/** A constant of an expression; it becomes a memory operand where the instruction takes one. */
-export class Constant {
-  readonly type: ScalarType;
-  readonly value: number | bigint;
-  /** Its bytes in the constant pool, for each length asked for. */
-  readonly places = new Map<number, Place>();
-  constructor(type: ScalarType, value: number | bigint) {
-    this.type = type;
-    this.value = value;
-  }
-}
 
 export type Value = Virtual | Constant;
 
-/** Bytes of an element of a type; bool has no fixed size. */
-export const sizeOf: Readonly<Record<Exclude<ScalarType, "bool">, 4 | 8>> = { f32: 4, i32: 4, f64: 8, i64: 8 };
-
-/**
- * A place for code. `before`: runs once before a loop; `body`: the loop's body; `if`: a body that may be skipped. Values are known from their frame inwards.
- */
-export interface Frame {
-  readonly kind: "root" | "before" | "body" | "if";
+interface BlockFrame extends Frame<Virtual> {
   readonly block: Block;
-  readonly known: Map<number | string, Known>;
-  readonly loop: LoopVar | null;
-}
-export interface Known {
-  readonly value: Value;
-  /** Index of the frame that holds it. */
-  readonly level: number;
 }
 
 export function vectorBytes(n: number): VectorBytes {
   return n <= 16 ? 16 : n === 32 ? 32 : 64;
 }
 
-export class Code {
+export class Code extends Frames<Virtual, BlockFrame> {
   readonly asm: Assembler;
   readonly avx512: boolean;
-  readonly frames: Frame[] = [];
   /** Where the next instruction goes; usually the block of the last frame. */
   block: Block;
-  /** Lanes of the values being computed. */
-  lanes = 1;
-  /** Without mask registers: bytes of a lane of a bool. */
-  boolBytes: 4 | 8 = 4;
   /** Lanes that exist in the last, partial vector; null when all do. */
   active: Virtual | null = null;
   /** Whole vectors are stored past the caches. */
   streaming = false;
   /** Bytes of the stack used by instructions written as functions. */
   reserve = 0;
+  /** Bytes of constants in the pool, for each length asked for. */
+  private readonly places = new Map<Constant, Map<number, Place>>();
 
   constructor(avx512: boolean) {
+    super();
     this.asm = new Assembler({ avx512 });
     this.avx512 = avx512;
     this.block = new Block();
-    this.frames.push({ kind: "root", block: this.block, known: new Map(), loop: null });
+    this.frames.push({ kind: "root", block: this.block, known: new Map() });
   }
 
-  get top(): number {
-    return this.frames.length - 1;
-  }
-  enter(kind: Frame["kind"], block: Block, loop: LoopVar | null = null): void {
-    this.frames.push({ kind, block, known: new Map(), loop });
+  enter(kind: BlockFrame["kind"], block: Block): void {
+    this.frames.push({ kind, block, known: new Map() });
     this.block = block;
   }
   leave(): void {
     this.frames.pop();
     this.block = this.frames[this.top]!.block;
   }
-  /** The outermost frame where a value that is known from frame `level` on can be computed. */
-  outermost(level: number): number {
-    if (level >= this.top) return this.top;
-    const kind = this.frames[level]!.kind;
-    return kind === "before" ? level : level + 1;
-  }
-  /** Does `make` with the code going to a frame further out. */
-  inFrame<T>(level: number, make: () => T): T {
+  override inFrame<T>(level: number, make: () => T): T {
     const { block } = this;
     this.block = this.frames[level]!.block;
     const result = make();
     this.block = block;
     return result;
   }
-  find(key: number | string): Known | undefined {
-    for (let i = this.top; i >= 0; i--) {
-      const known = this.frames[i]!.known.get(key);
-      if (known !== undefined) return known;
-    }
-    return undefined;
-  }
-  /** The value of this name, made in the outermost frame that `level` allows when it is not there yet. */
-  once(key: string, level: number, make: () => Virtual): Virtual {
-    const known = this.find(key);
-    if (known !== undefined) return known.value as Virtual;
-    const place = this.outermost(level);
-    const value = this.inFrame(place, make);
-    this.frames[place]!.known.set(key, { value, level: place });
-    return value;
-  }
-
   // ---- instructions
 
   put(instruction: Instruction): void {
@@ -178,7 +113,12 @@ export class Code {
   operand(value: Value, bytes: VectorBytes): Operand {
     if (value instanceof Virtual) return value.bytes === bytes ? value : new View(value, bytes);
     const { asm } = this;
-    let place = value.places.get(this.avx512 ? 0 : bytes);
+    let places = this.places.get(value);
+    if (places === undefined) {
+      places = new Map();
+      this.places.set(value, places);
+    }
+    let place = places.get(this.avx512 ? 0 : bytes);
     if (place === undefined) {
       const data = bitsOf(value);
       if (this.avx512) place = new Place(null, null, 1, 0, pooled(asm, data).bcst());
@@ -187,7 +127,7 @@ export class Code {
         for (let i = 0; i < bytes; i += data.length) full.set(data, i);
         place = new Place(null, null, 1, 0, pooled(asm, full));
       }
-      value.places.set(this.avx512 ? 0 : bytes, place);
+      places.set(this.avx512 ? 0 : bytes, place);
     }
     return place;
   }
@@ -287,10 +227,3 @@ function pooled(asm: Assembler, data: Uint8Array): Memory {
   }
   return memory;
 }
-
-/** Whether an integer of the kernel is a compile-time number. */
-export function isNumber(int: Int): int is number {
-  return typeof int === "number";
-}
-
-export type { LoopBlock };

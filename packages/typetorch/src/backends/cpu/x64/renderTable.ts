@@ -1,11 +1,12 @@
 /**
  * What each primitive is in vector instructions, on both levels. Transcendental functions are written out before (ir/transcendental.ts).
  */
-import type { Primitive, ScalarType } from "../../../ir/expr.ts";
+import type { ScalarType } from "../../../ir/expr.ts";
 import type { InstructionName } from "./assembler.ts";
 import { compareInt, compare as predicates } from "./assembler.ts";
-import { Unsupported } from "../kernel/graph.ts";
-import { type Code, Constant, sizeOf, type Value, vectorBytes } from "./code.ts";
+import { Constant, sizeOf } from "../kernel/frames.ts";
+import { type Rendered, Unsupported } from "../kernel/graph.ts";
+import { type Code, type Value, vectorBytes } from "./code.ts";
 import { type Chosen, Instruction, View, Virtual } from "./machine.ts";
 import { ptr, rax, rcx, rdx, rsp } from "./registers.ts";
 
@@ -439,11 +440,6 @@ function cast(c: Code, to: ScalarType, a: Value, from: ScalarType): Value {
   }
 }
 
-/** Written out before, or a leaf that the compiler itself reads. */
-const elsewhere: Renderer = () => {
-  throw new Error("this primitive is not rendered");
-};
-
 export const renderTable = {
   neg: (c, type, [a]) => negate(c, type, a!),
   abs: (c, type, [a]) => absolute(c, type, a!),
@@ -454,30 +450,6 @@ export const renderTable = {
   round: rounding(0),
   not: (c, type, [a]) => (type === "bool" ? boolNot(c, a!) : bitXor(c, type, a!, new Constant(type, -1))),
   sqrt: (c, type, [a]) => one(c, `vsqrt${suffix(type)}`, type, a!),
-  exp: elsewhere,
-  exp2: elsewhere,
-  expm1: elsewhere,
-  log: elsewhere,
-  log2: elsewhere,
-  log10: elsewhere,
-  log1p: elsewhere,
-  sin: elsewhere,
-  cos: elsewhere,
-  tan: elsewhere,
-  asin: elsewhere,
-  acos: elsewhere,
-  atan: elsewhere,
-  sinh: elsewhere,
-  cosh: elsewhere,
-  tanh: elsewhere,
-  asinh: elsewhere,
-  acosh: elsewhere,
-  atanh: elsewhere,
-  erf: elsewhere,
-  erfc: elsewhere,
-  erfinv: elsewhere,
-  lgamma: elsewhere,
-  digamma: elsewhere,
   add: arithmetic("add", "or"),
   sub: arithmetic("sub", "xor"),
   mul: (c, type, [a, b]) => multiply(c, type, a!, b!),
@@ -494,8 +466,6 @@ export const renderTable = {
   },
   max: (c, type, [a, b]) => extreme(c, "max", type, a!, b!),
   min: (c, type, [a, b]) => extreme(c, "min", type, a!, b!),
-  pow: elsewhere,
-  atan2: elsewhere,
   copysign: (c, type, [a, b]) =>
     bitOr(
       c,
@@ -503,7 +473,6 @@ export const renderTable = {
       bitAnd(c, type, a!, integer(type, allButSign[letter(type)])),
       bitAnd(c, type, b!, integer(type, signBit[letter(type)])),
     ),
-  nextafter: elsewhere,
   and: (c, type, [a, b]) => (type === "bool" ? boolOp(c, "and", a!, b!) : bitAnd(c, type, a!, b!)),
   or: (c, type, [a, b]) => (type === "bool" ? boolOp(c, "or", a!, b!) : bitOr(c, type, a!, b!)),
   xor: (c, type, [a, b]) => (type === "bool" ? boolOp(c, "xor", a!, b!) : bitXor(c, type, a!, b!)),
@@ -515,17 +484,6 @@ export const renderTable = {
   le: comparison("le"),
   gt: comparison("gt"),
   ge: comparison("ge"),
-  const: elsewhere,
-  input: elsewhere,
-  param: elsewhere,
-  accumulator: elsewhere,
-  column: elsewhere,
-  columns: elsewhere,
-  at: elsewhere,
-  local: elsewhere,
-  load: elsewhere,
-  index: elsewhere,
-  extent: elsewhere,
   select: (c, type, [condition, yes, no]) => choose(c, type, condition!, yes!, no!),
   fma: (c, type, [a, b, term]) => fusedMultiplyAdd(c, type, a!, b!, term!),
   cast: (c, type, [a], from) => cast(c, type, a!, from),
@@ -533,10 +491,10 @@ export const renderTable = {
     if (sizeOf[type as Number_] !== sizeOf[from as Number_]) throw new Unsupported(`the bits of ${from} as ${type}`);
     return a instanceof Constant ? registerOf(c.register(a, c.bytesOf(from))) : a!;
   },
-} as const satisfies Record<Primitive, Renderer>;
+} as const satisfies Record<Rendered, Renderer>;
 
 /** The table by primitive. */
-export const render: Readonly<Record<Primitive, Renderer>> = renderTable;
+export const render: Readonly<Record<Rendered, Renderer>> = renderTable;
 
 /** value * 2^exponent in one instruction, with AVX-512. */
 export function scale(c: Code, type: "f32" | "f64", value: Value, exponent: Value): Virtual {

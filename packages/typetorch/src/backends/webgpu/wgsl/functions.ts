@@ -2,7 +2,7 @@
  * Transcendental functions as WGSL functions, written from the same expressions as on the CPU. Where those take an f32 through double precision, which costs a
  * GPU a hundred integer operations each, a form in single precision stands here, if one is good enough.
  */
-import { type Expr, input } from "../../../ir/expr.ts";
+import { type Expr, input, type Transcendental } from "../../../ir/expr.ts";
 import { erfcOf, erfinvOf } from "../../../ir/functions/errorFunction.ts";
 import { coshOf, sinhOf } from "../../../ir/functions/exponential.ts";
 import { digammaOf, lgammaOf } from "../../../ir/functions/gamma.ts";
@@ -10,7 +10,7 @@ import { acoshOf, asinhOf, atanhOf } from "../../../ir/functions/logarithm.ts";
 import { powSingle } from "../../../ir/functions/power.ts";
 import { acosOf, asinOf, atan2Of, atanOf } from "../../../ir/functions/trigonometric.ts";
 import { Interner } from "../../../ir/simplify.ts";
-import { lowerTranscendental, type Transcendental } from "../../../ir/transcendental.ts";
+import { lowerTranscendental } from "../../../ir/transcendental.ts";
 import { renderExpression } from "./expressions.ts";
 import { constantText, madeFunction, typeNames } from "./primitives.ts";
 

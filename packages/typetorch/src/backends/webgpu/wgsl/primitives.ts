@@ -1,8 +1,8 @@
 /**
  * What each primitive is in WGSL, by the type of its operands. f64 and i64 are `vec2<u32>`, see doubles.ts and integers.ts.
  */
-import type { LeafPrimitive, Primitive, ScalarType } from "../../../ir/expr.ts";
-import { isTranscendental, type Transcendental } from "../../../ir/transcendental.ts";
+import type { LeafPrimitive, Primitive, ScalarType, Transcendental } from "../../../ir/expr.ts";
+import { isTranscendental } from "../../../ir/transcendental.ts";
 
 /** WGSL's name of a scalar type. */
 export const typeNames: Readonly<Record<ScalarType, string>> = {
