@@ -4,7 +4,8 @@
 import { TorchError, ValueError } from "../errors.ts";
 
 /** Words of an mt19937 state. */
-const SIZE = 624;
+export const BLOCK_WORDS = 624;
+const SIZE = BLOCK_WORDS;
 const SHIFT = 397;
 const DEFAULT_SEED = 67280421310721n;
 /** Bytes of PyTorch's state: the legacy struct (5048), then the float cache. */
@@ -194,6 +195,19 @@ export class Generator {
       done += part;
       this.position = position + part;
     }
+  }
+
+  /** Writes the block of the state from which `words` come to the front of `target`, for kernels that go on from there; see `continueWith`. */
+  copyBlock(target: Int32Array): void {
+    target.set(this.#state);
+  }
+
+  /** Takes over a later block of the stream, at the front of `block`, of which `position` outputs were used. */
+  continueWith(block: Int32Array, position: number): void {
+    this.#state.set(block.subarray(0, SIZE));
+    this.#fresh = false;
+    this.position = position;
+    if (position < SIZE) this.#temper();
   }
 
   /** Makes the next block of 624 outputs. */

@@ -57,6 +57,16 @@ export function fillRandomFromTo(
   to: number | bigint | null,
   generator: Generator,
 ): void {
+  const { range, base } = integerRange(dtype, from, to);
+  fillRange(array, dtype, range, base, generator);
+}
+
+/** The number of values of {@link fillRandomFromTo}, and the lowest. Throws as it does. */
+export function integerRange(
+  dtype: DType,
+  from: number | bigint,
+  to: number | bigint | null,
+): { readonly range: bigint; readonly base: bigint } {
   let low = asLong(from);
   if (to !== null) {
     let high = asLong(to);
@@ -71,8 +81,9 @@ export function fillRandomFromTo(
       }
     }
     checkBounds(dtype, low, high - 1n);
-    fillRange(array, dtype, high - low, low, generator);
-  } else if (low !== LONG_MIN) {
+    return { range: high - low, base: low };
+  }
+  if (low !== LONG_MIN) {
     let last = maxima[dtype.key];
     if (last === undefined) {
       last = 1n << BigInt(digitsOf(dtype));
@@ -84,13 +95,12 @@ export function fillRandomFromTo(
       }
     }
     checkBounds(dtype, low, last);
-    fillRange(array, dtype, last - low + 1n, low, generator);
-  } else {
-    if (!takes64(dtype)) {
-      throw new NotSupportedError("random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16");
-    }
-    fillRange(array, dtype, 1n << 64n, 0n, generator);
+    return { range: last - low + 1n, base: low };
   }
+  if (!takes64(dtype)) {
+    throw new NotSupportedError("random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16");
+  }
+  return { range: 1n << 64n, base: 0n };
 }
 
 /** int64 as PyTorch unpacks it. */
@@ -236,7 +246,7 @@ export function checkRandperm(n: number, dtype: DType): void {
 export function fillRandperm(array: TypedArray, dtype: DType, generator: Generator): void {
   const n = array.length;
   checkRandperm(n, dtype);
-  const places = new Uint32Array(n);
+  const places = new Int32Array(n);
   shuffle(places, generator);
   if (dtype.key === "i64") {
     const words = wordsOf(array);
@@ -250,19 +260,28 @@ export function fillRandperm(array: TypedArray, dtype: DType, generator: Generat
 }
 
 /** Fisher and Yates, from the front. */
-function shuffle(places: Uint32Array, generator: Generator): void {
+function shuffle(places: Int32Array, generator: Generator): void {
   const n = places.length;
   for (let i = 0; i < n; i++) places[i] = i;
+  const chosen = new Int32Array(CHUNK);
   for (let done = 0; done < n - 1; ) {
     const part = Math.min(CHUNK, n - 1 - done);
     generator.draw(raw, part);
     for (let k = 0; k < part; k++) {
       const i = done + k;
-      const other = i + ((raw[k]! >>> 0) % ((n - i) >>> 0)); // as unsigned integers, which is faster than as numbers
-      const moved = places[i]!;
-      places[i] = places[other]!;
-      places[other] = moved;
+      chosen[k] = i + ((raw[k]! >>> 0) % ((n - i) >>> 0)); // as unsigned integers, which is faster than as numbers
     }
+    exchange(places, done, chosen, part);
     done += part;
+  }
+}
+
+/** Exchanges the elements at `start` to `start + count - 1` of an array, one after the other, with those at the chosen places. */
+export function exchange(places: Int32Array, start: number, chosen: Int32Array, count: number): void {
+  for (let k = 0; k < count; k++) {
+    const other = chosen[k]!;
+    const moved = places[start + k]!;
+    places[start + k] = places[other]!;
+    places[other] = moved;
   }
 }

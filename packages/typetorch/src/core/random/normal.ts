@@ -88,23 +88,15 @@ function fillFloat(array: TypedArray, mean: number, std: number, generator: Gene
     transformFloat(raw, part, target, done * 16, mean, std);
     done += part;
   }
-  fillTail(target, mean, std, generator);
+  const rest = target.length % 16;
+  if (rest !== 0) fillTail(target.subarray(target.length - 16), rest, mean, std, generator);
 }
 
-/** What follows the whole groups of 16: where values are left over, their outputs are passed over and the last 16 values drawn anew. */
-export function fillTail(target: Float32Array, mean: number, std: number, generator: Generator): void {
-  const rest = target.length % 16;
-  if (rest === 0) return;
+/** The last 16 values where `rest` are left over after the groups of 16: the outputs of the rest are passed over, and the last 16 values drawn anew. */
+export function fillTail(last: Float32Array, rest: number, mean: number, std: number, generator: Generator): void {
   generator.draw(raw, rest);
   generator.draw(raw, 16);
-  transformFloat(raw, 1, target, target.length - 16, mean, std);
-}
-
-/** Draws the raw outputs of the whole groups of 16 into the memory of the values, for a kernel that transforms them there; returns the number of groups. */
-export function drawGroups(target: Float32Array, generator: Generator): number {
-  const groups = Math.floor(target.length / 16);
-  generator.draw(new Uint32Array(target.buffer, target.byteOffset, groups * 16), groups * 16);
-  return groups;
+  transformFloat(raw, 1, last, 0, mean, std);
 }
 
 function fillDouble(array: TypedArray, mean: number, std: number, generator: Generator): void {

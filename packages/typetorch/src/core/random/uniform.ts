@@ -15,6 +15,14 @@ import type { Generator } from "./generator.ts";
  * NotSupportedError for a dtype that is not floating.
  */
 export function fillUniform(array: TypedArray, dtype: DType, from: number, to: number, generator: Generator): void {
+  const { low, range } = uniformRange(dtype, from, to);
+  if (dtype.key === "f64") fillDouble(array, low, range, generator);
+  else if (dtype.key === "f32") fillFloat(array, low, range, generator);
+  else fillSmall(array, dtype, low, range, generator);
+}
+
+/** The lower bound and the width of [from, to) in the dtype. Throws as {@link fillUniform}. */
+export function uniformRange(dtype: DType, from: number, to: number): { low: number; range: number } {
   requireFloating("check_uniform_bounds", dtype);
   const largest = largestOf(dtype);
   if (!(Math.abs(from) <= largest)) throw new ValueError(`from is out of bounds for ${cName(dtype)}`);
@@ -28,10 +36,7 @@ export function fillUniform(array: TypedArray, dtype: DType, from: number, to: n
     );
   }
   const low = roundTo(dtype, from);
-  const range = roundTo(dtype, roundTo(dtype, to) - low);
-  if (dtype.key === "f64") fillDouble(array, low, range, generator);
-  else if (dtype.key === "f32") fillFloat(array, low, range, generator);
-  else fillSmall(array, dtype, low, range, generator);
+  return { low, range: roundTo(dtype, roundTo(dtype, to) - low) };
 }
 
 function fillFloat(array: TypedArray, low: number, range: number, generator: Generator): void {

@@ -5,14 +5,13 @@ import { checkArguments } from "../arguments.ts";
 import { bool, type DType } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { kernelName } from "../../core/dtype.ts";
-import { fillBernoulli } from "../../core/random/distributions.ts";
 import { roundTo } from "../../core/random/fill.ts";
 import { defaultGenerator } from "../../core/random/generator.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Pointwise, definePointwise } from "../pointwise.ts";
-import { drawnByCounter, fillByCounter } from "../random/counter.ts";
+import { bernoulliFill, fillElementsRandomly } from "../random/inPlace.ts";
 import { runtime } from "../runtime.ts";
 
 export interface DropoutOptions {
@@ -63,8 +62,7 @@ function keptScale(p: number, dtype: DType): number {
 function maskFor(x: Tensor, p: number, perChannel: boolean): Tensor {
   const shape = perChannel ? [x.shape[0]!, x.shape[1]!, ...x.shape.slice(2).map(() => 1)] : x.shape;
   const mask = runtime.newEmpty(x, shape, bool);
-  if (drawnByCounter(mask)) fillByCounter(mask, { kind: "bernoulli", a: 1 - p, b: 0 }, defaultGenerator);
-  else fillBernoulli(mask.data, bool, 1 - p, defaultGenerator);
+  fillElementsRandomly(mask, bernoulliFill(bool, 1 - p, defaultGenerator));
   return mask;
 }
 

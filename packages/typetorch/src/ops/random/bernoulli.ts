@@ -2,7 +2,9 @@
  * Ones with a given probability.
  */
 import { checkArguments } from "../arguments.ts";
-import { fillBernoulli, fillBernoulliEach } from "../../core/random/distributions.ts";
+import { type DType, float32 } from "../../core/dtype.ts";
+import { fillBernoulliEach } from "../../core/random/distributions.ts";
+import type { Generator } from "../../core/random/generator.ts";
 import { sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { emptyLike } from "../factory/fill.ts";
@@ -12,7 +14,8 @@ import { broadcastOperand, checkInternalOverlap } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import { expand } from "../views/expand.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
-import { counted, type Fill, fillInPlace, randomFill } from "./inPlace.ts";
+import { bernoulliFill, type Fill, fillInPlace, randomFill } from "./inPlace.ts";
+import { drawSpec, fillByStream, uniform24 } from "./stream.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -45,14 +48,30 @@ function probabilitiesFor(x: Tensor, p: Tensor): Tensor {
   return out;
 }
 
+/** 1 with the probability that the element of a row-major tensor says. */
+function eachFill(dtype: DType, probabilities: Tensor, generator: Generator): Fill {
+  const fill: Fill = (array) => fillBernoulliEach(array, dtype, probabilities.data, probabilities.dtype, generator);
+  if (probabilities.dtype === float32) {
+    fill.kernel = (x) => {
+      const valid = runtime.withoutGrad(() => probabilities.ge(0).logicalAnd(probabilities.le(1)).all().item());
+      if (!valid) {
+        fill(x.data, true); // throws
+        return;
+      }
+      const spec = drawSpec(`bernoulli of ${dtype.key}`, 1, dtype, 0, ([u], [p]) => uniform24(u!).lt(p!), [float32]);
+      fillByStream(x, spec, generator, [], [probabilities]);
+    };
+  }
+  return fill;
+}
+
 function fillFor(x: Tensor, p: number | Tensor, options: BernoulliOptions | undefined): Fill {
   const generator = generatorOf(options);
   if (!runtime.isTensor(p)) {
-    const fill: Fill = (array) => fillBernoulli(array, x.dtype, p, generator);
-    return p >= 0 && p <= 1 ? counted(fill, "bernoulli", p, 0, generator) : fill;
+    return bernoulliFill(x.dtype, p, generator);
   }
   const probabilities = runtime.withoutGrad(() => probabilitiesFor(x, p));
-  return (array) => fillBernoulliEach(array, x.dtype, probabilities.data, p.dtype, generator);
+  return eachFill(x.dtype, probabilities, generator);
 }
 
 function bernoulli_(x: Tensor, p?: number | Tensor | BernoulliOptions, options?: BernoulliOptions): Tensor {
@@ -86,7 +105,15 @@ export function bernoulli(input: Tensor, p?: number | BernoulliOptions, options?
   if (out) checkInternalOverlap(out, "bernoulli");
   const x =
     probability === undefined
-      ? runtime.call(op, [input], (array) => fillBernoulliEach(array, input.dtype, input.data, input.dtype, generatorOf(named)))
+      ? runtime.call(
+          op,
+          [input],
+          eachFill(
+            input.dtype,
+            runtime.withoutGrad(() => input.contiguous()),
+            generatorOf(named),
+          ),
+        )
       : bernoulli_(emptyLike(input), probability, named);
   if (!out) return x;
   if (!sameShape(out.shape, x.shape)) out.resize_(x.shape);

@@ -2,15 +2,17 @@
  * New tensors of random numbers: `rand`, `randn`, `randint`, `randperm`, and their `_like` forms.
  */
 import { checkArguments } from "../arguments.ts";
-import { getDefaultDtype, int64 } from "../../core/dtype.ts";
-import { checkRandperm, fillRandperm } from "../../core/random/integers.ts";
-import { fillUniform } from "../../core/random/uniform.ts";
+import { getDefaultDtype, int32, int64 } from "../../core/dtype.ts";
+import { BLOCK_WORDS, type Generator } from "../../core/random/generator.ts";
+import { checkRandperm, exchange, fillRandperm } from "../../core/random/integers.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { emptyLike } from "../factory/fill.ts";
 import { type FactoryOptions, checkSizes, finish, make, sizesAndOptions } from "../factory/options.ts";
+import { copyElements } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
-import { counted, type Fill, fillElementsRandomly, integersFill, normalFill } from "./inPlace.ts";
+import { type Fill, fillElementsRandomly, integersFill, normalFill, uniformFill } from "./inPlace.ts";
+import { chunkWords, drawPlaces, drawWords } from "./stream.ts";
 
 export interface RandomOptions extends FactoryOptions, GeneratorOption {}
 
@@ -33,10 +35,7 @@ function drawnLike(input: Tensor, options: RandomOptions | undefined, fillOf: (x
   return finish(x, options);
 }
 
-const uniform = (x: Tensor, options: RandomOptions | undefined): Fill =>
-  x.dtype.isFloatingPoint
-    ? counted((array) => fillUniform(array, x.dtype, 0, 1, generatorOf(options)), "uniform", 0, 1, options)
-    : (array) => fillUniform(array, x.dtype, 0, 1, generatorOf(options));
+const uniform = (x: Tensor, options: RandomOptions | undefined): Fill => uniformFill(x, 0, 1, generatorOf(options));
 
 const standardNormal = (x: Tensor, options: RandomOptions | undefined): Fill => normalFill(x, 0, 1, generatorOf(options));
 
@@ -118,7 +117,27 @@ export function randperm(n: number, options?: RandomOptions): Tensor {
   checkRandperm(n, dtype);
   return make(options, dtype, () => {
     const x = runtime.empty([n], dtype);
-    fillElementsRandomly(x, (array) => fillRandperm(array, dtype, generatorOf(options)));
+    const generator = generatorOf(options);
+    const fill: Fill = (array) => fillRandperm(array, dtype, generator);
+    fill.kernel = (target) => permuteByKernel(target, generator);
+    fillElementsRandomly(x, fill);
     return x;
   });
+}
+
+/** As `fillRandperm`: the places to exchange with are drawn by a kernel, the exchanges are made one by one. */
+function permuteByKernel(x: Tensor, generator: Generator): void {
+  const n = x.numel();
+  const places = runtime.newEmpty(x, [n], int32);
+  const data = places.data as Int32Array;
+  for (let i = 0; i < n; i++) data[i] = i;
+  const chosen = runtime.newEmpty(x, [Math.min(n, BLOCK_WORDS + chunkWords)], int32);
+  const chosenData = chosen.data as Int32Array;
+  drawWords(places, n - 1, 1, generator, (words, offset, done, part) => {
+    drawPlaces(words, offset, chosen, done, part, n);
+    exchange(data, done, chosenData, part);
+  });
+  copyElements(x, places);
+  runtime.release(chosen);
+  runtime.release(places);
 }

@@ -3,14 +3,15 @@
  * lie in memory.
  */
 import { checkArguments } from "../arguments.ts";
-import { float32, type TypedArray } from "../../core/dtype.ts";
+import { bfloat16, type DType, float32, float64, type TypedArray } from "../../core/dtype.ts";
 import { Generator } from "../../core/random/generator.ts";
-import { fillCauchy, fillExponential, fillGeometric, fillLogNormal } from "../../core/random/distributions.ts";
-import { fillRandom, fillRandomFromTo } from "../../core/random/integers.ts";
+import { fillBernoulli, fillCauchy, fillExponential, fillGeometric, fillLogNormal } from "../../core/random/distributions.ts";
+import { fillRandom, fillRandomFromTo, integerRange } from "../../core/random/integers.ts";
 import { fillNormal } from "../../core/random/normal.ts";
-import { fillUniform } from "../../core/random/uniform.ts";
+import { fillUniform, uniformRange } from "../../core/random/uniform.ts";
 import { isContiguous } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
+import { param } from "../../ir/expr.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { copyElements } from "../memory/copy.ts";
 import { method, variadicMethod } from "../methods.ts";
@@ -19,7 +20,8 @@ import { checkInternalOverlap } from "../pointwise.ts";
 import { runtime } from "../runtime.ts";
 import { type Distribution, drawnByCounter, fillByCounter, isCountable } from "./counter.ts";
 import { type GeneratorOption, generatorOf } from "./generator.ts";
-import { fillNormalByKernel, leastForKernel } from "./normalKernel.ts";
+import { fillNormalByKernel } from "./normalKernel.ts";
+import { drawSpec, fillByStream, isBelow, leastForKernel, modulo, threshold, uniform24, uniform53, unsigned } from "./stream.ts";
 
 declare module "../../tensor/tensor.ts" {
   interface Tensor {
@@ -56,6 +58,8 @@ export interface NormalOptions extends GeneratorOption {
 /** Writes random values to the elements of a contiguous array; `contiguous` tells whether it is the tensor's own memory. */
 export interface Fill {
   (array: TypedArray, contiguous: boolean): void;
+  /** The same by kernels, for a contiguous tensor on the CPU. */
+  kernel?: (x: Tensor) => void;
   /** What devices that draw by position do in its place. */
   counted?: { readonly distribution: Distribution; readonly generator: Generator };
 }
@@ -95,7 +99,8 @@ export function fillElementsRandomly(x: Tensor, fill: Fill): void {
     return;
   }
   if (isContiguous(x.shape, x.strides)) {
-    fill(x.data, true);
+    if (fill.kernel !== undefined && x.storage.remote === null && x.numel() >= leastForKernel) fill.kernel(x);
+    else fill(x.data, true);
     return;
   }
   const view = inMemoryOrder(x);
@@ -125,14 +130,42 @@ export function fillInPlace(op: Op<Fill>, x: Tensor, fill: Fill): Tensor {
   return runtime.callInPlace(op, [x], fill);
 }
 
+/** Uniform values from [from, to). */
+export function uniformFill(x: Tensor, from: number, to: number, generator: Generator): Fill {
+  const { dtype } = x;
+  const fill: Fill = (array) => fillUniform(array, dtype, from, to, generator);
+  if (!dtype.isFloatingPoint || !(from <= to)) return fill;
+  if (dtype === float32 || dtype === float64) {
+    fill.kernel = (target) => {
+      const { low, range } = uniformRange(dtype, from, to);
+      const key = `uniform ${dtype.key} ${low === 0}`;
+      const spec = drawSpec(key, dtype === float32 ? 1 : 2, dtype, 2, (outputs) => {
+        const u = dtype === float32 ? uniform24(outputs[0]!) : uniform53(outputs);
+        return low === 0 ? u.mul(param(1, u.type)) : u.fma(param(1, u.type), param(0, u.type));
+      });
+      fillByStream(target, spec, generator, [low, range]);
+    };
+  }
+  return counted(fill, "uniform", from, to, generator);
+}
+
+/** 1 with probability p, else 0. */
+export function bernoulliFill(dtype: DType, p: number, generator: Generator): Fill {
+  const fill: Fill = (array) => fillBernoulli(array, dtype, p, generator);
+  if (!(p >= 0 && p <= 1)) return fill;
+  fill.kernel = (target) => {
+    const spec = drawSpec(`bernoulli ${dtype.key}`, 2, dtype, 2, (outputs) => isBelow(outputs, 0));
+    fillByStream(target, spec, generator, threshold(p));
+  };
+  return counted(fill, "bernoulli", p, 0, generator);
+}
+
 /** Fills a tensor, or the memory that will be copied to it, with normal values. */
 export function normalFill(x: Tensor, mean: number, std: number, generator: Generator): Fill {
-  const fill: Fill = (array, own) => {
-    const byKernel = own && x.storage.remote === null && array.length >= leastForKernel && x.dtype === float32 && std >= 0;
-    if (byKernel) fillNormalByKernel(x, mean, std, generator);
-    else fillNormal(array, x.dtype, mean, std, generator, own);
-  };
-  return x.dtype.isFloatingPoint && std >= 0 ? counted(fill, "normal", mean, std, generator) : fill;
+  const fill: Fill = (array, own) => fillNormal(array, x.dtype, mean, std, generator, own);
+  if (!x.dtype.isFloatingPoint || !(std >= 0)) return fill;
+  if (x.dtype === float32) fill.kernel = (target) => fillNormalByKernel(target, mean, std, generator);
+  return counted(fill, "normal", mean, std, generator);
 }
 
 const uniformOp = randomFill("uniform", "UniformBackward0");
@@ -146,8 +179,7 @@ const logNormalOp = randomFill("log_normal", "LogNormalBackward0");
 variadicMethod("uniform_", (x: Tensor, ...rest: unknown[]) => {
   const options = trailing<UniformOptions>(rest, ["from", "to"]);
   const { from = 0, to = 1 } = options;
-  const fill: Fill = (array) => fillUniform(array, x.dtype, from, to, generatorOf(options));
-  return fillInPlace(uniformOp, x, x.dtype.isFloatingPoint && from <= to ? counted(fill, "uniform", from, to, options) : fill);
+  return fillInPlace(uniformOp, x, uniformFill(x, from, to, generatorOf(options)));
 });
 
 variadicMethod("normal_", (x: Tensor, ...rest: unknown[]) => {
@@ -167,8 +199,30 @@ export function integersFill(
     if (from === null) fillRandom(array, x.dtype, generator);
     else fillRandomFromTo(array, x.dtype, from, to ?? null, generator);
   };
+  if (from !== null && x.dtype !== bfloat16)
+    fill.kernel = (target) => fillIntegersByKernel(target, from, to ?? null, fill, generator);
   const countable = from !== null && to !== null && to !== undefined && from < to && isCountable(x.dtype, from, to);
   return countable ? counted(fill, "integers", Number(from), Number(to), generator) : fill;
+}
+
+function fillIntegersByKernel(
+  x: Tensor,
+  from: number | bigint,
+  to: number | bigint | null,
+  otherwise: Fill,
+  generator: Generator,
+): void {
+  const { range, base } = integerRange(x.dtype, from, to);
+  const isSmall = range <= 1n << 32n && base >= -(2n ** 52n) && base <= 2n ** 52n; // float64 holds them
+  // of 2^32 values and more PyTorch takes 64 bits for some dtypes
+  if (!isSmall || range === 1n << 32n) {
+    otherwise(x.data, true);
+    return;
+  }
+  const spec = drawSpec(`integers ${x.dtype.key}`, 1, x.dtype, 2, ([output]) =>
+    modulo(unsigned(output!), param(1, "f64")).add(param(0, "f64")),
+  );
+  fillByStream(x, spec, generator, [Number(base), Number(range)]);
 }
 
 /** The same in place. */
@@ -196,7 +250,16 @@ method(
 variadicMethod("exponential_", (x: Tensor, ...rest: unknown[]) => {
   const options = trailing<GeneratorOption & { lambd?: number }>(rest, ["lambd"]);
   const { lambd = 1 } = options;
-  const fill: Fill = (array) => fillExponential(array, x.dtype, lambd, generatorOf(options));
+  const generator = generatorOf(options);
+  const fill: Fill = (array) => fillExponential(array, x.dtype, lambd, generator);
+  if (x.dtype === float32 && lambd >= 0) {
+    fill.kernel = (target) => {
+      const spec = drawSpec("exponential", 2, float32, 1, (outputs) =>
+        uniform53(outputs).neg().add(1).log().mul(param(0, "f64")),
+      );
+      fillByStream(target, spec, generator, [-1 / lambd]);
+    };
+  }
   return fillInPlace(
     exponentialOp,
     x,

@@ -1,24 +1,15 @@
 /**
- * Normal values in float32 by one kernel: the transform of core/random/normalFloat.ts, bit for bit, on the raw outputs that were drawn into the tensor's own memory.
+ * Normal values in float32 by one kernel: the transform of core/random/normalFloat.ts, bit for bit.
  */
 import { float32, int32 } from "../../core/dtype.ts";
 import type { Generator } from "../../core/random/generator.ts";
-import { drawGroups, fillTail, normalFloat } from "../../core/random/normal.ts";
+import { fillTail, normalFloat } from "../../core/random/normal.ts";
 import { type Expr, constant, input, param } from "../../ir/expr.ts";
 import type { MapSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { copyElements } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
-
-/** Fewer values are faster in JavaScript. */
-export const leastForKernel = 1024;
-
-/** A uniform value in [0, 1) from 24 bits of an output: exact. */
-function uniform(output: Expr): Expr {
-  return output
-    .and(0xffffff)
-    .cast("f32")
-    .mul(2 ** -24);
-}
+import { drawWords, tempered, uniform24 } from "./stream.ts";
 
 function polynomial(x: Expr, coefficients: readonly number[]): Expr {
   let y: Expr = constant(coefficients[0]!, "f32");
@@ -29,7 +20,7 @@ function polynomial(x: Expr, coefficients: readonly number[]): Expr {
 /** sqrt(-2 log(1 - u)). */
 function radiusOf(output: Expr): Expr {
   const { logCoefficients, sqrtHalf, ln2Low, ln2High } = normalFloat;
-  const u = constant(1, "f32").sub(uniform(output));
+  const u = constant(1, "f32").sub(uniform24(output));
   const bits = u.bitcast("i32");
   const mantissa = bits.and(0x7fffff).or(0x3f000000).bitcast("f32"); // in [1/2, 1)
   const below = mantissa.lt(sqrtHalf);
@@ -45,7 +36,7 @@ function radiusOf(output: Expr): Expr {
 /** The two values of a pair of outputs. */
 function pair(first: Expr, second: Expr): [Expr, Expr] {
   const { twoPi, fourOverPi, piOverFour, sinCoefficients, cosCoefficients } = normalFloat;
-  const theta = uniform(second).mul(twoPi);
+  const theta = uniform24(second).mul(twoPi);
   const octant = theta.mul(fourOverPi).cast("i32").add(1).and(~1);
   const negative = octant.cast("f32").neg();
   let x = theta;
@@ -63,7 +54,7 @@ function pair(first: Expr, second: Expr): [Expr, Expr] {
 }
 
 function specFor(plain: boolean): MapSpec {
-  const values = pair(input(0, "i32"), input(1, "i32"));
+  const values = pair(tempered(input(0, "i32")), tempered(input(1, "i32")));
   return {
     kind: "map",
     name: plain ? "randn" : "normal",
@@ -79,16 +70,21 @@ let scaledSpec: MapSpec | null = null;
 
 /** Fills a contiguous float32 tensor. */
 export function fillNormalByKernel(x: Tensor, mean: number, std: number, generator: Generator): void {
-  const target = x.data as Float32Array;
-  const groups = drawGroups(target, generator);
+  const count = x.numel();
   const plain = mean === 0 && std === 1;
   if (plain) plainSpec ??= specFor(true);
   else scaledSpec ??= specFor(false);
-  const shape = [groups, 8];
+  const spec = (plain ? plainSpec : scaledSpec)!;
   const strides = [16, 1];
-  const halves = [x.storageOffset, x.storageOffset + 8];
-  const sources = halves.map((offset) => runtime.aliasDtype(x, shape, strides, offset, int32));
-  const results = halves.map((offset) => runtime.aliasDtype(x, shape, strides, offset, float32));
-  runtime.backendOf(x).map((plain ? plainSpec : scaledSpec)!, shape, sources, results, plain ? [] : [mean, std]);
-  fillTail(target, Math.fround(mean), Math.fround(std), generator);
+  drawWords(x, Math.floor(count / 16), 16, generator, (words, offset, done, part) => {
+    const shape = [part, 8];
+    const first = x.storageOffset + 16 * done;
+    const sources = [offset, offset + 8].map((at) => runtime.alias(words, shape, strides, at));
+    const results = [first, first + 8].map((at) => runtime.alias(x, shape, strides, at));
+    runtime.backendOf(x).map(spec, shape, sources, results, plain ? [] : [mean, std]);
+  });
+  if (count % 16 === 0) return;
+  const tail = runtime.newEmpty(x, [16], float32);
+  fillTail(tail.data as Float32Array, count % 16, Math.fround(mean), Math.fround(std), generator);
+  copyElements(runtime.alias(x, [16], [1], x.storageOffset + count - 16), tail);
 }
