@@ -18,7 +18,8 @@ function installed() {
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const present = JSON.parse(readFileSync(hidden, "utf8")).packages;
   return Object.entries(wanted).every(([path, entry]) => {
-    if (!path.startsWith("node_modules/") || entry.link) return true;
+    if (!path.startsWith("node_modules/")) return true;
+    if (entry.link) return existsSync(join(root, path));
     return present[path] === undefined ? entry.optional === true : present[path].version === entry.version;
   });
 }

@@ -1,5 +1,4 @@
 // npm test: runs every lane and prints one line for each, then `N passed, N failed`. A lane in which no test ran has failed.
-// npm test -- NAME... runs only the lanes whose name contains one of the words (or is it, with `$` at its end); `--list` names them.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +8,27 @@ import { cleanUp, installAll, isInstalled, obstacle, runtimes, smoke } from "./r
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const tests = join(root, "packages/typetorch/dist/test");
-const words = process.argv.slice(2).filter((a) => !a.startsWith("--"));
+const help = `npm test -- [WORD…] [--list]
+
+Runs every check there is, or the lanes whose name contains one of the words (or is the word, with $ at its end): npm test -- unit, npm test -- conformance$.
+Each lane prints one line; the last line counts. A lane in which no test ran has failed.
+
+  --list    name the lanes
+  --help    print this`;
+
+const words = process.argv.slice(2);
+const option = words.find((word) => word.startsWith("-"));
+if (option === "--help" || option === "-h") {
+  console.log(help);
+  process.exit(0);
+}
+if (option !== undefined && option !== "--list") refuse(`Unknown option '${option}'.`);
+
+function refuse(message) {
+  console.error(`${message}\nTry --help.`);
+  process.exit(2);
+}
+
 const avx2 = process.arch === "x64" && (process.platform !== "linux" || /\bavx2\b/.test(readFileSync("/proc/cpuinfo", "utf8")));
 
 function run(command, args, { env = {}, timeout = 600_000 } = {}) {
@@ -183,6 +202,7 @@ const lanes = {
     return { passed: status === 0 ? projects.size : 0, failed: status === 0 ? 0 : 1, output };
   },
   "conformance runner": () => nodeTest([join(root, "conformance/dist/test/runner.test.js")]),
+  "command lines": () => nodeTest([join(root, "commandLine/dist/test/programs.test.js")]),
   architecture: () => nodeTest(testFiles(["architecture.test.js"])),
   "unit tests": () => nodeTest(testFiles(null, [...ALONE, ...WEBGPU, ...LIVE])),
   "unit tests, target js": () => nodeTest(testFiles(KERNELS), { TYPETORCH_TARGET: "js" }),
@@ -214,7 +234,6 @@ const lanes = {
     if (command === null) return without("python3-torch", "apt-get install python3-torch");
     return nodeTest([...testFiles(LIVE), join(root, "conformance/dist/test/live/files.test.js")], { PYTHON: command });
   },
-  ...Object.fromEntries(runtimes.map((runtime) => [runtime.name, () => runtimeLane(runtime)])),
   // SEED=n tries other calls; the output names the seed
   async "bad calls"() {
     const seed = process.env.SEED ?? "1";
@@ -242,16 +261,20 @@ const lanes = {
   },
 };
 
-if (process.argv.includes("--list")) {
+if (option === "--list") {
   console.log(Object.keys(lanes).join("\n"));
   process.exit(0);
 }
+/** Whether a lane is meant by a word. */
+const means = (word, name) => (word.endsWith("$") ? name === word.slice(0, -1) : name.includes(word));
+for (const word of words)
+  if (!Object.keys(lanes).some((name) => means(word, name))) refuse(`There is no lane '${word}'; --list names them.`);
 
 let passed = 0;
 let failed = 0;
 let skipped = 0;
 for (const [name, lane] of Object.entries(lanes)) {
-  if (words.length > 0 && !words.some((w) => (w.endsWith("$") ? name === w.slice(0, -1) : name.includes(w)))) continue;
+  if (words.length > 0 && !words.some((word) => means(word, name))) continue;
   const started = performance.now();
   const result = await lane().catch((error) => ({ passed: 0, failed: 1, output: String(error) }));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -1,7 +1,5 @@
 /**
- * npm run bench:files -- [--mebibytes 1024] [--rounds 5] [--folder DIR] [--python COMMAND]
- *
- * Saves and loads a state_dict of 16 tensors, here (also as safetensors) and in PyTorch, each run in a process of its own and in turn. Prints medians, their
+ * The command `npm run bench:files`: saves and loads a state_dict of 16 tensors, here (also as safetensors) and in PyTorch, each run in a process of its own and in turn. Prints medians, their
  * ratio, and the peak of memory during the load in units of the tensors' size. PyTorch does not bring its file to the disk as ours does: it is made to (SYNC=1), and also measured without.
  */
 import { spawnSync } from "node:child_process";
@@ -9,19 +7,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseCommand, positive, refuse } from "@typetorch/command-line";
 import torch, { type Tensor } from "typetorch";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    mebibytes: { type: "string", default: "1024" },
-    rounds: { type: "string", default: "5" },
-    folder: { type: "string", default: tmpdir() },
-    python: { type: "string", default: "/usr/bin/python3" },
+const { options, words } = parseCommand(
+  "npm run bench:files --",
+  "Saves and loads a state_dict of 16 tensors, here and in PyTorch, each run in a process of its own and in turn.",
+  {
+    mebibytes: { value: "N", default: "1024", help: "size of the state_dict" },
+    rounds: { value: "N", default: "5", help: "runs of each" },
+    folder: { value: "DIR", default: tmpdir(), help: "where the files are written" },
+    python: { value: "COMMAND", default: "/usr/bin/python3", help: "a Python with PyTorch" },
   },
-});
-const mebibytes = Number(values.mebibytes);
+);
+const mebibytes = positive("mebibytes", options.mebibytes);
+if (mebibytes % 64 !== 0) refuse(`--mebibytes must be a multiple of 64, not ${mebibytes}.`);
+const rounds = positive("rounds", options.rounds);
+
+/** What a child process of this program does, and is measured at. */
+const childCommands = ["save", "saveSafetensors", "load", "mmap", "loadSafetensors"];
 
 function child(command: string, path: string): void {
   const rows = Math.floor(mebibytes / 64);
@@ -60,7 +64,7 @@ function median(list: readonly number[]): number {
 }
 
 function parent(): void {
-  const folder = mkdtempSync(join(values.folder, "typetorch-bench-"));
+  const folder = mkdtempSync(join(options.folder, "typetorch-bench-"));
   const self = fileURLToPath(import.meta.url);
   const python = fileURLToPath(new URL("../../torch/files.py", import.meta.url));
   const ours = join(folder, "ours.pt");
@@ -69,17 +73,17 @@ function parent(): void {
   const size = String(mebibytes);
   const sides: Record<string, () => [number, number]> = {
     "save, TypeTorch": () => measure(process.execPath, [self, "save", ours, "--mebibytes", size]),
-    "save, PyTorch with fsync": () => measure(values.python, [python, "save", theirs, size], { SYNC: "1" }),
-    "save, PyTorch": () => measure(values.python, [python, "save", theirs, size]),
+    "save, PyTorch with fsync": () => measure(options.python, [python, "save", theirs, size], { SYNC: "1" }),
+    "save, PyTorch": () => measure(options.python, [python, "save", theirs, size]),
     "load, TypeTorch": () => measure(process.execPath, [self, "load", theirs, "--mebibytes", size]),
-    "load, PyTorch": () => measure(values.python, [python, "load", theirs, size]),
+    "load, PyTorch": () => measure(options.python, [python, "load", theirs, size]),
     "mmap, TypeTorch": () => measure(process.execPath, [self, "mmap", theirs, "--mebibytes", size]),
     "save, safetensors": () => measure(process.execPath, [self, "saveSafetensors", named, "--mebibytes", size]),
     "load, safetensors": () => measure(process.execPath, [self, "loadSafetensors", named, "--mebibytes", size]),
   };
   const runs = new Map<string, [number, number][]>(Object.keys(sides).map((name) => [name, []]));
   try {
-    for (let round = 0; round < Number(values.rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       for (const [name, run] of Object.entries(sides)) runs.get(name)!.push(run());
     }
   } finally {
@@ -98,5 +102,7 @@ function parent(): void {
   console.log(`load: ${(seconds("load, PyTorch") / seconds("load, TypeTorch")).toFixed(2)} x PyTorch's speed`);
 }
 
-if (positionals[0] === undefined) parent();
-else child(positionals[0], positionals[1]!);
+const [command, path, ...more] = words;
+if (command === undefined) parent();
+else if (childCommands.includes(command) && path !== undefined && more.length === 0) child(command, path);
+else refuse(`Unexpected argument '${command}'.`);

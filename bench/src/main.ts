@@ -1,36 +1,36 @@
 /**
- * npm run bench -- [names…] [--json] [--vs torch,tfjs-wasm,jax-js] [--peers FOLDER] [--processes N] [--seconds S] [--target T]
- *
- * Times the workloads (all of them without names) and, when named or with no names at all, the measurements. Each line has the median, its ratio to the floor (the
+ * The command `npm run bench`: times the workloads (all of them without names) and, when named or with no names at all, the measurements. Each line has the median, its ratio to the floor (the
  * least time that the machine allows: multiply-adds over their measured peak, bytes over the measured bandwidth of that working set) and with `--vs` the
  * same work in PyTorch or in other libraries for JavaScript, all sides interleaved in processes of their own. `--json` prints one `{"name", "ms"}` line each.
  */
 import { spawnSync } from "node:child_process";
 import { resolve as resolvePath } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseCommand, positive, refuse, targetOption } from "@typetorch/command-line";
 import { peers, peerWorkloads } from "./peers/index.ts";
 import { resolve } from "./peers/peer.ts";
 import type { Timing } from "./workload.ts";
 
-const { values: options, positionals: names } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: "boolean", default: false },
-    vs: { type: "string" },
-    peers: { type: "string" },
-    processes: { type: "string", default: "3" },
-    seconds: { type: "string", default: "1" },
-    target: { type: "string" },
-    child: { type: "boolean", default: false },
+const sideNames = ["torch", ...peers.map((peer) => peer.name)];
+const { options, words: names } = parseCommand(
+  "npm run bench -- [NAME…]",
+  "Times the workloads and measurements of these names, or all of them, each against the floor that the machine sets.",
+  {
+    vs: { value: "A,B", help: `time the same work in ${sideNames.join(", ")}, by turns` },
+    processes: { value: "N", default: "3", help: "with --vs: processes of each side" },
+    seconds: { value: "S", default: "1", help: "time for each workload" },
+    peers: { value: "DIR", help: "where the other libraries are installed (default: bench/out/peers)" },
+    target: targetOption,
+    json: { help: 'print one line {"name", "ms", "min"} each' },
+    child: { help: "be a side of --vs: the workloads only, as with --json" },
   },
-});
-const others = options.vs?.split(",") ?? [];
+);
+const seconds = positive("seconds", options.seconds, false);
+const processes = positive("processes", options.processes);
+const others = options.vs === "" ? [] : options.vs.split(",");
 for (const name of others) {
-  const known = ["torch", ...peers.map((peer) => peer.name)];
-  if (!known.includes(name)) throw new Error(`--vs ${name}: there are ${known.join(", ")}`);
+  if (!sideNames.includes(name)) refuse(`--vs ${name}: there are ${sideNames.join(", ")}.`);
 }
-if (options.target !== undefined) process.env.TYPETORCH_TARGET = options.target;
 
 // after the target is chosen, since it is read when the library loads
 const { workloads } = await import("./workloads/index.ts");
@@ -40,10 +40,7 @@ const torch = await import("typetorch");
 
 const everything = [...workloads, ...measurements].map((w) => w.name);
 const unknown = names.filter((name) => !everything.includes(name));
-if (unknown.length > 0) {
-  console.error(`no such workload: ${unknown.join(", ")}\nthere are: ${everything.join(" ")}`);
-  process.exit(2);
-}
+if (unknown.length > 0) refuse(`There is no workload ${unknown.join(", ")}; there are ${everything.join(", ")}.`);
 const wanted = (name: string) => names.length === 0 || names.includes(name);
 
 function message(error: unknown): string {
@@ -59,7 +56,7 @@ const chosen = workloads.filter((w) => (comparesPeers && names.length === 0 ? pe
 function timeHere(workload: (typeof workloads)[number]): Timing | null {
   torch.manualSeed(0);
   try {
-    return time(workload, Number(options.seconds));
+    return time(workload, seconds);
   } catch (error) {
     failures.push(`${workload.name}: ${message(error)}`);
     return null;
@@ -98,8 +95,7 @@ function openSide(name: string): Side {
     return { name, command: findPython(), args: [fileURLToPath(new URL("../../torch/bench.py", import.meta.url))] };
   }
   const { packages } = peers.find((peer) => peer.name === name)!;
-  const folder =
-    options.peers === undefined ? fileURLToPath(new URL("../../out/peers", import.meta.url)) : resolvePath(options.peers);
+  const folder = options.peers === "" ? fileURLToPath(new URL("../../out/peers", import.meta.url)) : resolvePath(options.peers);
   try {
     for (const one of packages) resolve(folder, one.slice(0, one.lastIndexOf("@")));
   } catch {
@@ -138,14 +134,14 @@ if (options.child || options.json) {
       "--child",
       "--seconds",
       options.seconds,
-      ...(options.target === undefined ? [] : ["--target", options.target]),
+      ...(options.target === "" ? [] : ["--target", options.target]),
     ];
     const titles = sides.flatMap(({ name }) => [`${name} min`, "median", "median ratio", "min ratio"]);
     cells("ms", "min", "median", ...titles, "floor", "to floor");
     for (const workload of chosen) {
       const ours: Timing[] = [];
       const theirs = sides.map((): Timing[] => []);
-      for (let i = 0; i < Number(options.processes); i++) {
+      for (let i = 0; i < processes; i++) {
         const a = timeThere(process.execPath, self, workload.name);
         for (const [k, side] of sides.entries()) {
           const b = timeThere(side.command, side.args, workload.name);
@@ -179,7 +175,7 @@ if (options.child || options.json) {
   await peak?.stop();
 }
 
-if (options.vs === undefined && !options.child) {
+if (others.length === 0 && !options.child) {
   for (const measurement of measurements.filter((m) => wanted(m.name))) {
     try {
       torch.manualSeed(0);

@@ -1,13 +1,11 @@
 /**
- * node bench/dist/src/products.js [--rounds N] [--milliseconds M] [names…]
- *
  * Matrix products and convolutions by shape: minimum and median time, rate, share of the measured multiply-add peak, and the same work in PyTorch, both sides by
  * turns.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseCommand, positive } from "@typetorch/command-line";
 import * as torch from "typetorch";
 import { Peak } from "./peak.ts";
 
@@ -78,11 +76,16 @@ function make(c: Product | Convolution): { run: () => unknown; flops: number } {
   return { run: () => torch.autograd.grad([y], inputs, { gradOutputs: [gradient], retainGraph: true }), flops };
 }
 
-const { values: options, positionals: names } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: "string", default: "4" }, milliseconds: { type: "string", default: "60" } },
-});
-const milliseconds = Number(options.milliseconds);
+const { options, words: names } = parseCommand(
+  "node bench/dist/src/products.js [NAME…]",
+  "Times matrix products and convolutions by shape, here and in PyTorch by turns; without names all of them.",
+  {
+    rounds: { value: "N", default: "4", help: "turns of each side" },
+    milliseconds: { value: "M", default: "60", help: "time for a turn" },
+  },
+);
+const rounds = positive("rounds", options.rounds);
+const milliseconds = positive("milliseconds", options.milliseconds);
 
 const peak = await Peak.start();
 const flopsPeak = peak?.fma() ?? Number.NaN;
@@ -118,7 +121,7 @@ for (const [name, c] of cases) {
   if (names.length > 0 && !names.some((n) => name.startsWith(n))) continue;
   const { run, flops } = make(c);
   const [ours, theirs]: [number[], number[]] = [sample(run), await ask(c)];
-  for (let round = 1; round < Number(options.rounds); round++) {
+  for (let round = 1; round < rounds; round++) {
     ours.push(...sample(run));
     theirs.push(...(await ask(c)));
   }

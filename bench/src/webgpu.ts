@@ -1,28 +1,25 @@
 /**
- * npm run bench:webgpu -- [--size N] [--seconds S] [--json]
- *
- * What the GPU reaches: products of N x N matrices (4096 unless told) in float32 and float16, and a training step of the digits' convnet, with the adapter's name
+ * The command `npm run bench:webgpu`. What the GPU reaches: products of N x N matrices in float32 and float16, and a training step of the digits' convnet, with the adapter's name
  * and what limits each: arithmetic against the device, or the commands that the host can hand out.
  */
-import { parseArgs } from "node:util";
+import { parseOptions, positive } from "@typetorch/command-line";
 import * as torch from "typetorch";
 
 const { nn, optim } = torch;
 const { functional: F } = nn;
-const { values: options } = parseArgs({
-  options: {
-    size: { type: "string", default: "4096" },
-    seconds: { type: "string", default: "2" },
-    json: { type: "boolean", default: false },
-  },
+const options = parseOptions("npm run bench:webgpu --", "Measures products of matrices and a training step on the GPU.", {
+  size: { value: "N", default: "4096", help: "rows and columns of the matrices" },
+  seconds: { value: "S", default: "2", help: "time for each measurement" },
+  json: { help: "print one JSON object for each" },
 });
+const size = positive("size", options.size);
+const seconds = positive("seconds", options.seconds, false);
 if (!torch.webgpu.isAvailable()) {
   console.error("there is no WebGPU adapter here: in Node install the package `webgpu` and a Vulkan, Metal or D3D12 driver");
   process.exit(1);
 }
 const { name, features } = torch.webgpu.getDeviceProperties();
 const device = "webgpu";
-const size = Number(options.size);
 
 interface Measured {
   readonly ms: number;
@@ -41,7 +38,7 @@ function measure(run: () => unknown): Measured {
   const runs = Math.max(1, Math.ceil(100 / (performance.now() - start)));
   const samples: number[] = [];
   const host: number[] = [];
-  const end = performance.now() + Number(options.seconds) * 1000;
+  const end = performance.now() + seconds * 1000;
   do {
     start = performance.now();
     for (let k = 0; k < runs; k++) run();

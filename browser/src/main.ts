@@ -1,12 +1,11 @@
 /**
- * npm run browser -- [unit] [kernels] [conformance] [NAME=VALUE ...]
- *
- * Runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what is above them (`kernels`),
+ * The command `npm run browser`: runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what is above them (`kernels`),
  * the recorded conformance cases. Without a name: unit and conformance. NAME=VALUE goes to the workers' environment:
  * TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseCommand, refuse } from "@typetorch/command-line";
 import type { Page } from "playwright-core";
 import { bundleTests } from "./bundle.ts";
 import { launchChromium } from "./chromium.ts";
@@ -61,18 +60,19 @@ function runSuite(tab: Page, name: string, query: string): Promise<Counts> {
   );
 }
 
-const args = process.argv.slice(2);
-const query = args.filter((arg) => arg.includes("=")).join("&");
-const asked = args.filter((arg) => !arg.includes("="));
+const { words } = parseCommand(
+  "npm run browser -- [SUITE…] [NAME=VALUE…]",
+  `Runs suites in headless Chromium: ${Object.keys(suites).join(", ")} (default: unit and conformance). NAME=VALUE goes to their environment.`,
+  {},
+);
+const query = words.filter((word) => word.includes("=")).join("&");
+const asked = words.filter((word) => !word.includes("="));
 const names = asked.length > 0 ? asked : ["unit", "conformance"];
 const files = new Map<string, ServedFile>();
 files.set("/", { type: "text/html", body: "<!doctype html><meta charset=utf-8><title>TypeTorch tests</title>" });
 for (const name of names) {
   const suite = suites[name];
-  if (suite === undefined) {
-    console.error(`there is no suite ${name}: ${Object.keys(suites).join(", ")}`);
-    process.exit(2);
-  }
+  if (suite === undefined) refuse(`There is no suite ${name}; there are ${Object.keys(suites).join(", ")}.`);
   files.set(`/${name}.js`, { type: "text/javascript", body: await bundleTests(suite()) });
 }
 

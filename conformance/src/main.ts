@@ -1,35 +1,36 @@
 /**
- * npm run conformance -- [DIR] [--target T] [--device D] [--ops a,b] [--suites a,b] [--failures] [--json]
- *
- * Compares the library with cases recorded from PyTorch. DIR holds the cases (default: the small set in conformance/recorded). One line per op that has failures
- * or is missing; with `--device` the tensors of every case are on that device, and so must the results be; `--failures` lists every failing case; `--json` prints one JSON object per op instead. The last line counts.
+ * The command `npm run conformance`: compares the library with cases recorded from PyTorch. One line for each op that has failures or is missing; with `--device`
+ * the tensors of every case are on that device, and so must the results be. The last line counts.
  */
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseCommand, refuse, targetOption } from "@typetorch/command-line";
 import { Api } from "./api.ts";
 import { deviceNames } from "./device.ts";
 import { type Outcome, runAll } from "./run.ts";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    target: { type: "string" },
-    device: { type: "string" },
-    ops: { type: "string" },
-    suites: { type: "string" },
-    failures: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
+const { options, words } = parseCommand(
+  "npm run conformance -- [DIR]",
+  "Compares the library with the cases in DIR that were recorded from PyTorch (default: the small set in conformance/recorded).",
+  {
+    ops: { value: "A,B", help: "only the cases of these ops" },
+    suites: { value: "A,B", help: "only these suites: ops, nn, …" },
+    target: targetOption,
+    device: { value: "NAME", default: "cpu", choices: ["cpu", ...deviceNames], help: `cpu, ${deviceNames.join(", ")}` },
+    failures: { help: "list every case that fails" },
+    json: { help: "print one JSON object for each op" },
   },
-});
+);
+if (words.length > 1) refuse(`Unexpected argument '${words[1]}'.`);
 
 const recorded = fileURLToPath(new URL("../../recorded", import.meta.url));
-const directory = positionals[0] === undefined ? recorded : path.resolve(process.env.INIT_CWD ?? ".", positionals[0]);
-const device = values.device === undefined || values.device === "cpu" ? null : values.device;
-if (device !== null && !deviceNames.includes(device))
-  throw new Error(`--device ${device}: there are cpu, ${deviceNames.join(", ")}`);
-const api = await Api.load(values.target, device);
-const outcomes = runAll(api, directory, { ops: values.ops?.split(","), suites: values.suites?.split(",") });
+const directory = words[0] === undefined ? recorded : path.resolve(process.env.INIT_CWD ?? ".", words[0]);
+const device = options.device === "cpu" ? null : options.device;
+const api = await Api.load(options.target === "" ? undefined : options.target, device);
+const list = (text: string): string[] | undefined => (text === "" ? undefined : text.split(","));
+if (!existsSync(directory)) refuse(`There is no folder ${directory}.`);
+const outcomes = runAll(api, directory, { ops: list(options.ops), suites: list(options.suites) });
 
 function line(outcome: Outcome): string {
   const total = outcome.passed + outcome.failures.length + outcome.missing;
@@ -49,10 +50,10 @@ for (const outcome of outcomes) {
   passed += outcome.passed;
   failed += outcome.failures.length;
   missing += outcome.missing;
-  if (values.json) console.log(JSON.stringify(outcome));
+  if (options.json) console.log(JSON.stringify(outcome));
   else if (outcome.failures.length > 0 || outcome.missing > 0) {
     console.log(line(outcome));
-    if (values.failures) for (const { id, reason } of outcome.failures) console.log(`    ${id}: ${reason}`);
+    if (options.failures) for (const { id, reason } of outcome.failures) console.log(`    ${id}: ${reason}`);
   }
 }
 if (device !== null) {

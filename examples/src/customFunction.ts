@@ -2,7 +2,7 @@
  * A function with a derivative of one's own: the sign, whose true derivative is zero nearly everywhere, lets gradients pass as if it were the identity between
  * -1 and 1 (the straight-through estimator). With it a network of hard signs can be trained.
  */
-import { parseOptions, positive, targetOption } from "./options.ts";
+import { natural, parseOptions, positive, targetOption } from "@typetorch/command-line";
 
 const options = parseOptions(
   "npm run example -- customFunction",
@@ -53,7 +53,7 @@ function spiral(count: number): [Tensor, Tensor] {
   return [points.add(torch.randn(count, 2).mul(0.04)), arm];
 }
 
-torch.manualSeed(Number(options.seed));
+torch.manualSeed(natural("seed", options.seed));
 const x = torch.tensor([-2, -0.5, 0.5, 2]).requiresGrad_();
 StraightThroughSign.apply(x).sum().backward();
 console.log(`sign(${x.detach().toArray()}) passes the gradients ${x.grad!.toArray()}`);

@@ -1,7 +1,7 @@
 /**
  * The first example: a convolutional network learns to read handwritten digits. `npm start -- --help`.
  */
-import { deviceOption, parseOptions, positive, targetOption } from "./options.ts";
+import { deviceOption, natural, parseOptions, positive, targetOption } from "@typetorch/command-line";
 
 const options = parseOptions(
   "npm start --",
@@ -23,7 +23,7 @@ const settings = {
   epochs: positive("epochs", options.epochs),
   batchSize: positive("batch-size", options["batch-size"]),
   lr: positive("lr", options.lr, false),
-  seed: Number(options.seed),
+  seed: natural("seed", options.seed),
   out: options.out,
   device: options.device,
   cpuRandom: options["cpu-random"],

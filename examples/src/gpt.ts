@@ -1,7 +1,7 @@
 /**
  * A character-level GPT learns to write like Moby Dick, and shows what it writes meanwhile.
  */
-import { parseOptions, positive, targetOption } from "./options.ts";
+import { natural, parseOptions, positive, targetOption } from "@typetorch/command-line";
 import { Progress } from "./progress.ts";
 import { Alphabet, readData } from "./textData.ts";
 
@@ -25,7 +25,7 @@ const { default: torch, nn, optim } = await import("typetorch");
 const { Gpt } = await import("./gpt/model.ts");
 const { functional: F } = nn;
 
-torch.manualSeed(Number(options.seed));
+torch.manualSeed(natural("seed", options.seed));
 const text = await readData("moby-dick.txt");
 const alphabet = new Alphabet(text);
 const codes = torch.tensor(BigInt64Array.from(alphabet.encode(text), BigInt));
@@ -50,8 +50,15 @@ const lossOf = (from: number, to: number) => {
   const [x, y] = batch(from, to);
   return F.crossEntropy(model.call(x).view(-1, alphabet.size), y.view(-1));
 };
-const optimizer = new optim.AdamW(model.parameters(), { lr: Number(options.lr), betas: [0.9, 0.99], weightDecay: 0.1 });
-const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, Number(options.lr), { totalSteps: steps, pctStart: 0.1 });
+const optimizer = new optim.AdamW(model.parameters(), {
+  lr: positive("lr", options.lr, false),
+  betas: [0.9, 0.99],
+  weightDecay: 0.1,
+});
+const scheduler = new optim.lrScheduler.OneCycleLR(optimizer, positive("lr", options.lr, false), {
+  totalSteps: steps,
+  pctStart: 0.1,
+});
 
 const parameters = [...model.parameters()].reduce((total, p) => total + p.numel(), 0);
 console.log(`${text.length} characters, ${alphabet.size} different ones; ${parameters} parameters; ${steps} steps`);

@@ -3,7 +3,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { parseOptions, positive, targetOption } from "./options.ts";
+import { parseOptions, positive, targetOption } from "@typetorch/command-line";
 
 const options = parseOptions(
   "npm run example -- gpt2",

@@ -1,7 +1,7 @@
 /**
  * An LSTM reads first names letter by letter and says whether they are women's or men's.
  */
-import { parseOptions, positive, targetOption } from "./options.ts";
+import { natural, parseOptions, positive, targetOption } from "@typetorch/command-line";
 import { Progress } from "./progress.ts";
 import { Alphabet, readData } from "./textData.ts";
 
@@ -49,7 +49,7 @@ class NameReader extends nn.Module {
   }
 }
 
-torch.manualSeed(Number(options.seed));
+torch.manualSeed(natural("seed", options.seed));
 const names = await readNames();
 const alphabet = new Alphabet(` ${names.map(([name]) => name).join("")}`);
 const longest = Math.max(...names.map(([name]) => name.length));
@@ -72,7 +72,7 @@ const train =
 
 const loader = new DataLoader(train, { batchSize: positive("batch-size", options["batch-size"]), shuffle: true });
 const model = new NameReader(alphabet.size, positive("hidden", options.hidden));
-const optimizer = new optim.Adam(model.parameters(), { lr: Number(options.lr) });
+const optimizer = new optim.Adam(model.parameters(), { lr: positive("lr", options.lr, false) });
 const scheduler = new optim.lrScheduler.ExponentialLR(optimizer, 0.8);
 const accuracy = () => {
   model.eval();

@@ -1,7 +1,7 @@
 /**
  * A VGG, built by nesting modules, learns to tell shapes apart.
  */
-import { parseOptions, positive, targetOption } from "./options.ts";
+import { natural, parseOptions, positive, targetOption } from "@typetorch/command-line";
 import { Progress } from "./progress.ts";
 
 const options = parseOptions("npm run example -- vgg", "A VGG made of nested modules learns to tell shapes apart.", {
@@ -20,7 +20,7 @@ const { KINDS, ShapeDataset } = await import("./vgg/shapes.ts");
 const { Vgg } = await import("./vgg/model.ts");
 const { functional: F } = nn;
 
-torch.manualSeed(Number(options.seed));
+torch.manualSeed(natural("seed", options.seed));
 const model = new Vgg(KINDS.length);
 console.log(String(model));
 const parameters = [...model.parameters()].reduce((total, p) => total + p.numel(), 0);

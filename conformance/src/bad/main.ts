@@ -1,17 +1,14 @@
 /**
- * npm run bad-calls -- [--cases DIR] [--seed N] [--count N] [--ops a,b] [--verbose] [--torch [--record FILE]]
- * npm run bad-calls -- --recorded FILE
- *
- * Calls everything public with bad arguments, each call in a child process. What is neither a result nor an error of ours, changes an argument before it throws,
+ * The command `npm run bad-calls`: calls everything public with bad arguments, each call in a child process. What is neither a result nor an error of ours, changes an argument before it throws,
  * ends the process or does not return is listed. `--torch` asks PyTorch for the same calls and lists where the two differ; `--record` keeps the calls on which
- * they agree, with PyTorch's answers, and `--recorded` runs those again. DIR has the good calls from which the bad ones are made.
+ * they agree, with PyTorch's answers, and `--recorded` runs those again.
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { natural, parseOptions, positive } from "@typetorch/command-line";
 import { Api } from "../api.ts";
 import { basesOf, publicOps, signatureBase } from "./bases.ts";
 import { type BadCall, Dice, type Outcome } from "./call.ts";
@@ -19,24 +16,29 @@ import { badCall } from "./generate.ts";
 import { runCalls } from "./run.ts";
 import { differs } from "./compare.ts";
 
-const { values } = parseArgs({
-  options: {
-    cases: { type: "string", default: fileURLToPath(new URL("../../../recorded", import.meta.url)) },
-    seed: { type: "string", default: "1" },
-    count: { type: "string", default: "6" },
-    ops: { type: "string" },
-    torch: { type: "boolean", default: false },
-    record: { type: "string" },
-    recorded: { type: "string" },
-    verbose: { type: "boolean", default: false },
+const options = parseOptions(
+  "npm run bad-calls --",
+  "Calls everything public with bad arguments, and lists what is neither a result nor an error of ours.",
+  {
+    seed: { value: "N", default: "1", help: "another seed makes other calls" },
+    count: { value: "N", default: "6", help: "calls for each form of an op" },
+    ops: { value: "A,B", help: "only these ops" },
+    cases: { value: "DIR", help: "the good calls from which the bad ones are made (default: conformance/recorded)" },
+    torch: { help: "ask PyTorch for the same calls, and list where the two differ" },
+    record: { value: "FILE", help: "with --torch: keep the calls on which they agree, with PyTorch's answers" },
+    recorded: { value: "FILE", help: "run the calls of such a file again instead" },
+    verbose: { help: "print the arguments of what is listed" },
   },
-});
+);
+const seed = natural("seed", options.seed);
+const count = positive("count", options.count);
+const cases = options.cases === "" ? fileURLToPath(new URL("../../../recorded", import.meta.url)) : options.cases;
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "typetorch-bad-"));
 process.on("exit", () => fs.rmSync(folder, { recursive: true }));
 
-if (values.recorded !== undefined) {
-  const recorded = readLines<BadCall>(path.resolve(process.env.INIT_CWD ?? ".", values.recorded));
+if (options.recorded !== "") {
+  const recorded = readLines<BadCall>(path.resolve(process.env.INIT_CWD ?? ".", options.recorded));
   let failed = 0;
   runCalls(recorded, folder).forEach((ours, i) => {
     const call = recorded[i]!;
@@ -50,14 +52,14 @@ if (values.recorded !== undefined) {
 }
 
 const api = await Api.load(undefined);
-const dice = new Dice(Number(values.seed));
-const bases = basesOf(path.resolve(process.env.INIT_CWD ?? ".", values.cases), 6);
+const dice = new Dice(seed);
+const bases = basesOf(path.resolve(process.env.INIT_CWD ?? ".", cases), 6);
 const calls: BadCall[] = [];
-const only = values.ops?.split(",");
+const only = options.ops === "" ? undefined : options.ops.split(",");
 for (const [op, forms] of publicOps(api)) {
   if (only !== undefined && !only.includes(op)) continue;
   const known = bases.get(op);
-  for (let k = 0; k < Number(values.count) * forms.length; k++) {
+  for (let k = 0; k < count * forms.length; k++) {
     const base = known === undefined || dice.next() < 0.1 ? signatureBase(dice, op, forms[0]!) : dice.pick(known);
     calls.push(badCall(dice, base, `${op}/${k}`, forms));
   }
@@ -65,7 +67,7 @@ for (const [op, forms] of publicOps(api)) {
 const outcomes = runCalls(calls, folder);
 const callsFile = path.join(folder, "calls.jsonl");
 let theirs: Outcome[] | null = null;
-if (values.torch) {
+if (options.torch) {
   const answers = path.join(folder, "torch.jsonl");
   spawnSync(
     process.env.PYTHON ?? "/usr/bin/python3",
@@ -89,7 +91,7 @@ calls.forEach((call, i) => {
   }
   const show = (kind: string, text: string): void => {
     console.log(`${kind} ${call.op} (${call.form}; ${call.change}): ${text}`);
-    if (values.verbose) console.log(`    ${JSON.stringify({ ...call, T: call.T })}`);
+    if (options.verbose) console.log(`    ${JSON.stringify({ ...call, T: call.T })}`);
   };
   if (ours.broken !== undefined) {
     broken++;
@@ -102,13 +104,13 @@ calls.forEach((call, i) => {
     }
   }
 });
-if (values.record !== undefined && theirs !== null) {
+if (options.record !== "" && theirs !== null) {
   const agreed = calls
     .map((call, i) => ({ ...call, torch: withoutIndex(theirs[i]!) }))
     .filter((_, i) => agrees(outcomes[i]!, theirs[i]!));
-  fs.writeFileSync(values.record, agreed.map((call) => `${JSON.stringify(call)}\n`).join(""));
+  fs.writeFileSync(options.record, agreed.map((call) => `${JSON.stringify(call)}\n`).join(""));
 }
-console.log(`seed ${values.seed}: ${calls.length} calls, ${missing} missing, ${broken} broken, ${different} unlike PyTorch`);
+console.log(`seed ${seed}: ${calls.length} calls, ${missing} missing, ${broken} broken, ${different} unlike PyTorch`);
 console.log(`${calls.length - missing - broken} passed, ${broken} failed, 0 missing`);
 process.exitCode = broken > 0 ? 1 : 0;
 
