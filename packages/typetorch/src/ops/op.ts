@@ -63,7 +63,10 @@ export function gradNameOf(name: string): string {
   return `${words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join("")}Backward0`;
 }
 
-/** Declares an op by hand: kernels, views and everything that is not pointwise. */
+/**
+ * Declares an op by hand: kernels, views and everything that is not pointwise.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function defineOp<A>(declaration: OpDeclaration<A>): Op<A> {
   const saves: Saves = { inputs: declaration.saves?.inputs ?? [], outputs: declaration.saves?.outputs ?? [] };
   return {

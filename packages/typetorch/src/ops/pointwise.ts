@@ -292,7 +292,10 @@ export interface Pointwise {
   readonly op: PointwiseOp;
 }
 
-/** Declares a pointwise op of `arity` operands, of which any but not all may be plain numbers, with `ownParams` further numbers. */
+/**
+ * Declares a pointwise op of `arity` operands, of which any but not all may be plain numbers, with `ownParams` further numbers.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function definePointwise(definition: PointwiseDefinition, arity: number, ownParams = 0): Pointwise {
   const op = new PointwiseOp(definition, arity, ownParams);
   const invoke = (operands: readonly Input[], own: readonly number[] = noParams, out: Tensor | null = null): Tensor =>

@@ -12,7 +12,10 @@ export interface InplaceOption {
   inplace?: boolean;
 }
 
-/** A check that throws in PyTorch's words unless the dtype is floating. */
+/**
+ * A check that throws in PyTorch's words unless the dtype is floating.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function floatingOnly(kernel: string): (compute: DType) => void {
   return (compute) => {
     if (!compute.isFloatingPoint) {

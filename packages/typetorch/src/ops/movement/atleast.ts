@@ -10,6 +10,7 @@ interface AtLeast {
   (first: Tensor, second: Tensor, ...others: Tensor[]): Tensor[];
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 function family(name: string, convert: (x: Tensor) => Tensor): AtLeast {
   const signature = `${name}(Tensor|Tensor[] tensors)`;
   return ((...args: (Tensor | readonly Tensor[])[]) => {

@@ -146,6 +146,7 @@ export interface TriangleIndicesOptions extends FactoryOptions {
   offset?: number;
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: number, column: number, k: number) => boolean) {
   const signature = `${name}(int row, int col, int|options? offset, options? options, {int offset, dtype|None dtype, device|None device, bool requiresGrad, Tensor out})`;
   return (row: number, col: number, offset?: number | TriangleIndicesOptions, options?: FactoryOptions): Tensor => {

@@ -113,6 +113,7 @@ type AvgPool = (
   divisorOverride?: number | null,
 ) => Tensor;
 
+/** @__NO_SIDE_EFFECTS__ */
 function avgPool(rank: number): AvgPool {
   const signature = `avg_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options|None? stride, int|int[]? padding, bool? ceilMode, bool? countIncludePad, int|None? divisorOverride, {int|int[]|None stride, int|int[] padding, bool ceilMode, bool countIncludePad, int|None divisorOverride})`;
   return (input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride) => {
@@ -169,7 +170,10 @@ function checkAdaptive(name: string, rank: number, x: Tensor): void {
   }
 }
 
-/** One dimension at a time: the mean of means over equal windows is the mean. */
+/**
+ * One dimension at a time: the mean of means over equal windows is the mean.
+ * @__NO_SIDE_EFFECTS__
+ */
 function adaptiveAvgPool(rank: number) {
   const signature = `adaptive_avg_pool${rank}d(Tensor input)`;
   return (input: Tensor, outputSize: number | null | readonly (number | null)[]): Tensor => {
@@ -211,7 +215,10 @@ export const adaptiveAvgPool2d = adaptiveAvgPool(2);
 /** The mean over windows that divide a (N, C, D, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool3d`. */
 export const adaptiveAvgPool3d = adaptiveAvgPool(3);
 
-/** The flat positions of the first maxima, then the values gathered there: differentiable as a gather is. */
+/**
+ * The flat positions of the first maxima, then the values gathered there: differentiable as a gather is.
+ * @__NO_SIDE_EFFECTS__
+ */
 function adaptiveMaxPool(rank: number) {
   const signature = `adaptive_max_pool${rank}d(Tensor input, any outputSize, bool|options options, {bool returnIndices})`;
   return (

@@ -275,10 +275,12 @@ type ConvArguments<O> = [
   ...rest: (number | string | readonly number[])[],
 ];
 
+/** @__NO_SIDE_EFFECTS__ */
 function conv(rank: number) {
   return (input: Tensor, weight: Tensor, ...args: ConvArguments<ConvOptions>): Tensor =>
     convolve(rank, input, weight, convArguments(args, ["padding", "dilation", "groups"]));
 }
+/** @__NO_SIDE_EFFECTS__ */
 function convTranspose(rank: number) {
   return (input: Tensor, weight: Tensor, ...args: ConvArguments<ConvTransposeOptions>): Tensor =>
     convolveTransposed(rank, input, weight, convArguments(args, ["padding", "outputPadding", "groups", "dilation"]));

@@ -209,6 +209,7 @@ export interface MaxPool {
   ): Tensor;
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 function maxPool(rank: number): MaxPool {
   const signature = `max_pool${rank}d(Tensor input, int|int[] kernelSize, int|int[]|options|None? stride, int|int[]? padding, int|int[]? dilation, bool? ceilMode, {int|int[]|None stride, int|int[] padding, int|int[] dilation, bool ceilMode, bool returnIndices})`;
   return ((

@@ -84,6 +84,7 @@ function nest(
   return [{ kind: "loop", loop: l.plane, extent: arg(PLANES), vector: false, body: outer }];
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 function cache<T>(make: (dtype: DType) => T): (dtype: DType) => T {
   const made: (T | undefined)[] = [];
   return (dtype) => {

@@ -74,6 +74,7 @@ interface Attributes {
   readonly dim: number;
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 function normaliser(
   name: string,
   forward: (dtype: DType) => RowSpec,

@@ -109,7 +109,10 @@ export function fillElementsRandomly(x: Tensor, fill: Fill): void {
   copyElements(view, drawn);
 }
 
-/** An op that overwrites its input with random values: the gradient of what was there is zero. */
+/**
+ * An op that overwrites its input with random values: the gradient of what was there is zero.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function randomFill(name: string, gradName?: string): Op<Fill> {
   return defineOp<Fill>({
     name,

@@ -125,7 +125,10 @@ export function expandReduced(g: Tensor, shape: readonly number[], dims: readonl
   return y.expand(shape);
 }
 
-/** Specifications kept by the dtypes they are for. */
+/**
+ * Specifications kept by the dtypes they are for.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function specCache<T>(make: (from: DType, to: DType) => T): (from: DType, to: DType) => T {
   const specs = new Map<number, T>();
   return (from, to) => {

@@ -24,7 +24,10 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** A function without derivative, as these are in PyTorch. */
+/**
+ * A function without derivative, as these are in PyTorch.
+ * @__NO_SIDE_EFFECTS__
+ */
 function kernel(name: string, operand: string, forward: (x: Expr) => Expr): Unary {
   const fullName = `special_${name}`;
   const pointwise = definePointwise(
@@ -119,7 +122,10 @@ export const airyAi = kernel("airy_ai", "x", airyOf);
 const scaledI0 = kernel("i0e", "input", (x) => scaledModifiedBesselI(0, x));
 const scaledI1 = kernel("i1e", "input", (x) => scaledModifiedBesselI(1, x));
 
-/** One of the functions above with its derivative. */
+/**
+ * One of the functions above with its derivative.
+ * @__NO_SIDE_EFFECTS__
+ */
 function differentiable(
   name: string,
   forward: Unary,

@@ -41,7 +41,10 @@ function requireTensor(name: string, x: unknown): asserts x is Tensor {
 
 export type HostUnary = (input: Tensor, options?: OutOption) => Tensor;
 
-/** An op of one operand. `backward` is written with tensors. */
+/**
+ * An op of one operand. `backward` is written with tensors.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function hostUnary(
   name: string,
   f: (x: number, dtype: DType) => number,
@@ -66,7 +69,10 @@ export function hostUnary(
 
 export type HostBinary = (input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption) => Tensor;
 
-/** An op of two operands, of which one may be a number. `byOther` gives the derivative by the second operand; that by the first is not there. */
+/**
+ * An op of two operands, of which one may be a number. `byOther` gives the derivative by the second operand; that by the first is not there.
+ * @__NO_SIDE_EFFECTS__
+ */
 export function hostBinary(
   name: string,
   f: (x: number, y: number) => number,

@@ -24,6 +24,7 @@ function recurrence(n: number, first: number, next: (k: number, p: number, befor
   return p;
 }
 
+/** @__NO_SIDE_EFFECTS__ */
 function polynomial(name: string, value: (x: number, n: number) => number): OrthogonalPolynomial {
   const fullName = `special_${name}`;
   const op = hostBinary(fullName, (x, n) => value(x, degreeOf(n)));
