@@ -13,14 +13,12 @@ export const singleFile = join(distribution, "typetorch.js");
 /** Where it puts the text of the workers, which every bundler then takes along. */
 export const workersFile = join(distribution, "workers.js");
 
-type WorkerEntry = "cpu" | "webgpu";
-
 const source = join(root, "packages/typetorch/dist/src");
 
-/** The entries of the library's own workers, by the names in platform/workers.ts. */
-const workerFiles: Readonly<Record<WorkerEntry, string>> = {
-  cpu: join(source, "backends/cpu/teamWorker.js"),
-  webgpu: join(source, "backends/webgpu/worker.js"),
+/** The entries of the library's own workers, by the functions in platform/workers.ts that give their addresses. */
+const workerFiles: Readonly<Record<string, string>> = {
+  cpuWorkerUrl: join(source, "backends/cpu/teamWorker.js"),
+  webgpuWorkerUrl: join(source, "backends/webgpu/worker.js"),
 };
 
 /** Gives a bundle this module in the place of platform/workers.ts. */
@@ -39,16 +37,17 @@ let workers: Promise<string> | null = null;
 /** The module that holds the text of the workers. */
 export function bundleWorkers(): Promise<string> {
   workers ??= (async () => {
-    const noWorkers = withWorkers(async () => 'export function workerUrl() { throw new Error("a worker starts no workers"); }');
-    const texts = await Promise.all(
-      Object.entries(workerFiles).map(async ([name, file]) => [name, await bundle({ entryPoints: [file] }, noWorkers)]),
+    const noWorkers = withWorkers(async () =>
+      Object.keys(workerFiles)
+        .map((name) => `export function ${name}() { throw new Error("a worker starts no workers"); }\n`)
+        .join(""),
     );
-    return `const texts = ${JSON.stringify(Object.fromEntries(texts))};
-const urls = {};
-export function workerUrl(entry) {
-  return (urls[entry] ??= new URL(URL.createObjectURL(new Blob([texts[entry]], { type: "text/javascript" }))));
-}
-`;
+    const functions = Object.entries(workerFiles).map(async ([name, file]) => {
+      const text = JSON.stringify(await bundle({ entryPoints: [file] }, noWorkers));
+      return `let ${name}Made;\nexport function ${name}() {\n  return (${name}Made ??= addressOf(${text}));\n}\n`;
+    });
+    return `const addressOf = (text) => new URL(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+${(await Promise.all(functions)).join("")}`;
   })();
   return workers;
 }

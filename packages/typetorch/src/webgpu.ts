@@ -1,9 +1,18 @@
 /**
  * `torch.webgpu`: the device behind `x.to("webgpu")`. In Node it opens at its first use; in a browser `await torch.webgpu.init()` comes first.
  */
-import { hostKernelRuns, initWebgpu, openWebgpuQueue, reclaim, webgpuAvailable, webgpuQueue } from "./backends/webgpu/index.ts";
+import {
+  createWebgpuBackend,
+  hostKernelRuns,
+  initWebgpu,
+  openWebgpuQueue,
+  reclaim,
+  webgpuAvailable,
+  webgpuQueue,
+} from "./backends/webgpu/index.ts";
 import type { GpuCounters, GpuFeatures, GpuLimits } from "./backends/webgpu/index.ts";
 import { deviceRandom } from "./core/random/host.ts";
+import { bringWebgpu } from "./tensor/devices.ts";
 import { manualSeed as seedDefaultGenerator } from "./ops/random/generator.ts";
 
 export type { GpuCounters, GpuFeatures, GpuLimits } from "./backends/webgpu/index.ts";
@@ -13,6 +22,7 @@ export type { GpuCounters, GpuFeatures, GpuLimits } from "./backends/webgpu/inde
  * missing, when there is no WebGPU.
  */
 export async function init(): Promise<void> {
+  bringWebgpu(createWebgpuBackend);
   await initWebgpu();
 }
 

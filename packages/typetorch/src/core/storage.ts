@@ -35,6 +35,8 @@ export interface RemoteMemory {
   /** Some elements, seen as a dtype of the same size as that of the storage. */
   readElements(from: number, count: number, dtype: DType): TypedArray;
   readElementsAsync(from: number, count: number, dtype: DType): Promise<TypedArray>;
+  /** A storage object takes over this memory from a larger one, so that all its views follow. */
+  handOver(to: Storage, from: Storage): void;
 }
 
 /**

@@ -4,7 +4,7 @@
 import "./disposal.ts";
 
 export * from "#platform";
-export { type WorkerEntry, workerUrl } from "#workers";
+export { cpuWorkerUrl, webgpuWorkerUrl } from "#workers";
 export type {
   CpuFeatures,
   GuardedBuffer,

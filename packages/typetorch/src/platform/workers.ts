@@ -1,15 +1,14 @@
 /**
  * Where the entries of our own workers are: files beside this one. For browsers the build writes another module in this one's place, `dist/browser/workers.js`,
- * which holds their text, so that they survive whatever bundles the library.
+ * which holds their text, so that they survive whatever bundles the library; of the two functions a bundler drops the one that is not used, with its text.
  */
-export type WorkerEntry = "cpu" | "webgpu";
 
-const files: Readonly<Record<WorkerEntry, string>> = {
-  cpu: "../backends/cpu/teamWorker.js",
-  webgpu: "../backends/webgpu/worker.js",
-};
+/** The address of the entry of the CPU's threads. */
+export function cpuWorkerUrl(): URL {
+  return new URL("../backends/cpu/teamWorker.js", import.meta.url);
+}
 
-/** The address of a worker's entry. */
-export function workerUrl(entry: WorkerEntry): URL {
-  return new URL(files[entry], import.meta.url);
+/** The address of the entry of the worker that holds the WebGPU device. */
+export function webgpuWorkerUrl(): URL {
+  return new URL("../backends/webgpu/worker.js", import.meta.url);
 }

@@ -8,7 +8,6 @@ import { checkArguments } from "../ops/arguments.ts";
 import type { Backend } from "../backends/backend.ts";
 import { createCpuBackend } from "../backends/cpu/index.ts";
 import { typedArrayOf } from "../backends/cpu/memory.ts";
-import { createWebgpuBackend } from "../backends/webgpu/index.ts";
 import { type DType, kernelName } from "../core/dtype.ts";
 import { ShapeError, DeviceError } from "../core/errors.ts";
 import { formatShape, contiguousStrides, numelOf } from "../core/shape.ts";
@@ -19,10 +18,11 @@ import { isDense } from "../ops/memory/copy.ts";
 import { defineOp } from "../ops/op.ts";
 import { runtime } from "../ops/runtime.ts";
 import { Tensor } from "./tensor.ts";
+import { createWebgpuBackend } from "#webgpu";
 
 /** The CPU's backend. */
 export const cpuBackend: Backend = createCpuBackend();
-const webgpuBackend: Backend = createWebgpuBackend(cpuBackend);
+let webgpuBackend: Backend = createWebgpuBackend(cpuBackend);
 
 /** `mixed`: tensors of more than one device exist, or may. Until then nobody has to look at devices. */
 export const devices = { mixed: false };
@@ -30,6 +30,12 @@ export const devices = { mixed: false };
 let currentDevice: Device = cpu;
 let currentBackend: Backend = cpuBackend;
 let defaultDevice: Device = cpu;
+
+/** Puts the backend of webgpu in the place of what stands in for it in browsers. */
+export function bringWebgpu(create: (cpu: Backend) => Backend): void {
+  webgpuBackend = create(cpuBackend);
+  setCurrent(currentDevice);
+}
 
 /** The backend that has a tensor's memory. */
 export function backendOf(x: { readonly storage: Tensor["storage"] }): Backend {

@@ -3,7 +3,6 @@
  */
 import { checkArguments } from "../ops/arguments.ts";
 import { adopt } from "../backends/cpu/memory.ts";
-import { adoptOnDevice } from "../backends/webgpu/index.ts";
 import { DType } from "../core/dtype.ts";
 import { AutogradError, ShapeError } from "../core/errors.ts";
 import { contiguousStrides, numelOf } from "../core/shape.ts";
@@ -204,8 +203,9 @@ function resize_(this: Tensor, ...args: unknown[]): Tensor {
     const grown = runtime.on(this.device, () => runtime.empty([this.storageOffset + n], this.dtype));
     const before = new Tensor(this.storage, [old], [1], 0, this.dtype);
     if (old > 0) copyElements(new Tensor(grown.storage, [old], [1], 0, this.dtype), before);
-    if (this.storage.remote === null) adopt(this.storage, grown.storage);
-    else adoptOnDevice(this.storage, grown.storage);
+    const { remote } = grown.storage;
+    if (remote === null) adopt(this.storage, grown.storage);
+    else remote.handOver(this.storage, grown.storage);
   }
   this.shape = [...shape];
   this.strides = contiguousStrides(shape);

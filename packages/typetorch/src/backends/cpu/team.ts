@@ -10,6 +10,7 @@ import { ValueError } from "../../core/errors.ts";
 import type { Storage } from "../../core/storage.ts";
 import {
   atExit,
+  cpuWorkerUrl,
   createWorker,
   environment,
   hardwareThreads,
@@ -20,7 +21,6 @@ import {
   platformName,
   threadAlive,
   warn,
-  workerUrl,
 } from "../../platform/index.ts";
 import { allocate, release } from "./memory.ts";
 import { wasm } from "./target.ts";
@@ -344,7 +344,7 @@ class Team {
     };
     try {
       const data: TeamWorkerData = { shared: this.#shared, machine: this.#local.machine, worker };
-      const handle = createWorker(workerUrl("cpu"), { data, name: `typetorch-cpu-${worker}` });
+      const handle = createWorker(cpuWorkerUrl(), { data, name: `typetorch-cpu-${worker}` });
       handle.onError((error) => lost(error.message));
       handle.onExit(() => lost("it exited"));
       handle.unref();

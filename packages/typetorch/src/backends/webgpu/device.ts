@@ -3,6 +3,7 @@
  */
 import { DeviceError } from "../../core/errors.ts";
 import { isMainThread, mayWait, openGpu, platformName } from "../../platform/index.ts";
+import { notOpenYet } from "../withoutWebgpu.ts";
 import { CommandQueue } from "./commandQueue.ts";
 import { openExecutor } from "./executor.ts";
 import { openInWorker, openInWorkerAsync } from "./workerCommands.ts";
@@ -12,11 +13,7 @@ let open: CommandQueue | null = null;
 /** The queue of the device. Opens it where that can be done without waiting for the event loop, which is in Node. Throws {@link DeviceError} where there is none. */
 export function webgpuQueue(): CommandQueue {
   if (open !== null && !open.lost) return open;
-  if (platformName !== "node")
-    throw new DeviceError(
-      "webgpu: the device is not open yet",
-      "call `await torch.webgpu.init()` once, before the device 'webgpu' is used",
-    );
+  if (platformName !== "node") notOpenYet();
   open = new CommandQueue(openInWorker());
   return open;
 }

@@ -15,7 +15,7 @@ import type { GpuQueue } from "./queue.ts";
 import { renderer } from "./wgsl/index.ts";
 
 export { initWebgpu, openWebgpuQueue, webgpuAvailable, webgpuQueue } from "./device.ts";
-export { adoptOnDevice, reclaim } from "./memory.ts";
+export { reclaim } from "./memory.ts";
 export type { GpuCounters, GpuFeatures, GpuLimits } from "./queue.ts";
 
 /** How often each kernel ran on the host because the device could not run it. */

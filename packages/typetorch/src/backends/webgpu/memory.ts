@@ -123,6 +123,10 @@ export class DeviceMemory implements RemoteMemory {
     return this.id;
   }
 
+  handOver(to: Storage, from: Storage): void {
+    handOver(this, to, from);
+  }
+
   /** Gives the GPU buffer back. */
   free(): void {
     if (this.id >= 0 && !this.queue.lost) this.queue.destroyBuffer(this.id);
@@ -201,13 +205,11 @@ export function releaseStorage(storage: Storage): void {
   forget(storage.tracked as Tracked);
 }
 
-/** The storage object takes over the memory of a larger one, so that all its views follow. */
-export function adoptOnDevice(storage: Storage, larger: Storage): void {
+function handOver(memory: DeviceMemory, storage: Storage, larger: Storage): void {
   registry.unregister(storage);
   registry.unregister(larger);
   forget(storage.tracked as Tracked);
   tracked.delete(larger.tracked as Tracked);
-  const memory = larger.remote as DeviceMemory;
   const record: Tracked = { owner: new WeakRef(storage), memory };
   tracked.add(record);
   storage.tracked = record;

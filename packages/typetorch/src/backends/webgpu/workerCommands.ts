@@ -5,7 +5,7 @@
  * The worker is started from the file `worker.js` beside this one: a bundler must keep it as an entry of its own (or leave `typetorch` external).
  */
 import { DeviceError } from "../../core/errors.ts";
-import { atExit, createWorker, nextTurn, workerUrl } from "../../platform/index.ts";
+import { atExit, createWorker, nextTurn, webgpuWorkerUrl } from "../../platform/index.ts";
 import type { DeviceFacts, ExecutorCounters, Failure, GpuCommands } from "./commands.ts";
 import type { Binding } from "./queue.ts";
 import {
@@ -239,7 +239,7 @@ const openingTime = 60_000;
 function startWorker(memory: RingMemory): Int32Array {
   const words = new Int32Array(memory.control);
   const data: GpuWorkerData = { memory };
-  const handle = createWorker(workerUrl("webgpu"), { data, name: "typetorch-webgpu" });
+  const handle = createWorker(webgpuWorkerUrl(), { data, name: "typetorch-webgpu" });
   const ended = (message: string): void => {
     if (Atomics.load(words, control.state) === state.starting) {
       putText(memory, JSON.stringify({ message: `webgpu: the device's worker did not start: ${message}` }));
