@@ -31,6 +31,8 @@ declare module "../../tensor/tensor.ts" {
     /** The U, S and V of `torch.svd`. */
     svd(options?: { some?: boolean; computeUv?: boolean }): OldSvdResult;
     triangularSolve(A: Tensor, options?: TriangularOptions): TriangularResult;
+    /** See {@link symeig}. */
+    symeig(options?: { eigenvectors?: boolean; upper?: boolean }): EighResult;
   }
 }
 
@@ -229,6 +231,31 @@ export function eigvalsh(input: Tensor, UPLO: UploOption = "L"): Tensor {
   return runtime.callMany(eighOp, [input], { upper: checkTriangle(uploOf(UPLO)) })[0]!;
 }
 
+/**
+ * {@link eigh} as the older `torch.symeig` has it: without `eigenvectors` only the values, and the other result is empty; `upper` (default) tells which triangle is read.
+ * @example
+ * torch.symeig(torch.tensor([[2, 0], [0, 1]])).eigenvalues // tensor([1., 2.])
+ */
+export function symeig(
+  input: Tensor,
+  eigenvectors: boolean | { eigenvectors?: boolean; upper?: boolean } = false,
+  upper = true,
+): EighResult {
+  checkArguments(
+    "symeig(Tensor input, bool|options? eigenvectors, bool? upper, {bool eigenvectors, bool upper})",
+    input,
+    eigenvectors,
+    upper,
+  );
+  const o = typeof eigenvectors === "object" ? eigenvectors : { eigenvectors, upper };
+  checkMatrices("symeig", input, true);
+  const [values, vectors] = runtime.callMany(eighOp, [input], { upper: o.upper ?? true });
+  return returnType("symeig", ["eigenvalues", "eigenvectors"] as const, [
+    values!,
+    o.eigenvectors ? vectors! : runtime.newEmpty(input, [0], input.dtype),
+  ]);
+}
+
 const svdOp: Op<{ full: boolean }> = defineOp<{ full: boolean }>({
   name: "linalg_svd",
   saves: { outputs: [0, 1, 2] },
@@ -382,4 +409,5 @@ export function triangularSolve(
 method("cholesky", cholesky);
 method("qr", oldQr);
 method("svd", oldSvd);
+method("symeig", symeig);
 method("triangularSolve", triangularSolve);

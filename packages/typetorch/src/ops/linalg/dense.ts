@@ -4,47 +4,53 @@
 
 /** An LU factorisation with partial pivoting: `lu` holds both factors, row i of their product is row `pivots[i]` of the matrix. */
 export interface Factors {
+  /** Rows. */
   readonly n: number;
   readonly lu: Float64Array;
   readonly pivots: Int32Array;
+  /** LAPACK's form of the same: in step k, row k and row `swaps[k]` changed places. */
+  readonly swaps: Int32Array;
   /** 1 or -1: the sign of the permutation. */
   readonly sign: number;
   /** The first zero on the diagonal of U, or -1. */
   readonly singular: number;
 }
 
-export function factorize(matrix: Float64Array, n: number): Factors {
+/** The factors of an n x n matrix, or of one with n rows. */
+export function factorize(matrix: Float64Array, n: number, columns = n): Factors {
   const lu = Float64Array.from(matrix);
   const pivots = Int32Array.from({ length: n }, (_, i) => i);
+  const swaps = new Int32Array(Math.min(n, columns));
   let sign = 1;
   let singular = -1;
-  for (let k = 0; k < n; k++) {
+  for (let k = 0; k < swaps.length; k++) {
     let best = k;
-    for (let i = k + 1; i < n; i++) if (Math.abs(lu[i * n + k]!) > Math.abs(lu[best * n + k]!)) best = i;
+    for (let i = k + 1; i < n; i++) if (Math.abs(lu[i * columns + k]!) > Math.abs(lu[best * columns + k]!)) best = i;
+    swaps[k] = best;
     if (best !== k) {
-      for (let j = 0; j < n; j++) {
-        const t = lu[k * n + j]!;
-        lu[k * n + j] = lu[best * n + j]!;
-        lu[best * n + j] = t;
+      for (let j = 0; j < columns; j++) {
+        const t = lu[k * columns + j]!;
+        lu[k * columns + j] = lu[best * columns + j]!;
+        lu[best * columns + j] = t;
       }
       const p = pivots[k]!;
       pivots[k] = pivots[best]!;
       pivots[best] = p;
       sign = -sign;
     }
-    const pivot = lu[k * n + k]!;
+    const pivot = lu[k * columns + k]!;
     if (pivot === 0) {
       if (singular < 0) singular = k;
       continue;
     }
     for (let i = k + 1; i < n; i++) {
-      const f = lu[i * n + k]! / pivot;
-      lu[i * n + k] = f;
+      const f = lu[i * columns + k]! / pivot;
+      lu[i * columns + k] = f;
       if (f === 0) continue;
-      for (let j = k + 1; j < n; j++) lu[i * n + j] = lu[i * n + j]! - f * lu[k * n + j]!;
+      for (let j = k + 1; j < columns; j++) lu[i * columns + j] = lu[i * columns + j]! - f * lu[k * columns + j]!;
     }
   }
-  return { n, lu, pivots, sign, singular };
+  return { n, lu, pivots, swaps, sign, singular };
 }
 
 /** Solves `A X = B` for B (n, columns). */
@@ -92,30 +98,41 @@ export function choleskyFactor(a: Float64Array, n: number): Float64Array | numbe
   return l;
 }
 
-/** Householder QR of an m x n matrix with the signs of LAPACK: Q is m x q columns, R is q x n. */
-export function qrFactor(a: Float64Array, m: number, n: number, q: number): { q: Float64Array; r: Float64Array } {
+/** Householder QR of an m x n matrix, packed as LAPACK does: R on and above the diagonal of `r`, the reflectors (I - tau v vᵀ), v of which begin with a 1 on it, below. */
+export function householderFactor(a: Float64Array, m: number, n: number): { r: Float64Array; taus: Float64Array } {
   const r = Float64Array.from(a);
-  const k = Math.min(m, n);
-  const reflectors: { v: Float64Array; beta: number }[] = [];
-  for (let j = 0; j < k; j++) {
+  const taus = new Float64Array(Math.min(m, n));
+  for (let j = 0; j < taus.length; j++) {
     let below = 0;
     for (let i = j + 1; i < m; i++) below += r[i * n + j]! * r[i * n + j]!;
+    if (!(below > 0)) continue;
     const alpha = r[j * n + j]!;
-    const v = new Float64Array(m);
-    let beta = 0;
-    if (below > 0) {
-      const norm = Math.sqrt(alpha * alpha + below);
-      const head = alpha > 0 ? alpha + norm : alpha - norm;
-      v[j] = 1;
-      for (let i = j + 1; i < m; i++) v[i] = r[i * n + j]! / head;
-      beta = (alpha > 0 ? head : -head) / norm;
-      reflect(r, n, j, n, v, j, m, beta);
-    }
-    reflectors.push({ v, beta });
+    const norm = Math.sqrt(alpha * alpha + below);
+    const head = alpha >= 0 ? alpha + norm : alpha - norm;
+    const tau = Math.abs(head) / norm;
+    const v = reflectorOf(r, n, j, m);
+    for (let i = j + 1; i < m; i++) v[i] = v[i]! / head;
+    reflect(r, n, j, n, v, j, m, tau);
+    for (let i = j + 1; i < m; i++) r[i * n + j] = v[i]!;
+    taus[j] = tau;
   }
+  return { r, taus };
+}
+
+/** The vector of reflector j: column j below the diagonal, with a 1 on it. */
+function reflectorOf(r: Float64Array, n: number, j: number, m: number): Float64Array {
+  const v = new Float64Array(m);
+  v[j] = 1;
+  for (let i = j + 1; i < m; i++) v[i] = r[i * n + j]!;
+  return v;
+}
+
+/** QR of an m x n matrix with the signs of LAPACK: Q is m x q columns, R is q x n. */
+export function qrFactor(a: Float64Array, m: number, n: number, q: number): { q: Float64Array; r: Float64Array } {
+  const { r, taus } = householderFactor(a, m, n);
   const full = new Float64Array(m * q);
   for (let i = 0; i < Math.min(m, q); i++) full[i * q + i] = 1;
-  for (let j = k - 1; j >= 0; j--) reflect(full, q, 0, q, reflectors[j]!.v, j, m, reflectors[j]!.beta);
+  for (let j = taus.length - 1; j >= 0; j--) reflect(full, q, 0, q, reflectorOf(r, n, j, m), j, m, taus[j]!);
   const upper = new Float64Array(q * n);
   for (let i = 0; i < q; i++) for (let j = i; j < n; j++) upper[i * n + j] = r[i * n + j]!;
   return { q: full, r: upper };
@@ -282,4 +299,35 @@ export function transposed(a: Float64Array, m: number, n: number): Float64Array 
   const t = new Float64Array(m * n);
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) t[j * m + i] = a[i * n + j]!;
   return t;
+}
+
+function multiplied(a: Float64Array, b: Float64Array, n: number): Float64Array {
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < n; k++) {
+      const f = a[i * n + k]!;
+      if (f !== 0) for (let j = 0; j < n; j++) out[i * n + j] = out[i * n + j]! + f * b[k * n + j]!;
+    }
+  }
+  return out;
+}
+
+/** The exponential of an n x n matrix: halved until its norm is below 1/2, Taylor's series (whose 16th term is below the last bit), and squared as often. */
+export function exponential(matrix: Float64Array, n: number): Float64Array {
+  let norm = 0;
+  for (let i = 0; i < n; i++) {
+    let sum = 0;
+    for (let j = 0; j < n; j++) sum += Math.abs(matrix[i * n + j]!);
+    norm = sum > norm || Number.isNaN(sum) ? sum : norm;
+  }
+  if (!Number.isFinite(norm)) return new Float64Array(n * n).fill(Number.NaN);
+  const halvings = norm > 0.5 ? Math.ceil(Math.log2(norm)) + 1 : 0;
+  const x = matrix.map((v) => v * 2 ** -halvings);
+  let out = identityMatrix(n);
+  for (let k = 16; k > 0; k--) {
+    out = multiplied(x, out, n).map((v) => v / k);
+    for (let i = 0; i < n; i++) out[i * n + i] = out[i * n + i]! + 1;
+  }
+  for (let i = 0; i < halvings; i++) out = multiplied(out, out, n);
+  return out;
 }

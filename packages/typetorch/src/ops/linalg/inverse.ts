@@ -32,6 +32,7 @@ declare module "../../tensor/tensor.ts" {
 }
 
 export type SignAndLog = ReturnType<readonly ["sign", "logabsdet"]>;
+export type ResultAndInfo = ReturnType<readonly ["result", "info"]>;
 export type InverseAndInfo = ReturnType<readonly ["inverse", "info"]>;
 
 /** The factors of each matrix. */
@@ -79,14 +80,20 @@ export function inv(input: Tensor, options?: OutOption): Tensor {
 }
 export { inv as inverse };
 
+/** For each matrix 0 or the place of the first zero pivot. */
+function singularPivots(x: Tensor): Tensor {
+  const info = runtime.newEmpty(x, sizesOf(x).batch, int32);
+  factorsOf(x).forEach((factors, i) => {
+    info.data[i] = factors.singular + 1;
+  });
+  return info;
+}
+
 /** The inverse, and for each matrix 0 or the place of the first zero pivot. As `torch.linalg.inv_ex`. */
 export function invEx(input: Tensor, options: { checkErrors?: boolean } = {}): InverseAndInfo {
   checkArguments("linalg_inv_ex(Tensor input, options? options, {bool checkErrors})", input, options);
   checkMatrices("linalg.inv", input, true);
-  const info = runtime.newEmpty(input, sizesOf(input).batch, int32);
-  factorsOf(input).forEach((factors, i) => {
-    info.data[i] = factors.singular + 1;
-  });
+  const info = singularPivots(input);
   const inverse = runtime.call(inverseOp, [input], { name: "linalg.inv_ex", strict: options.checkErrors ?? false });
   return returnType("linalg_inv_ex", ["inverse", "info"] as const, [inverse, info]);
 }
@@ -97,10 +104,10 @@ function isVector(a: Tensor, b: Tensor): boolean {
 }
 
 /** Inputs with equal leading dimensions: A (…, n, n), B (…, n, k). */
-const solveOp: Op<null> = defineOp<null>({
-  name: "linalg_solve",
+const solveOp: Op<{ strict: boolean }> = defineOp<{ strict: boolean }>({
+  name: "linalg_solve_ex",
   saves: { inputs: [0], outputs: [0] },
-  run([a, b]) {
+  run([a, b], { strict }) {
     const { n: columns, count } = sizesOf(b!);
     const n = a!.shape[a!.shape.length - 1]!;
     const right = elementsOf(b!);
@@ -108,7 +115,7 @@ const solveOp: Op<null> = defineOp<null>({
     const factors = factorsOf(a!);
     for (let i = 0; i < count; i++) {
       const f = factors[i]!;
-      if (f.singular >= 0)
+      if (strict && f.singular >= 0)
         throw new ValueError(
           `torch.linalg.solve: ${a!.shape.length > 2 ? `(Batch element ${i}): ` : ""}The solver failed because the input matrix is singular.`,
           "torch.linalg.lstsq or pinv give the best solution there is",
@@ -118,7 +125,7 @@ const solveOp: Op<null> = defineOp<null>({
     return tensorOf(out, b!.shape, b!.dtype);
   },
   backward([g], saved) {
-    const gb = runtime.call(solveOp, [saved.input(0).mT, g!], null);
+    const gb = runtime.call(solveOp, [saved.input(0).mT, g!], saved.attributes);
     return [saved.needs(0) ? matmul(gb, saved.output(0).mT).neg() : null, saved.needs(1) ? gb : null];
   },
 });
@@ -130,10 +137,13 @@ const solveOp: Op<null> = defineOp<null>({
  */
 export function solve(A: Tensor, B: Tensor, options: { left?: boolean; out?: Tensor } = {}): Tensor {
   checkArguments("linalg_solve(Tensor A, Tensor B, options? options, {bool left, Tensor out})", A, B, options);
+  return written(solved(A, B, options.left ?? true, true), options);
+}
+
+function solved(A: Tensor, B: Tensor, left: boolean, strict: boolean): Tensor {
   checkMatrices("linalg.solve", A, true);
   if (A.dtype !== B.dtype)
     throw new ValueError(`linalg.solve: Expected A and B to have the same dtype, but found ${A.dtype} and ${B.dtype}`);
-  const left = options.left ?? true;
   const vector = isVector(A, B);
   if (vector && !left)
     throw new ShapeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False");
@@ -146,8 +156,15 @@ export function solve(A: Tensor, B: Tensor, options: { left?: boolean; out?: Ten
       `A has shape ${formatShape(A.shape)}, B ${formatShape(B.shape)}`,
     );
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const x = runtime.call(solveOp, [a.expand([...batch, n, n]), b.expand([...batch, ...b.shape.slice(-2)])], null);
-  return written(vector ? x.squeeze(-1) : left ? x : x.mT, options);
+  const x = runtime.call(solveOp, [a.expand([...batch, n, n]), b.expand([...batch, ...b.shape.slice(-2)])], { strict });
+  return vector ? x.squeeze(-1) : left ? x : x.mT;
+}
+
+/** {@link solve} that does not throw for a singular matrix: `info` is 0, or the place of the first zero pivot of each A. As `torch.linalg.solve_ex`. */
+export function solveEx(A: Tensor, B: Tensor, options: { left?: boolean; checkErrors?: boolean } = {}): ResultAndInfo {
+  checkArguments("linalg_solve_ex(Tensor A, Tensor B, options? options, {bool left, bool checkErrors})", A, B, options);
+  const result = solved(A, B, options.left ?? true, options.checkErrors ?? false);
+  return returnType("linalg_solve_ex", ["result", "info"] as const, [result, singularPivots(A)]);
 }
 
 /** The product of the diagonal of U with the sign of the permutation. */
