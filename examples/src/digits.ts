@@ -14,7 +14,7 @@ const options = parseOptions(
     samples: { value: "N", help: "digits to train on at most" },
     out: { value: "DIR", default: "out", help: "folder of the pictures and the weights" },
     json: { help: "end with a line of JSON: testAccuracy, seconds and the losses" },
-    "cpu-random": { help: "draw dropout's masks on the CPU: then runs on different devices follow each other" },
+    "device-random": { help: "draw dropout's masks on the device itself, whose numbers differ from the CPU's" },
     target: targetOption,
     device: deviceOption,
   },
@@ -26,7 +26,7 @@ const settings = {
   seed: natural("seed", options.seed),
   out: options.out,
   device: options.device,
-  cpuRandom: options["cpu-random"],
+  deviceRandom: options["device-random"],
   ...(options.samples === "" ? {} : { samples: positive("samples", options.samples) }),
 };
 

@@ -22,8 +22,8 @@ export interface TrainOptions {
   readonly out: string;
   /** Where the network is trained. Default: cpu. */
   readonly device?: string;
-  /** Whether dropout's masks are those of the CPU on every device. Default: false. */
-  readonly cpuRandom?: boolean;
+  /** Whether the device draws dropout's masks. Default: false, they are the CPU's on every device, so that runs on different devices follow each other. */
+  readonly deviceRandom?: boolean;
   /** Digits to train on at most; the test set keeps its size. Default: all. */
   readonly samples?: number;
 }
@@ -76,7 +76,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
 
-  torch.webgpu.drawOnHost(options.cpuRandom ?? false);
+  torch.webgpu.drawOnHost(!(options.deviceRandom ?? false));
   torch.manualSeed(seed);
   const { train, test } = split(await readDigits(), samples);
   const loader = new DataLoader(train, { batchSize, shuffle: true, dropLast: true });
