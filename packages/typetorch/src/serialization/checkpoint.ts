@@ -26,6 +26,8 @@ export interface LoadOptions {
   mapLocation?: MapLocation | null;
   /** Accepted because PyTorch has it: loading never runs code, whatever this says. */
   weightsOnly?: boolean;
+  /** For trusted files that are refused because little in them becomes much: the most bytes that Python's objects, or that compressed records, may take. */
+  maxBytes?: number;
   /** Told how many of the file's bytes have been read. */
   progress?: Progress;
 }
@@ -54,7 +56,8 @@ export function load<T = Map<string, Tensor>>(input: SyncInput, options: LoadFil
   const source: ByteSource = withProgress(openSource(input, "torch.load"), options.progress);
   try {
     const map = options.mmap === true ? mapperOf(input) : null;
-    return readSync(source, readCheckpoint(source, { checkLocation, map })) as T;
+    const maxBytes = options.maxBytes ?? null;
+    return readSync(source, readCheckpoint(source, { checkLocation, map, maxBytes })) as T;
   } finally {
     source.close();
   }
@@ -71,7 +74,10 @@ export async function loadAsync<T = Map<string, Tensor>>(input: AsyncInput, opti
   const checkLocation = locationChecker(options.mapLocation ?? null);
   const source = await openSourceAsync(input, "torch.load", options.progress);
   try {
-    return (await readAsync(source, readCheckpoint(source, { checkLocation, map: null }))) as T;
+    return (await readAsync(
+      source,
+      readCheckpoint(source, { checkLocation, map: null, maxBytes: options.maxBytes ?? null }),
+    )) as T;
   } finally {
     await source.close();
   }

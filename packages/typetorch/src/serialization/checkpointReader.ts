@@ -11,7 +11,10 @@ import type { Reader } from "./bytes.ts";
 import { SavedStorage, tensorOfStorage } from "./rebuild.ts";
 import { storageWindows } from "./storageBytes.ts";
 import { findTorchGlobal, StorageType } from "./torchGlobals.ts";
-import { checkTree, describe, isTuple, TruncatedPickleError, unpickle } from "./unpickler.ts";
+import { PickleAccount, heapBytes } from "./pickleAccount.ts";
+import { checkTree } from "./pickleTree.ts";
+import { describe, isTuple } from "./pickleValues.ts";
+import { TruncatedPickleError, unpickle } from "./unpickler.ts";
 import { locateEntry, quoted, readEntry, readEntryInto, readZipDirectory, type ZipArchive, type ZipEntry } from "./zipReader.ts";
 
 /** Memory over a range of the file, or null where the range cannot be mapped. */
@@ -21,6 +24,8 @@ export interface ReadOptions {
   /** Hears where PyTorch had each storage (`cpu`, `cuda:0`) before it is made; throws where there is no place for it. */
   readonly checkLocation: (location: string) => void;
   readonly map: MapRange | null;
+  /** The most bytes that small things in the file may become, see `LoadOptions`; null for what is usual. */
+  readonly maxBytes: number | null;
 }
 
 /** New memory, contents undefined. */
@@ -124,33 +129,50 @@ function viewOf(view: unknown, itemsize: number, nbytes: number): StorageId["vie
 
 /** The storages that a pickle names, each made once. */
 class Storages {
-  readonly byKey = new Map<string, { storage: Storage; id: StorageId }>();
+  readonly byKey = new Map<string, { readonly storage: Storage; readonly id: StorageId; readonly tensor: Tensor }>();
   private readonly options: ReadOptions;
+  private readonly account: PickleAccount;
   private readonly make: (id: StorageId) => Storage;
 
-  constructor(options: ReadOptions, make: (id: StorageId) => Storage) {
+  constructor(options: ReadOptions, account: PickleAccount, make: (id: StorageId) => Storage) {
     this.options = options;
+    this.account = account;
     this.make = make;
   }
 
   load(persistentId: unknown): Tensor {
     const id = storageIdOf(persistentId);
-    let known = this.byKey.get(id.key);
+    const known = this.byKey.get(id.key);
     if (known === undefined) {
+      this.account.spend(heapBytes.storage);
       this.options.checkLocation(id.location);
-      known = { storage: this.make(id), id };
-      this.byKey.set(id.key, known);
-    } else if (known.id.nbytes !== id.nbytes) {
+      const storage = this.make(id);
+      const tensor = tensorOf(storage, id);
+      this.byKey.set(id.key, { storage, id, tensor });
+      return tensor;
+    }
+    if (known.id.nbytes !== id.nbytes) {
       throw new UnpicklingError(`the storage ${quoted(id.key)} has two sizes, ${known.id.nbytes} and ${id.nbytes} bytes`);
     }
-    return tensorOfStorage(new SavedStorage(known.storage, id.type.dtype, id.view?.byteOffset, id.view?.nbytes));
+    if (id.type === known.id.type && id.view === null && known.id.view === null) return known.tensor;
+    this.account.spend(heapBytes.storage);
+    return tensorOf(known.storage, id);
   }
 }
 
+function tensorOf(storage: Storage, { type, view }: StorageId): Tensor {
+  return tensorOfStorage(new SavedStorage(storage, type.dtype, view?.byteOffset, view?.nbytes));
+}
+
 /** The value that a pickle stands for, its storages without contents still. */
-function unpickleTensors(bytes: Uint8Array, storages: Storages, start = 0): { value: unknown; end: number } {
-  const pickle = unpickle(bytes, { findGlobal: findTorchGlobal, persistentLoad: (id) => storages.load(id) }, start);
-  checkTree(pickle.value);
+function unpickleTensors(
+  bytes: Uint8Array,
+  storages: Storages,
+  account: PickleAccount,
+  start = 0,
+): { value: unknown; end: number } {
+  const pickle = unpickle(bytes, { findGlobal: findTorchGlobal, persistentLoad: (id) => storages.load(id), account }, start);
+  checkTree(pickle.value, account);
   return pickle;
 }
 
@@ -172,8 +194,9 @@ function* readZip(file: File, options: ReadOptions): Reader<unknown> {
   };
   if (options.map !== null && !bigEndian) return yield* mapStorages(archive, pickle, entryOf, options.map, options);
 
-  const storages = new Storages(options, (id) => allocate(entryOf(id).size));
-  const { value } = unpickleTensors(pickle, storages);
+  const account = new PickleAccount(pickle.length, archive.entries.size, options.maxBytes);
+  const storages = new Storages(options, account, (id) => allocate(entryOf(id).size));
+  const { value } = unpickleTensors(pickle, storages, account);
   for (const { storage, id } of storages.byKey.values()) {
     yield* readEntryInto(archive, entryOf(id), () => storageWindows(storage));
     if (bigEndian && id.type.dtype !== null) swapBytes(storage, id.type.dtype);
@@ -232,7 +255,8 @@ function* mapStorages(
     if (entry.stored && entry.name.includes("data/")) offsets.set(entry, yield* locateEntry(archive, entry));
   }
   const unmapped = new Map<Storage, ZipEntry>();
-  const storages = new Storages(options, (id) => {
+  const account = new PickleAccount(pickle.length, archive.entries.size, options.maxBytes);
+  const storages = new Storages(options, account, (id) => {
     const entry = entryOf(id);
     const offset = offsets.get(entry);
     const mapped = offset === undefined || entry.size === 0 ? null : map(offset, entry.size);
@@ -241,7 +265,7 @@ function* mapStorages(
     unmapped.set(storage, entry);
     return storage;
   });
-  const { value } = unpickleTensors(pickle, storages);
+  const { value } = unpickleTensors(pickle, storages, account);
   for (const [storage, entry] of unmapped) yield* readEntryInto(archive, entry, () => storageWindows(storage));
   return value;
 }
@@ -291,22 +315,25 @@ function* readLegacy(file: File, options: ReadOptions): Reader<unknown> {
 
 /** Runs the pickles at the beginning, on as much of the file as they need. */
 function* readLegacyHead(file: File, options: ReadOptions): Reader<LegacyHead> {
+  const made = new Map<string, Storage>(); // by the attempts before
   for (let length = Math.min(firstPrefix, file.size); ; length = Math.min(2 * length, file.size)) {
     const bytes = yield { offset: 0, length };
     try {
-      return parseLegacyHead(bytes, file, options);
+      return parseLegacyHead(bytes, file, options, made);
     } catch (error) {
       if (!(error instanceof TruncatedPickleError) || length === file.size) throw error;
     }
   }
 }
 
-function parseLegacyHead(bytes: Uint8Array, file: File, options: ReadOptions): LegacyHead {
+function parseLegacyHead(bytes: Uint8Array, file: File, options: ReadOptions, made: Map<string, Storage>): LegacyHead {
+  const account = new PickleAccount(bytes.length, 0, options.maxBytes);
   const plain = {
     findGlobal: findTorchGlobal,
     persistentLoad: () => {
       throw new UnpicklingError("a storage where there should be none");
     },
+    account,
   };
   const magic = unpickle(bytes, plain);
   if (magic.value !== legacyMagic) {
@@ -316,12 +343,14 @@ function parseLegacyHead(bytes: Uint8Array, file: File, options: ReadOptions): L
   if (protocol.value !== legacyProtocol) throw new UnpicklingError(`Invalid protocol version: ${describe(protocol.value)}`);
   const system = unpickle(bytes, plain, protocol.end); // sizes of C's types; the data is little-endian in any case
   let total = 0;
-  const storages = new Storages(options, (id) => {
+  const storages = new Storages(options, account, (id) => {
     total += id.nbytes;
     if (total > file.size) throw new SerializationError(`${file.name} is cut off: its storages are larger than the file`);
-    return allocate(id.nbytes);
+    const storage = made.get(`${id.key} ${id.nbytes}`) ?? allocate(id.nbytes);
+    made.set(`${id.key} ${id.nbytes}`, storage);
+    return storage;
   });
-  const { value, end } = unpickleTensors(bytes, storages, system.end);
+  const { value, end } = unpickleTensors(bytes, storages, account, system.end);
   const keys = unpickle(bytes, plain, end);
   if (!Array.isArray(keys.value)) throw new UnpicklingError(`the list of storages is ${describe(keys.value)}`);
   return { value, storages, keys: keys.value, end: keys.end };

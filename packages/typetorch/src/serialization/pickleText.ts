@@ -6,14 +6,18 @@ import { UnpicklingError } from "../core/errors.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** ASCII shorter than this is decoded sooner without the decoder. */
+const shortText = 24;
+
 /** UTF-8 in which lone surrogates may stand, as Python's `surrogatepass` writes them. */
-export function decodeText(bytes: Uint8Array): string {
-  if (bytes.length < 24) {
-    let text = "";
-    let i = 0;
-    for (; i < bytes.length && bytes[i]! < 128; i++) text += String.fromCharCode(bytes[i]!);
-    if (i === bytes.length) return text;
+export function decodeText(all: Uint8Array, start = 0, end = all.length): string {
+  if (end - start < shortText) {
+    const codes: number[] = [];
+    let i = start;
+    for (; i < end && all[i]! < 128; i++) codes.push(all[i]!);
+    if (i === end) return String.fromCharCode(...codes);
   }
+  const bytes = all.subarray(start, end);
   try {
     return decoder.decode(bytes);
   } catch {
@@ -87,4 +91,59 @@ export function encodeLong(value: bigint): Uint8Array {
   const sign = value < 0n ? 0xff : 0;
   const redundant = length > 1 && bytes[length - 1] === sign && (bytes[length - 2]! & 0x80) === (sign & 0x80);
   return redundant ? bytes.subarray(0, length - 1) : bytes;
+}
+
+/** More decimal digits are refused, as Python does. */
+const longestDecimal = 4300;
+
+/** A whole number in decimal digits, with a Python 2 `L` behind it or not; null for what is none. */
+export function decodeDecimal(line: string): number | bigint | null {
+  const digits = line.endsWith("L") ? line.slice(0, -1) : line;
+  if (digits.length > longestDecimal || !/^[+-]?\d+$/.test(digits)) return null;
+  return wholeNumber(BigInt(digits.replace(/^\+/, "")));
+}
+
+/** A number as Python's `repr` writes it; null for what is none. */
+export function decodeFloat(line: string): number | null {
+  const special: Record<string, number> = { nan: Number.NaN, "-nan": Number.NaN, inf: Infinity, "-inf": -Infinity };
+  if (Object.hasOwn(special, line)) return special[line]!;
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(line) || line.length > 1000) return null;
+  return Number(line);
+}
+
+const simpleEscapes: Readonly<Record<string, string>> = {
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  v: "\v",
+  "\\": "\\",
+  "'": "'",
+  '"': '"',
+};
+
+/** A Python 2 `str` in quotes, with its escapes; null for what is none. */
+export function unquoteString(line: string): string | null {
+  const quote = line[0];
+  if (line.length < 2 || (quote !== "'" && quote !== '"') || !line.endsWith(quote)) return null;
+  const text = line.slice(1, -1).replace(/\\(x[0-9a-f]{2}|[0-7]{1,3}|.)/gis, (all, escape: string) => {
+    if (/^x[0-9a-f]{2}$/i.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 255);
+    return simpleEscapes[escape] ?? all;
+  });
+  return decodeText(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+}
+
+/** Text of protocol 0: Latin-1 with \uXXXX escapes; null for a character beyond Unicode. */
+export function unescapeText(line: string): string | null {
+  let valid = true;
+  const text = line.replace(/\\u([0-9a-f]{4})|\\U([0-9a-f]{8})/gi, (_, short?: string, long?: string) => {
+    const code = Number.parseInt((short ?? long)!, 16);
+    if (code <= 0x10ffff) return String.fromCodePoint(code);
+    valid = false;
+    return "";
+  });
+  return valid ? text : null;
 }

@@ -6,7 +6,7 @@ import { SerializationError, UnpicklingError } from "../core/errors.ts";
 import type { Storage } from "../core/storage.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { describe, isTuple } from "./unpickler.ts";
+import { describe, isTuple } from "./pickleValues.ts";
 
 /** A storage that a pickle refers to. */
 export class SavedStorage {

@@ -22,7 +22,8 @@ import {
 import { SerializationError, UnpicklingError } from "../core/errors.ts";
 import { Device } from "../core/storage.ts";
 import { type Rebuild, rebuildParameter, rebuildTensor } from "./rebuild.ts";
-import { Callable, describe, isTuple } from "./unpickler.ts";
+import { heapBytes } from "./pickleAccount.ts";
+import { Callable, describe, isTuple } from "./pickleValues.ts";
 import { quoted } from "./zipReader.ts";
 
 /** A class of storages, as a persistent id names it. Untyped ones (dtype null) count bytes. */
@@ -56,8 +57,15 @@ const factories = new Set(["list", "dict", "set", "int", "float", "str", "bool",
 
 const globals = new Map<string, unknown>();
 
+/** Defines what makes a dictionary or less, with an entry for each part of its arguments. */
 function define(name: string, call: (args: readonly unknown[]) => unknown): void {
-  globals.set(name, new Callable(name, call));
+  globals.set(name, new Callable(name, call, heapBytes.dict, heapBytes.entry));
+}
+
+/** Defines what makes a tensor over memory that is there: `what` stands behind `torch._utils._rebuild_`. */
+function defineTensor(what: string, call: (args: readonly unknown[]) => unknown): void {
+  const name = `torch._utils._rebuild_${what}`;
+  globals.set(name, new Callable(name, call, heapBytes.tensor, heapBytes.slot));
 }
 
 function badArguments(name: string, args: readonly unknown[]): UnpicklingError {
@@ -161,22 +169,23 @@ define("torch.serialization._get_layout", (args) => {
 });
 
 // (storage, offset, size, stride, requires_grad, hooks[, dtype], metadata)
-define("torch._utils._rebuild_tensor", ([storage, offset, size, stride]) => rebuildTensor({ storage, offset, size, stride }));
-define("torch._utils._rebuild_tensor_v2", ([storage, offset, size, stride, requiresGrad = false, , metadata = null]) =>
+defineTensor("tensor", ([storage, offset, size, stride]) => rebuildTensor({ storage, offset, size, stride }));
+defineTensor("tensor_v2", ([storage, offset, size, stride, requiresGrad = false, , metadata = null]) =>
   rebuildTensor({ storage, offset, size, stride, requiresGrad, metadata }),
 );
-define("torch._utils._rebuild_tensor_v3", ([storage, offset, size, stride, requiresGrad = false, , dtype, metadata = null]) =>
+defineTensor("tensor_v3", ([storage, offset, size, stride, requiresGrad = false, , dtype, metadata = null]) =>
   rebuildTensor({ storage, offset, size, stride, requiresGrad, dtype, metadata } satisfies Rebuild),
 );
-define("torch._utils._rebuild_parameter", ([data, requiresGrad = true]) => rebuildParameter(data, requiresGrad));
-define("torch._utils._rebuild_parameter_with_state", ([data, requiresGrad = true]) => rebuildParameter(data, requiresGrad));
+defineTensor("parameter", ([data, requiresGrad = true]) => rebuildParameter(data, requiresGrad));
+defineTensor("parameter_with_state", ([data, requiresGrad = true]) => rebuildParameter(data, requiresGrad));
 define("torch.Tensor", (args) => {
   throw badArguments("torch.Tensor", args); // named as a type only
 });
 define("torch.nn.parameter.Parameter", ([data, requiresGrad = true]) => rebuildParameter(data, requiresGrad));
 define("torch.nn.parameter.Buffer", ([data]) => data);
 define("torch._tensor._rebuild_from_type_v2", ([rebuild, type, args]) => {
-  if (!(rebuild instanceof Callable) || !(type instanceof Callable) || !isTuple(args)) {
+  const rebuilds = rebuild instanceof Callable && rebuild.name.startsWith("torch._utils._rebuild_");
+  if (!rebuilds || !(type instanceof Callable) || !isTuple(args)) {
     throw badArguments("torch._tensor._rebuild_from_type_v2", [rebuild, type, args]);
   }
   return rebuild.call(args);

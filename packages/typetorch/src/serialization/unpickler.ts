@@ -2,20 +2,11 @@
  * Reading pickles, protocols 0 to 5. A pickle is a program for a small stack machine; here it can name nothing but what a closed list holds, and nothing it
  * names does more than make a value. Time and memory are bounded by the pickle's length.
  */
-import { Counter, DefaultDict, FrozenSet, OrderedDict, Size } from "../core/collections.ts";
+import { FrozenSet, OrderedDict } from "../core/collections.ts";
 import { UnpicklingError } from "../core/errors.ts";
-import { decodeLong, decodeText, latin1, wholeNumber } from "./pickleText.ts";
-
-/** A function or class that a pickle may name and call. */
-export class Callable {
-  /** As Python names it: `collections.OrderedDict`. */
-  readonly name: string;
-  readonly call: (args: readonly unknown[]) => unknown;
-  constructor(name: string, call: (args: readonly unknown[]) => unknown) {
-    this.name = name;
-    this.call = call;
-  }
-}
+import { type PickleAccount, heapBytes } from "./pickleAccount.ts";
+import { decodeDecimal, decodeFloat, decodeLong, decodeText, latin1, unescapeText, unquoteString } from "./pickleText.ts";
+import { Callable, describe, isTuple } from "./pickleValues.ts";
 
 /** The pickle goes on behind the end of the bytes. */
 export class TruncatedPickleError extends UnpicklingError {}
@@ -25,11 +16,14 @@ export interface UnpickleOptions {
   findGlobal(module: string, name: string): unknown;
   /** What a persistent id stands for: a storage. */
   persistentLoad(id: unknown): unknown;
+  /** Counts the objects that are made. */
+  readonly account: PickleAccount;
 }
 
-/** Longer whole numbers are not numbers anybody saved; Python refuses more decimal digits too. */
+/** Longer whole numbers are not numbers anybody saved. */
 const longestLong = 4096;
-const longestDecimal = 4300;
+/** The stack and the marks are counted by so many at once. */
+const stackStep = 256;
 
 /** Runs the pickle that begins at `start` of the bytes; gives its value and where it ends. */
 export function unpickle(bytes: Uint8Array, options: UnpickleOptions, start = 0): { value: unknown; end: number } {
@@ -43,15 +37,25 @@ class Machine {
   private readonly bytes: Uint8Array;
   private readonly data: DataView;
   private readonly options: UnpickleOptions;
+  private readonly account: PickleAccount;
   private readonly stack: unknown[] = [];
   /** Positions in the stack of the marks. */
   private readonly marks: number[] = [];
-  private readonly memo = new Map<number, unknown>();
+  /** How many of both are counted. */
+  private counted = 0;
+  /** By index, as far as picklers count them up; others are in `sparseMemo`. */
+  private readonly memo: unknown[] = [];
+  private readonly sparseMemo = new Map<number, unknown>();
+  /** Where an empty list that stands at a position of the stack is in the memo; meaningless for what else stands there. */
+  private readonly memoIndexAt: number[] = [];
+  /** Empty lists that may stand in more than these two places. */
+  private readonly shared = new Set<unknown>();
 
   constructor(bytes: Uint8Array, options: UnpickleOptions, start: number) {
     this.bytes = bytes;
     this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.options = options;
+    this.account = options.account;
     this.at = start;
   }
 
@@ -73,20 +77,20 @@ class Machine {
 
   // Arguments of opcodes
 
-  private take(length: number): Uint8Array {
+  private skip(length: number): void {
     if (length > this.bytes.length - this.at) throw this.cutOff();
     this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
   }
   private uint8(): number {
-    return this.take(1)[0]!;
+    this.skip(1);
+    return this.bytes[this.at - 1]!;
   }
   private uint16(): number {
-    this.take(2);
+    this.skip(2);
     return this.data.getUint16(this.at - 2, true);
   }
   private uint32(): number {
-    this.take(4);
+    this.skip(4);
     return this.data.getUint32(this.at - 4, true);
   }
   private int32(): number {
@@ -113,6 +117,11 @@ class Machine {
 
   private push(value: unknown): void {
     this.stack.push(value);
+    if (this.stack.length + this.marks.length > this.counted) this.countStack();
+  }
+  private countStack(): void {
+    this.account.spend(stackStep * heapBytes.slot);
+    this.counted += stackStep;
   }
   private pop(): unknown {
     if (this.stack.length === 0 || this.stack.length === this.marks.at(-1)) throw this.bad("the stack is empty");
@@ -122,18 +131,43 @@ class Machine {
     if (this.stack.length === 0 || this.stack.length === this.marks.at(-1)) throw this.bad("the stack is empty");
     return this.stack[this.stack.length - 1];
   }
-  /** Everything above the last mark, which goes too. */
+  private mark(): void {
+    this.marks.push(this.stack.length);
+    if (this.stack.length + this.marks.length > this.counted) this.countStack();
+  }
+  /** Everything above the last mark, which goes too: a new array. */
   private popMark(): unknown[] {
     const mark = this.marks.pop();
     if (mark === undefined) throw this.bad("there is no mark");
     return this.stack.splice(mark);
   }
   private put(index: number): void {
-    this.memo.set(index, this.top());
+    const value = this.top();
+    if (index < this.memo.length) this.memo[index] = value;
+    else if (index === this.memo.length) {
+      this.account.spend(heapBytes.slot);
+      this.memo.push(value);
+    } else {
+      this.account.spend(heapBytes.entry);
+      this.sparseMemo.set(index, value);
+    }
+    if (!isEmptyList(value)) return;
+    const position = this.stack.length - 1;
+    const before = this.memoIndexAt[position];
+    if (before !== undefined && before !== index && this.memo[before] === value) this.shared.add(value);
+    this.memoIndexAt[position] = index;
   }
   private get(index: number): void {
-    const value = this.memo.get(index);
-    if (value === undefined && !this.memo.has(index)) throw this.bad(`memo value not found at index ${index}`);
+    const value = index < this.memo.length ? this.memo[index] : this.sparseMemo.get(index);
+    if (value === undefined) throw this.bad(`memo value not found at index ${index}`);
+    this.again(value);
+  }
+  /** Pushes a value that stands elsewhere too. */
+  private again(value: unknown): void {
+    if (isEmptyList(value) && !this.shared.has(value)) {
+      this.account.spend(heapBytes.entry);
+      this.shared.add(value);
+    }
     this.push(value);
   }
   private persistent(id: unknown): void {
@@ -142,6 +176,9 @@ class Machine {
   private call(callable: unknown, args: unknown): void {
     if (!(callable instanceof Callable)) throw this.bad("something is called that is no function");
     if (!isTuple(args)) throw this.bad(`the arguments of ${callable.name} are not a tuple`);
+    let parts = 0;
+    for (const arg of args) parts += lengthOf(arg);
+    this.account.spend(callable.bytes + parts * callable.partBytes);
     this.push(callable.call(args));
   }
   private global(module: unknown, name: unknown): void {
@@ -151,18 +188,50 @@ class Machine {
 
   // Containers
 
-  private append(target: unknown, items: readonly unknown[]): void {
+  private tuple(items: unknown[]): void {
+    this.account.spend(heapBytes.list + 8 * items.length);
+    this.push(items.length === 0 ? emptyTuple : Object.freeze(items));
+  }
+  private list(items: unknown[]): void {
+    this.account.spend(heapBytes.list + 8 * items.length);
+    this.push(items);
+  }
+  /** Adds items to the list at the top. */
+  private append(items: unknown[]): void {
+    const target = this.top();
     if (!Array.isArray(target) || Object.isFrozen(target)) throw this.bad("items are added to something that is no list");
+    // An array that grows has room for 16 more. Most lists are short, and filled at once: the array of the items takes the place of the empty one.
+    const position = this.stack.length - 1;
+    const index = this.memoIndexAt[position];
+    if (target.length === 0 && index !== undefined && this.memo[index] === target && !this.shared.has(target)) {
+      this.account.spend(8 * items.length);
+      this.stack[position] = this.memo[index] = items;
+      return;
+    }
+    if (target.length === 0) this.account.spend(16 * heapBytes.slot);
+    this.account.spend(items.length * heapBytes.slot);
     for (const item of items) target.push(item);
+  }
+  private dict(): void {
+    this.account.spend(heapBytes.dict);
+    this.push(new Map());
   }
   private setItems(target: unknown, items: readonly unknown[]): void {
     if (!(target instanceof Map)) throw this.bad("items are set in something that is no dict");
     if (items.length % 2 !== 0) throw this.bad("a dict has a key without a value");
+    const before = target.size;
     for (let i = 0; i < items.length; i += 2) target.set(this.hashable(items[i]), items[i + 1]);
+    this.countEntries(before, target.size);
   }
   private addItems(target: unknown, items: readonly unknown[]): void {
     if (!(target instanceof Set) || target instanceof FrozenSet) throw this.bad("items are added to something that is no set");
+    const before = target.size;
     for (const item of items) target.add(this.hashable(item));
+    this.countEntries(before, target.size);
+  }
+  /** Counts the entries of a Map or Set that has grown. There is room for the first four from the beginning. */
+  private countEntries(before: number, after: number): void {
+    if (after > 4) this.account.spend((after - Math.max(before, 4)) * heapBytes.entry);
   }
   private hashable(key: unknown): unknown {
     if (
@@ -179,59 +248,33 @@ class Machine {
     if (!(target instanceof OrderedDict) || !(state instanceof Map)) {
       throw new UnpicklingError(`attributes are set on ${describe(target)}`, "only an OrderedDict can have some");
     }
+    this.account.spend(heapBytes.dict + state.size * heapBytes.entry);
     target.attributes ??= new Map();
     for (const [key, value] of state) target.attributes.set(key, value);
   }
 
-  private decimal(line: string): number | bigint {
-    const digits = line.endsWith("L") ? line.slice(0, -1) : line;
-    if (digits.length > longestDecimal || !/^[+-]?\d+$/.test(digits)) {
-      throw this.bad(`${JSON.stringify(line.slice(0, 20))} is no whole number`);
-    }
-    return wholeNumber(BigInt(digits.replace(/^\+/, "")));
+  private text(length: number): void {
+    this.account.spend(heapBytes.text + 2 * length);
+    this.skip(length);
+    this.push(decodeText(this.bytes, this.at - length, this.at));
   }
-  private float(line: string): number {
-    const special: Record<string, number> = { nan: Number.NaN, "-nan": Number.NaN, inf: Infinity, "-inf": -Infinity };
-    if (line in special) return special[line]!;
-    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(line) || line.length > 1000) {
-      throw this.bad(`${JSON.stringify(line.slice(0, 20))} is no number`);
-    }
-    return Number(line);
+  private byteString(length: number): void {
+    this.account.spend(heapBytes.bytes + length);
+    this.skip(length);
+    this.push(this.bytes.slice(this.at - length, this.at));
   }
-  private long(length: number): number | bigint {
+  private long(length: number): void {
     if (length < 0 || length > longestLong) throw this.bad(`a whole number of ${length} bytes`);
-    return decodeLong(this.take(length));
+    this.account.spend(heapBytes.long + length);
+    this.skip(length);
+    this.push(decodeLong(this.bytes.subarray(this.at - length, this.at)));
   }
-  /** A Python 2 `str` in quotes, with its escapes. */
-  private quotedString(line: string): string {
-    const quote = line[0];
-    if (line.length < 2 || (quote !== "'" && quote !== '"') || !line.endsWith(quote)) throw this.bad("a string is not in quotes");
-    const simple: Record<string, string> = {
-      n: "\n",
-      r: "\r",
-      t: "\t",
-      a: "\x07",
-      b: "\b",
-      f: "\f",
-      v: "\v",
-      "\\": "\\",
-      "'": "'",
-      '"': '"',
-    };
-    const text = line.slice(1, -1).replace(/\\(x[0-9a-f]{2}|[0-7]{1,3}|.)/gis, (all, escape: string) => {
-      if (/^x[0-9a-f]{2}$/i.test(escape)) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 255);
-      return simple[escape] ?? all;
-    });
-    return decodeText(Uint8Array.from(text, (c) => c.charCodeAt(0)));
-  }
-  /** Text of protocol 0: Latin-1 with \uXXXX escapes. */
-  private escapedText(line: string): string {
-    return line.replace(/\\u([0-9a-f]{4})|\\U([0-9a-f]{8})/gi, (_, short?: string, long?: string) => {
-      const code = Number.parseInt((short ?? long)!, 16);
-      if (code > 0x10ffff) throw this.bad("a character beyond Unicode");
-      return String.fromCodePoint(code);
-    });
+  /** A value that is written as a line of text. */
+  private written<T>(line: string, decode: (line: string) => T | null, what: string): void {
+    this.account.spend(heapBytes.long + 2 * line.length);
+    const value = decode(line);
+    if (value === null) throw this.bad(`${JSON.stringify(line.slice(0, 20))} is no ${what}`);
+    this.push(value);
   }
 
   private step(opcode: number): void {
@@ -256,25 +299,27 @@ class Machine {
         this.push(this.int32()); // BININT
         return;
       case 0x8a:
-        this.push(this.long(this.uint8())); // LONG1
+        this.long(this.uint8()); // LONG1
         return;
       case 0x8b:
-        this.push(this.long(this.int32())); // LONG4
+        this.long(this.int32()); // LONG4
         return;
       case 0x47: // BINFLOAT
-        this.take(8);
+        this.skip(8);
+        this.account.spend(heapBytes.float);
         this.push(this.data.getFloat64(this.at - 8, false));
         return;
       case 0x49: {
         const line = this.line(); // INT
-        this.push(line === "00" ? false : line === "01" ? true : this.decimal(line));
+        if (line === "00" || line === "01") this.push(line === "01");
+        else this.written(line, decodeDecimal, "whole number");
         return;
       }
       case 0x4c:
-        this.push(this.decimal(this.line())); // LONG
+        this.written(this.line(), decodeDecimal, "whole number"); // LONG
         return;
       case 0x46:
-        this.push(this.float(this.line())); // FLOAT
+        this.written(this.line(), decodeFloat, "number"); // FLOAT
         return;
       case 0x4e:
         this.push(null); // NONE
@@ -288,85 +333,82 @@ class Machine {
 
       // text and bytes
       case 0x58:
-        this.push(decodeText(this.take(this.uint32()))); // BINUNICODE
+        this.text(this.uint32()); // BINUNICODE
         return;
       case 0x8c:
-        this.push(decodeText(this.take(this.uint8()))); // SHORT_BINUNICODE
+        this.text(this.uint8()); // SHORT_BINUNICODE
         return;
       case 0x8d:
-        this.push(decodeText(this.take(this.length64()))); // BINUNICODE8
+        this.text(this.length64()); // BINUNICODE8
         return;
       case 0x56:
-        this.push(this.escapedText(this.line())); // UNICODE
+        this.written(this.line(), unescapeText, "text"); // UNICODE
         return;
       case 0x55:
-        this.push(decodeText(this.take(this.uint8()))); // SHORT_BINSTRING
+        this.text(this.uint8()); // SHORT_BINSTRING
         return;
       case 0x54:
-        this.push(decodeText(this.take(this.uint32()))); // BINSTRING
+        this.text(this.uint32()); // BINSTRING
         return;
       case 0x53:
-        this.push(this.quotedString(this.line())); // STRING
+        this.written(this.line(), unquoteString, "string in quotes"); // STRING
         return;
       case 0x43:
-        this.push(this.take(this.uint8()).slice()); // SHORT_BINBYTES
+        this.byteString(this.uint8()); // SHORT_BINBYTES
         return;
       case 0x42:
-        this.push(this.take(this.uint32()).slice()); // BINBYTES
+        this.byteString(this.uint32()); // BINBYTES
         return;
       case 0x8e: // BINBYTES8
       case 0x96:
-        this.push(this.take(this.length64()).slice()); // BYTEARRAY8
+        this.byteString(this.length64()); // BYTEARRAY8
         return;
 
       // containers
       case 0x28:
-        this.marks.push(this.stack.length); // MARK
+        this.mark(); // MARK
         return;
       case 0x5d:
-        this.push([]); // EMPTY_LIST
+        this.list([]); // EMPTY_LIST
         return;
       case 0x6c:
-        this.push(this.popMark()); // LIST
+        this.list(this.popMark()); // LIST
         return;
       case 0x61: {
-        const item = this.pop(); // APPEND
-        this.append(this.top(), [item]);
+        this.append([this.pop()]); // APPEND
         return;
       }
       case 0x65: {
-        const items = this.popMark(); // APPENDS
-        this.append(this.top(), items);
+        this.append(this.popMark()); // APPENDS
         return;
       }
       case 0x29:
-        this.push(tuple([])); // EMPTY_TUPLE
+        this.push(emptyTuple); // EMPTY_TUPLE
         return;
       case 0x74:
-        this.push(tuple(this.popMark())); // TUPLE
+        this.tuple(this.popMark()); // TUPLE
         return;
       case 0x85:
-        this.push(tuple([this.pop()])); // TUPLE1
+        this.tuple([this.pop()]); // TUPLE1
         return;
       case 0x86: {
         const second = this.pop(); // TUPLE2
-        this.push(tuple([this.pop(), second]));
+        this.tuple([this.pop(), second]);
         return;
       }
       case 0x87: {
         const third = this.pop(); // TUPLE3
         const second = this.pop();
-        this.push(tuple([this.pop(), second, third]));
+        this.tuple([this.pop(), second, third]);
         return;
       }
       case 0x7d:
-        this.push(new Map()); // EMPTY_DICT
+        this.dict(); // EMPTY_DICT
         return;
       case 0x64: {
         const items = this.popMark(); // DICT
-        const dict = new Map();
-        this.setItems(dict, items);
-        this.push(dict);
+        this.dict();
+        this.setItems(this.top(), items);
         return;
       }
       case 0x73: {
@@ -381,16 +423,20 @@ class Machine {
         return;
       }
       case 0x8f:
-        this.push(new Set()); // EMPTY_SET
+        this.account.spend(heapBytes.set); // EMPTY_SET
+        this.push(new Set());
         return;
       case 0x90: {
         const items = this.popMark(); // ADDITEMS
         this.addItems(this.top(), items);
         return;
       }
-      case 0x91:
-        this.push(new FrozenSet(this.popMark().map((item) => this.hashable(item)))); // FROZENSET
+      case 0x91: {
+        const items = this.popMark(); // FROZENSET
+        this.account.spend(heapBytes.set + items.length * heapBytes.entry);
+        this.push(new FrozenSet(items.map((item) => this.hashable(item))));
         return;
+      }
 
       // the stack and the memo
       case 0x30: // POP
@@ -401,7 +447,7 @@ class Machine {
         this.popMark(); // POP_MARK
         return;
       case 0x32:
-        this.push(this.top()); // DUP
+        this.again(this.top()); // DUP
         return;
       case 0x67:
         this.get(this.index()); // GET
@@ -422,7 +468,7 @@ class Machine {
         this.put(this.uint32()); // LONG_BINPUT
         return;
       case 0x94:
-        this.put(this.memo.size); // MEMOIZE
+        this.put(this.memo.length + this.sparseMemo.size); // MEMOIZE
         return;
 
       // what the closed list decides about
@@ -456,12 +502,12 @@ class Machine {
       case 0x69: {
         const module = this.line(); // INST
         const callable = this.options.findGlobal(module, this.line());
-        this.call(callable, tuple(this.popMark()));
+        this.call(callable, Object.freeze(this.popMark()));
         return;
       }
       case 0x6f: {
         const [callable, ...args] = this.popMark(); // OBJ
-        this.call(callable, tuple(args));
+        this.call(callable, Object.freeze(args));
         return;
       }
       case 0x62: {
@@ -492,104 +538,14 @@ class Machine {
   }
 }
 
-function tuple(items: unknown[]): readonly unknown[] {
-  return Object.freeze(items);
+const emptyTuple: readonly unknown[] = Object.freeze([]);
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0 && !Object.isFrozen(value);
 }
 
-/** A frozen array, which is what a Python tuple becomes. */
-export function isTuple(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value) && Object.isFrozen(value);
-}
-
-/** What kind of Python object a value stands for, in messages. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return "None";
-  if (value instanceof Callable) return value.name;
-  if (value instanceof Size) return "a torch.Size";
-  if (Array.isArray(value)) return Object.isFrozen(value) ? "a tuple" : "a list";
-  if (value instanceof OrderedDict) return "an OrderedDict";
-  if (value instanceof DefaultDict) return "a defaultdict";
-  if (value instanceof Counter) return "a Counter";
-  if (value instanceof Map) return "a dict";
-  if (value instanceof Set) return "a set";
-  if (value instanceof Uint8Array) return "bytes";
-  if (typeof value === "object") return `a ${value.constructor?.name ?? "object"}`;
-  const names: Record<string, string> = { string: "a str", number: "a number", bigint: "an int", boolean: "a bool" };
-  return names[typeof value] ?? typeof value;
-}
-
-/** Values nested deeper than this are refused. */
-const deepest = 1000;
-/** So many values are walked through in any case; beyond, each must not be met more than `mostRepeated` times on average. */
-const alwaysWalked = 1_000_000;
-const mostRepeated = 100;
-
-/** What was found below a container; null while it is on the way from the root. */
-interface Extent {
-  readonly height: number;
-  /** Values below, those in several places as often as they are met. */
-  readonly values: number;
-}
-
-/**
- * Throws for a value that contains itself, is nested too deeply to be worked with, or names the same parts so often that walking through it takes forever.
- * Takes time in proportion to the value's size in memory.
- */
-export function checkTree(root: unknown): void {
-  const seen = new Map<object, Extent | null>();
-  const path: { node: object; rest: Iterator<unknown>; height: number; values: number }[] = [];
-  let distinct = 0;
-  const leave = (height: number, values: number): void => {
-    if (height > deepest) throw new UnpicklingError(`the object is nested more than ${deepest} levels deep`);
-    const parent = path[path.length - 1];
-    if (parent === undefined) return;
-    parent.height = Math.max(parent.height, height);
-    parent.values += values;
-  };
-  const enter = (value: unknown): void => {
-    distinct++;
-    const children = childrenOf(value);
-    if (children === null) {
-      leave(0, 1);
-      return;
-    }
-    const extent = seen.get(value as object);
-    if (extent === null) throw new UnpicklingError("the object contains itself", "save a tree: lists, dicts and tensors");
-    if (extent !== undefined) {
-      leave(extent.height, extent.values);
-      return;
-    }
-    if (path.length >= deepest) throw new UnpicklingError(`the object is nested more than ${deepest} levels deep`);
-    seen.set(value as object, null);
-    path.push({ node: value as object, rest: children, height: 0, values: 1 });
-  };
-  enter(root);
-  while (path.length > 0) {
-    const { node, rest, height, values } = path[path.length - 1]!;
-    const next = rest.next();
-    if (!next.done) {
-      enter(next.value);
-      continue;
-    }
-    path.pop();
-    seen.set(node, { height: height + 1, values });
-    if (values > alwaysWalked && values > distinct * mostRepeated) {
-      throw new UnpicklingError("the object repeats parts of itself so often that it would take forever to walk through it");
-    }
-    leave(height + 1, values);
-  }
-}
-
-function childrenOf(value: unknown): Iterator<unknown> | null {
-  if (Array.isArray(value) || value instanceof Set) return value.values();
-  if (!(value instanceof Map)) return null;
-  return entriesOf(value);
-}
-
-function* entriesOf(map: Map<unknown, unknown>): Generator<unknown> {
-  for (const [key, value] of map) {
-    yield key;
-    yield value;
-  }
-  if (map instanceof OrderedDict && map.attributes !== null) yield map.attributes;
+/** How many parts a function's argument has that it may copy. */
+function lengthOf(value: unknown): number {
+  if (Array.isArray(value) || typeof value === "string" || value instanceof Uint8Array) return value.length;
+  return value instanceof Map || value instanceof Set ? value.size : 0;
 }
