@@ -214,7 +214,7 @@ const lanes = {
     onWebgpu(async (env) => {
       const { exceptions } = await import("./webgpu/exceptions.mjs");
       const preload = new URL("./webgpu/defaultDevice.mjs", import.meta.url).href;
-      return nodeTestBut(exceptions, testFiles(["ops", "autograd", "optim"]), env, ["--import", preload]);
+      return nodeTestBut(exceptions, testFiles(["ops", "autograd", "nn", "optim"]), env, ["--import", preload]);
     }),
   "conformance, device webgpu": () => onWebgpu((env) => conformance(["--device", "webgpu"], env)),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
@@ -225,6 +225,7 @@ const lanes = {
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
   "browser build": () => withChromium(() => nodeTest([join(root, "browser/dist/test/library.test.js")])),
   "chromium (webgpu)": () => withChromium(() => nodeTest([join(root, "browser/dist/test/webgpu.test.js")])),
+  "chromium (device webgpu)": () => withChromium(() => chromium("device", "conformance", "DEVICE=webgpu")),
   playground: () => withChromium(() => nodeTest([join(root, "playground/dist/test/playground.test.js")])),
   "chromium (js)": () => withChromium(() => chromium("kernels", "conformance", "TYPETORCH_TARGET=js")),
   "chromium (wasm)": () => withChromium(() => chromium("unit", "conformance", "TYPETORCH_TARGET=wasm")),

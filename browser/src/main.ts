@@ -1,7 +1,8 @@
 /**
- * The command `npm run browser`: runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what is above them (`kernels`),
- * the recorded conformance cases. Without a name: unit and conformance. NAME=VALUE goes to the workers' environment:
- * TYPETORCH_TARGET=js. The last line counts; it fails when a suite ran no test.
+ * The command `npm run browser`: runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what
+ * is above them (`kernels`), those that can have all their tensors on another device (`device`), the recorded conformance cases. Without a name: unit and
+ * conformance. NAME=VALUE goes to the workers' environment: TYPETORCH_TARGET=js. DEVICE=webgpu makes the tensors on that device; exceptions stand in
+ * scripts/webgpu/exceptions.mjs. The last line counts; it fails when a suite ran no test.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -14,8 +15,8 @@ import { type ServedFile, serve } from "./server.ts";
 import type { Counts } from "./shims/test.ts";
 import { reasonWithoutPage } from "./withoutPage.ts";
 
-/** Milliseconds after which a suite has failed. */
-const LIMIT = 180_000;
+/** Milliseconds that one test may take. */
+const LIMIT = 120_000;
 
 const tests = join(root, "packages/typetorch/dist/test");
 const sources = join(root, "packages/typetorch/test");
@@ -38,12 +39,20 @@ function testFiles(wanted: (name: string) => boolean): string[] {
     .map((name) => join(tests, name));
 }
 
-const start = join(page, "environment.js");
-const end = join(page, "unit.js");
+/** What a device must give like the CPU. */
+const DEVICE = ["ops/", "autograd/", "nn/", "optim/"];
+
+const unit = (folders: readonly string[]): string[] => [
+  join(page, "environment.js"),
+  join(page, "defaultDevice.js"),
+  ...testFiles((name) => folders.some((folder) => name.startsWith(folder))),
+  join(page, "unit.js"),
+];
 
 const suites: Record<string, () => string[]> = {
-  unit: () => [start, ...testFiles(() => true), end],
-  kernels: () => [start, ...testFiles((name) => KERNELS.some((folder) => name.startsWith(folder))), end],
+  unit: () => unit([""]),
+  kernels: () => unit(KERNELS),
+  device: () => unit(DEVICE),
   conformance: () => [join(page, "conformance.js")],
 };
 
@@ -52,12 +61,39 @@ function runSuite(tab: Page, name: string, query: string): Promise<Counts> {
     ({ url, limit }) =>
       new Promise((resolve, reject) => {
         const worker = new Worker(url, { type: "module" });
-        worker.onmessage = (event) => resolve(event.data as Counts);
+        let test = "the first test";
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const watch = (): void => {
+          clearTimeout(timer);
+          timer = setTimeout(() => reject(new Error(`not finished after ${limit / 1000} s: ${test}`)), limit);
+        };
+        watch();
+        worker.onmessage = ({ data }: MessageEvent<Counts | { begun: string }>) => {
+          if ("begun" in data) {
+            test = data.begun;
+            watch();
+          } else {
+            clearTimeout(timer);
+            resolve(data);
+          }
+        };
         worker.onerror = (event) => reject(new Error(event.message || "the worker could not be loaded"));
-        setTimeout(() => reject(new Error(`not finished after ${limit / 1000} s`)), limit);
       }),
     { url: `${name}.js?${query}`, limit: LIMIT },
   );
+}
+
+/** Tests that do not hold on the device are no failures; one that holds after all is, as is one that there is not: then the table is out of date. */
+async function withoutExceptions(counts: Counts): Promise<Counts> {
+  const table: string = "../../../scripts/webgpu/exceptions.mjs";
+  const { exceptions } = (await import(table)) as { exceptions: Readonly<Record<string, string>> };
+  const failures = counts.failures.filter(({ name }) => !Object.hasOwn(exceptions, name));
+  for (const name of Object.keys(exceptions)) {
+    if (counts.held.includes(name)) failures.push({ name, reason: "holds, but is in the table of exceptions" });
+    else if (!counts.failures.some((failure) => failure.name === name))
+      failures.push({ name, reason: "is in the table of exceptions, but there is no such test" });
+  }
+  return { ...counts, failures, notes: [...counts.notes, `${Object.keys(exceptions).length} exceptions`] };
 }
 
 const { words } = parseCommand(
@@ -84,7 +120,13 @@ try {
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) console.error(message.text());
   });
   await tab.goto(server.address);
-  const results = await Promise.all(names.map((name) => runSuite(tab, name, query)));
+  const onDevice = words.some((word) => word.startsWith("DEVICE="));
+  const results = await Promise.all(
+    names.map(async (name) => {
+      const counts = await runSuite(tab, name, query);
+      return onDevice && name !== "conformance" ? withoutExceptions(counts) : counts;
+    }),
+  );
   let passed = 0;
   let failed = 0;
   let skipped = 0;
@@ -92,6 +134,7 @@ try {
     passed += counts.passed;
     failed += counts.failures.length;
     skipped += counts.skipped;
+    for (const note of counts.notes) console.log(note);
     for (const { name, reason } of counts.failures) console.log(`not ok ${name}\n    ${reason.replaceAll("\n", "\n    ")}`);
     if (counts.passed + counts.failures.length === 0) {
       failed++;

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseCommand, refuse, targetOption } from "@typetorch/command-line";
 import { Api } from "./api.ts";
 import { deviceNames } from "./device.ts";
-import { type Outcome, runAll } from "./run.ts";
+import { leftOutBy, type Outcome, runAll } from "./run.ts";
 
 const { options, words } = parseCommand(
   "npm run conformance -- [DIR]",
@@ -57,10 +57,7 @@ for (const outcome of outcomes) {
   }
 }
 if (device !== null) {
-  const leftOut = new Map<string, number>();
-  for (const outcome of outcomes)
-    for (const [reason, count] of outcome.leftOut) leftOut.set(reason, (leftOut.get(reason) ?? 0) + count);
-  for (const [reason, count] of leftOut) console.log(`${count} left out on ${device}: ${reason}`);
+  for (const [reason, count] of leftOutBy(outcomes)) console.log(`${count} left out on ${device}: ${reason}`);
 }
 if (passed + failed + missing === 0) {
   console.error(`no cases in ${directory}`);

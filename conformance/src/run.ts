@@ -37,6 +37,8 @@ export interface Selection {
   readonly suites?: readonly string[] | undefined;
   /** All but these suites. */
   readonly without?: readonly string[] | undefined;
+  /** Told the id of each case before it runs. */
+  readonly begin?: ((id: string) => void) | undefined;
 }
 
 interface Job {
@@ -98,6 +100,7 @@ export function runAll(api: Api, directory: string, selection: Selection = {}): 
     }
     // what is made from nothing is made on the device; otherwise the inputs decide
     api.setDefaultDevice(job.source !== null && !takesTensors(job.source));
+    selection.begin?.(`${key} ${job.id}`);
     try {
       job.run(api);
       outcome.passed++;
@@ -113,4 +116,11 @@ export function runAll(api: Api, directory: string, selection: Selection = {}): 
     }
   }
   return [...outcomes.values()];
+}
+
+/** How many cases do not apply to the device, by reason. */
+export function leftOutBy(outcomes: readonly Outcome[]): ReadonlyMap<string, number> {
+  const out = new Map<string, number>();
+  for (const { leftOut } of outcomes) for (const [reason, count] of leftOut) out.set(reason, (out.get(reason) ?? 0) + count);
+  return out;
 }

@@ -3,13 +3,17 @@
  */
 import "./environment.ts";
 import { Api } from "@typetorch/conformance/api";
-import { runAll } from "@typetorch/conformance/run";
+import { leftOutBy, runAll } from "@typetorch/conformance/run";
 import * as torch from "typetorch";
-import type { Counts } from "../shims/test.ts";
+import { noCounts } from "../shims/test.ts";
+import { device } from "./device.ts";
 
-// the checkpoints are files, of which a page has none
-const counts: Counts = { passed: 0, skipped: 0, failures: [] };
-for (const outcome of runAll(new Api(torch), "/conformance/recorded", { without: ["checkpoints"] })) {
+const counts = noCounts();
+const outcomes = runAll(new Api(torch, device), "/conformance/recorded", {
+  without: ["checkpoints"], // they are files, of which a page has none
+  begin: (id) => postMessage({ begun: id }),
+});
+for (const outcome of outcomes) {
   counts.passed += outcome.passed;
   for (const { id, reason } of outcome.failures) counts.failures.push({ name: `${outcome.suite}/${outcome.op} ${id}`, reason });
   if (outcome.missing > 0) {
@@ -19,4 +23,5 @@ for (const outcome of runAll(new Api(torch), "/conformance/recorded", { without:
     });
   }
 }
+for (const [reason, count] of leftOutBy(outcomes)) counts.notes.push(`${count} left out on ${device}: ${reason}`);
 postMessage(counts);

@@ -27,10 +27,18 @@ interface Options {
 export interface Counts {
   passed: number;
   skipped: number;
+  /** Names of the tests that passed. */
+  readonly held: string[];
+  /** What the suite has to say beside its results. */
+  readonly notes: string[];
   readonly failures: { readonly name: string; readonly reason: string }[];
 }
 
-const counts: Counts = { passed: 0, skipped: 0, failures: [] };
+export function noCounts(): Counts {
+  return { passed: 0, skipped: 0, held: [], notes: [], failures: [] };
+}
+
+const counts = noCounts();
 type Hook = () => unknown;
 
 /** The tests of one file, and what runs around them. */
@@ -113,7 +121,10 @@ async function runOne(name: string, options: Options, body: Body): Promise<void>
     }
   }
   if (skipped) counts.skipped++;
-  else counts.passed++;
+  else {
+    counts.passed++;
+    counts.held.push(name);
+  }
 }
 
 function mockMethod(object: Record<string, Method>, key: string, replacement: Method, restore: (() => void)[]): Mocked {
@@ -130,11 +141,12 @@ function mockMethod(object: Record<string, Method>, key: string, replacement: Me
   return { mock: { calls, callCount: () => calls.length } };
 }
 
-/** Runs what was registered, one after the other. */
-export async function runTests(): Promise<Counts> {
+/** Runs what was registered, one after the other; `begin` is told the name of each test before it runs, and awaited. */
+export async function runTests(begin: (name: string) => unknown = () => {}): Promise<Counts> {
   for (const { tests, hooks } of files) {
     for (const hook of hooks.before) await hook();
     for (const { name, options, body } of tests) {
+      await begin(name);
       await runOne(name, options, async (t) => {
         for (const hook of hooks.beforeEach) await hook();
         try {

@@ -23,6 +23,7 @@ const identity = defineOp<Attributes>({
       return same;
     }),
   backward: (grads, { attributes }) => attributes.look(grads),
+  keepsGradients: true,
 });
 
 /** The values with their tensors passed through the identity; `places` are the positions of the tensors, null when none requires grad. */

@@ -257,7 +257,8 @@ export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: 
   return noGrad(() => {
     tensor.normal_(0, std);
     for (let column = 0; column < columns; column++) {
-      for (const row of (randperm(rows).toArray() as number[]).slice(0, zeros)) tensor.select(1, column).select(0, row).fill_(0);
+      for (const row of (randperm(rows, { device: "cpu" }).toArray() as number[]).slice(0, zeros))
+        tensor.select(1, column).select(0, row).fill_(0);
     }
     return tensor;
   });
@@ -276,12 +277,12 @@ export function orthogonal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain
   const rows = tensor.shape[0]!;
   const columns = tensor.numel() / rows;
   return noGrad(() => {
-    const drawn = empty([rows, columns], { dtype: tensor.dtype }).normal_(0, 1);
+    const drawn = empty([rows, columns], { dtype: tensor.dtype, device: "cpu" }).normal_(0, 1);
     const tall = Float64Array.from((rows < columns ? drawn.t() : drawn).contiguous().to(float64).data as Float64Array);
     const height = Math.max(rows, columns);
     const width = Math.min(rows, columns);
     orthonormalize(tall, height, width);
-    const q = fromNumbers([...tall], { dtype: float64 })
+    const q = fromNumbers([...tall], { dtype: float64, device: "cpu" })
       .view(height, width)
       .to(tensor.dtype);
     tensor.copy_((rows < columns ? q.t() : q).reshape(tensor.shape)).mul_(gain);

@@ -43,6 +43,8 @@ export interface Op<A = unknown> {
   readonly backward: ((grads: Gradients, saved: Saved<A>) => Gradients) | null;
   /** Which inputs and outputs `backward` reads; bit i of `needs` tells whether input i needs a gradient (bit 30: all from there on). */
   saves(needs: number): Saves;
+  /** `backward` may hand gradients to others, who keep them: the engine neither adds into them nor gives their memory back. */
+  readonly keepsGradients: boolean;
 }
 
 /** How an op whose derivative is written by hand is declared. */
@@ -52,6 +54,7 @@ export interface OpDeclaration<A> {
   readonly gradName?: string;
   readonly view?: boolean;
   readonly complex?: boolean;
+  readonly keepsGradients?: boolean;
   readonly saves?: { readonly inputs?: readonly number[]; readonly outputs?: readonly number[] };
   run(inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): Tensor | Tensor[];
   into?(out: Tensor, inputs: readonly Tensor[], attributes: A, extra: Tensor[] | null): void;
@@ -79,5 +82,6 @@ export function defineOp<A>(declaration: OpDeclaration<A>): Op<A> {
     elementwiseDtype: null,
     backward: declaration.backward ?? null,
     saves: () => saves,
+    keepsGradients: declaration.keepsGradients ?? false,
   };
 }

@@ -24,6 +24,7 @@ export class Variant implements Op<Attributes> {
   readonly gradName: string;
   readonly view = false;
   readonly complex = false;
+  readonly keepsGradients = false;
   readonly backward: Op<Attributes>["backward"];
   private readonly definition: PointwiseDefinition;
   /** Bit i: operand i is a number. */

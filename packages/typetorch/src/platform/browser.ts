@@ -18,6 +18,11 @@ interface ByteTransform {
   readonly readable: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<void> } };
   readonly writable: { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } };
 }
+/** One end of a channel of messages. */
+interface WebPort {
+  onmessage: (() => void) | null;
+  postMessage(message: unknown): void;
+}
 interface WebGlobals {
   navigator?: { hardwareConcurrency?: number; gpu?: Gpu };
   document?: unknown;
@@ -26,6 +31,7 @@ interface WebGlobals {
   DecompressionStream?: new (format: "deflate-raw") => ByteTransform;
   TYPETORCH_ENVIRONMENT?: Readonly<Record<string, string | undefined>>;
   addEventListener?(type: "message", listener: (event: { data?: unknown }) => void, options: { once: boolean }): void;
+  MessageChannel: new () => { readonly port1: WebPort; readonly port2: WebPort };
   Worker?: new (url: URL, options: { type: "module"; name?: string }) => WebWorker;
 }
 const web = globalThis as unknown as WebGlobals;
@@ -96,8 +102,21 @@ export const mayWait: boolean = web.document === undefined;
 /** A page is not told in time, and its workers end with it. */
 export function atExit(_listener: () => void): void {}
 
+let turns: WebPort | null = null;
+const turnWaiters: (() => void)[] = [];
+
+/** A message to oneself: browsers delay timers that follow each other by four milliseconds. */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  if (turns === null) {
+    const { port1, port2 } = new web.MessageChannel();
+    port1.onmessage = () => turnWaiters.shift()!();
+    turns = port2;
+  }
+  const port = turns;
+  return new Promise((resolve) => {
+    turnWaiters.push(resolve);
+    port.postMessage(null);
+  });
 }
 
 export async function openGpu(): Promise<Gpu> {

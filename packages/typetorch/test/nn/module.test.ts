@@ -241,6 +241,20 @@ test("spectral norm brings the largest singular value to 1", () => {
   assert.ok(Math.abs(y[0]![0]! - 1) < 1e-5 && Math.abs(y[0]![1]! - 1 / 3) < 1e-5);
 });
 
+test("what a backward hook keeps stays as it was", () => {
+  const layer = new nn.Linear(400, 400, { bias: false });
+  const kept: torch.Tensor[] = [];
+  const handle = layer.registerFullBackwardHook((_module, gradInput, gradOutput) => {
+    kept.push(gradInput[0]!, gradOutput[0]!);
+  });
+  const x = torch.ones(400, 400).requiresGrad_(); // large enough for its memory to be handed on at once
+  layer.call(x.mul(2)).mul(3).sum().backward();
+  for (let k = 0; k < 4; k++) torch.full([400, 400], 7).add(k);
+  assert.deepEqual(kept[1]!.sub(3).abs().max().item(), 0);
+  assert.ok(torch.allclose(kept[0]!, torch.full([400, 400], 3).matmul(layer.weight)));
+  handle.remove();
+});
+
 test("a backward hook sees the gradients of arguments and results and may replace the former", () => {
   const layer = new nn.Linear(2, 2, { bias: false });
   torch.noGrad(() => layer.weight.copy_(torch.eye(2).mul(3)));

@@ -426,6 +426,11 @@ export class Executor implements GpuCommands {
     return this.#reports.size > 0 || this.#inFlight.length > 0;
   }
 
+  /** Settles when the device has answered something that it owes, or compiled a pipeline. */
+  get progress(): Promise<unknown> {
+    return Promise.race([...this.#compiling, ...this.#inFlight, ...this.#reports]);
+  }
+
   /** Drops the commands that wait for pipelines: nobody will look at what they compute. */
   forgetWaiting(): void {
     this.#waiting.length = 0;

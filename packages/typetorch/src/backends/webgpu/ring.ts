@@ -79,6 +79,13 @@ export function createRingMemory(): RingMemory {
   };
 }
 
+/** `Atomics.waitAsync`, which the compiler's library does not know and not every browser has. */
+const { waitAsync } = Atomics as {
+  waitAsync?: (words: Int32Array, at: number, value: number, milliseconds: number) => { readonly value: unknown };
+};
+/** Milliseconds of a rest that nothing ends: what is owed may also be a lost device. */
+const longestRest = 20;
+
 /** Commands that may be unannounced to a reader that sleeps: it is woken for several at a time. */
 const quietCommands = 16;
 
@@ -166,6 +173,16 @@ export class RingReader {
     this.#head = (this.#head + count) | 0;
     Atomics.store(this.#control, control.head, this.#head);
     Atomics.notify(this.#control, control.head);
+  }
+
+  /** Waits, while the event loop turns, until there is a command or `event` has happened; false where threads cannot wait so. */
+  async rest(event: Promise<unknown>): Promise<boolean> {
+    if (waitAsync === undefined) return false;
+    Atomics.store(this.#control, control.asleep, 1);
+    const tail = Atomics.load(this.#control, control.tail);
+    if (tail === this.#head) await Promise.race([event, waitAsync(this.#control, control.tail, tail, longestRest).value]);
+    Atomics.store(this.#control, control.asleep, 0);
+    return true;
   }
 
   /** Sleeps until there is a command, or for `milliseconds`. */

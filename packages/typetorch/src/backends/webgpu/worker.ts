@@ -78,14 +78,12 @@ class GpuWorker {
         if (crowded !== null) await settled(crowded);
       } else if (this.#executor.compiling) {
         // pipelines become ready only in turns of the event loop
-        await nextTurn();
-        this.#reader.sleep(0.05);
+        await this.#rest(0.05);
       } else if (this.#executor.pending) {
         this.#reader.sleep(patience);
         if (this.#reader.next() < 0) this.#executor.flush();
       } else if (this.#executor.owed) {
-        await nextTurn();
-        this.#reader.sleep(0.5);
+        await this.#rest(0.5);
       } else {
         this.#publishCounters();
         if (platformName === "node") this.#reader.sleep(1000);
@@ -108,6 +106,14 @@ class GpuWorker {
     Atomics.store(this.#control, control.stopped, 1);
     Atomics.notify(this.#control, control.stopped);
     for (;;) Atomics.wait(this.#control, control.stop, 1);
+  }
+
+  /** Lets the event loop turn until the device has answered something or a command came; in Node, where turning is busy, with a nap of some milliseconds. */
+  async #rest(nap: number): Promise<void> {
+    if (platformName === "node" || !(await this.#reader.rest(this.#executor.progress))) {
+      await nextTurn();
+      this.#reader.sleep(nap);
+    }
   }
 
   /** A browser hands work to the GPU's process only from the event loop. */
@@ -196,8 +202,7 @@ class GpuWorker {
         const taken = Atomics.load(this.#control, control.taken);
         if (taken === this.#answered) break;
         if (Atomics.load(this.#control, control.stop) !== 0) await this.#stop();
-        if (platformName === "node") Atomics.wait(this.#control, control.taken, taken, 10);
-        else await nextTurn();
+        Atomics.wait(this.#control, control.taken, taken, 10);
       }
     } while (done < bytes.length);
   }

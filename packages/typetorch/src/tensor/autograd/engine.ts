@@ -315,7 +315,7 @@ function hasGradient(grads: readonly (Tensor | null)[]): boolean {
 function passOn(node: Node, p: Pending, out: Gradients, pass: Pass): void {
   const { createGraph } = pass.options;
   const next = node.next;
-  const exclusive = !createGraph && node instanceof OpNode && node.hooks === null;
+  const exclusive = !createGraph && node instanceof OpNode && node.hooks === null && !node.op.keepsGradients;
   for (let i = 0; i < next.length; i++) {
     const to = next[i];
     if (!to) continue;
