@@ -1,12 +1,13 @@
 /**
  * Matrix products and convolutions by shape: minimum and median time, rate, share of the measured multiply-add peak, and the same work in PyTorch, both sides by
- * turns.
+ * turns. With `--layers` the convolutions of networks instead, for a batch of pictures of that size: those first on which the network loses most time.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseCommand, positive } from "@typetorch/command-line";
 import * as torch from "typetorch";
+import { layersOf, networks } from "./layers.ts";
 import { Peak } from "./peak.ts";
 
 interface Product {
@@ -31,7 +32,7 @@ const product = (a: number[], b: number[], transposed = ""): Product => ({
 const convolution = (name: string, x: number[], w: number[], padding: number, stride = 1, groups = 1): [string, Convolution][] =>
   (["forward", "input", "weight"] as const).map((kind) => [`${name} ${kind}`, { kind, x, w, padding, stride, groups }]);
 
-const cases: readonly [string, Product | Convolution][] = [
+const products: readonly [string, Product | Convolution][] = [
   ["matmul 512", product([512, 512], [512, 512])],
   ["matmul 1024", product([1024, 1024], [1024, 1024])],
   ["matmul 1024 nt", product([1024, 1024], [1024, 1024], "b")],
@@ -82,10 +83,36 @@ const { options, words: names } = parseCommand(
   {
     rounds: { value: "N", default: "4", help: "turns of each side" },
     milliseconds: { value: "M", default: "60", help: "time for a turn" },
+    layers: { value: "NETWORK,…", help: `the convolutions of networks instead: ${networks.join(", ")}` },
+    batch: { value: "N", default: "8", help: "pictures of a batch of layers" },
+    size: { value: "S", default: "64", help: "height and width of the pictures" },
   },
 );
 const rounds = positive("rounds", options.rounds);
 const milliseconds = positive("milliseconds", options.milliseconds);
+const batch = positive("batch", options.batch);
+const size = positive("size", options.size);
+
+/** The convolutions of networks, and how often each network has them. */
+function casesOfLayers(chosen: readonly string[]): { cases: [string, Convolution][]; counts: Map<string, number> } {
+  const unknown = chosen.filter((name) => !networks.includes(name));
+  if (unknown.length > 0) throw new Error(`--layers ${unknown}: there are ${networks.join(", ")}`);
+  const cases: [string, Convolution][] = [];
+  const counts = new Map<string, number>();
+  for (const layer of chosen.flatMap((name) => layersOf(name, batch, size))) {
+    const { x, w, stride, padding, groups } = layer;
+    const layerName = `${x.join("x")} ${w.join("x")}${stride === 1 ? "" : ` /${stride}`}`;
+    for (const [name, c] of convolution(layerName, x, w, padding, stride, groups)) {
+      if (!counts.has(name) && !(layer.first && c.kind === "input")) cases.push([name, c]);
+      counts.set(name, (counts.get(name) ?? 0) + layer.count);
+    }
+  }
+  return { cases, counts };
+}
+const { cases, counts } =
+  options.layers === undefined
+    ? { cases: products, counts: new Map<string, number>() }
+    : casesOfLayers(options.layers.split(","));
 
 const peak = await Peak.start();
 const flopsPeak = peak?.fma() ?? Number.NaN;
@@ -117,8 +144,11 @@ function sample(run: () => unknown): number[] {
 const middle = (times: number[]): number => times.sort((a, b) => a - b)[times.length >> 1]!;
 
 console.log(`multiply-add peak ${(flopsPeak / 1e9).toFixed(0)} GFLOP/s; times in microseconds, ratios PyTorch / here`);
+const width = Math.max(...cases.map(([name]) => name.length)) + 2;
+const lost: [number, string][] = [];
+const totals = new Map<string, [ours: number, theirs: number]>();
 for (const [name, c] of cases) {
-  if (names.length > 0 && !names.some((n) => name.startsWith(n))) continue;
+  if (names.length > 0 && !names.some((n) => name.includes(n))) continue;
   const { run, flops } = make(c);
   const [ours, theirs]: [number[], number[]] = [sample(run), await ask(c)];
   for (let round = 1; round < rounds; round++) {
@@ -129,9 +159,19 @@ for (const [name, c] of cases) {
   const [least, torchLeast] = [ours[0]!, theirs[0]!];
   const time = (ms: number): string => (ms * 1e3).toFixed(1).padStart(9);
   const rate = flops / least / 1e6;
-  console.log(
-    `${name.padEnd(24)}${time(least)}${time(median)}  torch${time(torchLeast)}${time(torchMedian)}  min ${(torchLeast / least).toFixed(2)}` +
-      ` median ${(torchMedian / median).toFixed(2)}  ${rate.toFixed(0).padStart(4)} GFLOP/s ${((rate * 1e11) / flopsPeak).toFixed(0)}%`,
-  );
+  const count = counts.get(name) ?? 1;
+  const line =
+    `${(counts.has(name) ? `${count} * ${name}` : name).padEnd(width + 4)}${time(least)}${time(median)}  torch${time(torchLeast)}${time(torchMedian)}  min ${(torchLeast / least).toFixed(2)}` +
+    ` median ${(torchMedian / median).toFixed(2)}  ${rate.toFixed(0).padStart(4)} GFLOP/s ${((rate * 1e11) / flopsPeak).toFixed(0)}%`;
+  if (options.layers === undefined) console.log(line);
+  lost.push([count * (least - torchLeast), line]);
+  const total = totals.get(c.kind) ?? [0, 0];
+  totals.set(c.kind, [total[0] + count * least, total[1] + count * torchLeast]);
+}
+if (options.layers !== undefined) {
+  for (const [ms, line] of lost.sort((a, b) => b[0] - a[0])) console.log(`${line}  lost ${(ms * 1e3).toFixed(0).padStart(6)}`);
+  for (const [kind, [ours, theirs]] of totals) {
+    console.log(`${kind}: ${ours.toFixed(2)} ms, torch ${theirs.toFixed(2)} ms, ${(theirs / ours).toFixed(2)}`);
+  }
 }
 python.stdin.end();

@@ -160,6 +160,14 @@ export function testConv(level: string, conv: ConvUnderTest, memory: GuardedMemo
         );
       }
     });
+    test(`${level} ${dtype.name}: many channels of small pictures, taken together`, () => {
+      const geometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
+      const [inputs, outputs] = dtype === float32 ? [130, 230] : [100, 150];
+      check(conv, memory, dtype, { images: 7, inputs, outputs, size: [5, 6], kernel: [3, 3], geometry }, plain, true, true);
+      const small = { images: 9, inputs: 40, outputs: 70, size: [3, 2], geometry: { ...geometry, padding: [0, 0] } };
+      check(conv, memory, dtype, { ...small, kernel: [1, 1] }, plain, true, false);
+      check(conv, memory, dtype, { ...small, kernel: [2, 1] }, { ...plain, x: "gaps" }, false, false);
+    });
     test(`${level} ${dtype.name}: larger ones, cut into blocks of rows`, () => {
       const geometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
       const c: Case = { images: 2, inputs: 33, outputs: 31, size: [40, 41], kernel: [3, 3], geometry };

@@ -53,16 +53,22 @@ function cover(start: number, stride: number, size: number, length: number): { s
 export function copyEntries(shape: ConvShape, input: Images, piece: Piece, item: number, to: Int32Array, at: number): number {
   const { blocks, rows, planes, planeHeight, planeWidth, planeElements } = piece;
   let end = at;
+  const meets = (taps: readonly number[], stride: number, remainder: number): boolean =>
+    taps.some((tap) => tap % stride === remainder);
   for (let block = 0; block < blocks; block++) {
     for (let plane = 0; plane < planes; plane++) {
+      // a plane that no tap meets is not copied
+      const met =
+        meets(shape.tapsY, shape.strideY, Math.floor(plane / shape.strideX)) &&
+        meets(shape.tapsX, shape.strideX, plane % shape.strideX);
       const firstY = block * rows * shape.strideY - shape.paddingY + Math.floor(plane / shape.strideX);
       const firstX = (plane % shape.strideX) - shape.paddingX;
       const y = cover(firstY, shape.strideY, shape.height, planeHeight);
       const x = cover(firstX, shape.strideX, shape.width, planeWidth);
       to[end++] = (y.source * input.row + x.source * input.column) * item;
       to[end++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
-      to[end++] = x.count === 0 ? 0 : y.count;
-      to[end++] = y.count === 0 ? 0 : x.count;
+      to[end++] = met && x.count > 0 ? y.count : 0;
+      to[end++] = met && y.count > 0 ? x.count : 0;
     }
   }
   return end;

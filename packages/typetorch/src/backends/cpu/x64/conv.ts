@@ -1,6 +1,9 @@
 /**
  * Convolutions of one and two spatial dimensions on x86-64, float32 and float64: forward, gradient of the input, gradient of the weight.
  *
+ * A forward convolution gathers the pixels under each tap densely before it multiplies them (convDense.ts); with few output channels, where that would not pay, tiles
+ * read them where the copied input lies (convForward.ts).
+ *
  * The gradient of the input is a forward convolution of the output's gradient with the filter turned round: with a stride, one for each remainder of rows and
  * columns by it, with those taps that it meets. All sums run in one fixed order, so results do not depend on the number of threads. What depends on the geometry alone (tables of offsets) is kept for the next call.
  */
@@ -11,10 +14,12 @@ import { allocate, release } from "../memory.ts";
 import { addressOf, type Copy, itemGrid } from "../product.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
 import { Assembler } from "./assembler.ts";
-import { emitCopyApart, emitCopyEven, emitSumParts, emitTurn, sumSlot, turnBlock, turnSlot } from "./convCopy.ts";
+import { emitCopyApart, emitCopyEven, emitSumParts, emitTurn, sumSlot, turnBlock, turnSlot, type TurnWay } from "./convCopy.ts";
 import { emitConvForward, forwardSlot as slot, forwardSlots } from "./convForward.ts";
+import { denseSlot as dense, denseSlots, emitConvDense, emitFill, segmentEntry } from "./convDense.ts";
+import { type DenseCut, type DensePlan, makeDensePlan } from "./convDensePlan.ts";
 import type { CopySlots } from "./convFrame.ts";
-import { pixelsOf } from "../convPiece.ts";
+import { greatest, pixelsOf } from "../convPiece.ts";
 import { type Cut, makePlan, type Plan, slackBytes } from "./convPlan.ts";
 import { backwardShapes, type ConvShape, elementsOf, forwardShape, type Images, imagesOf, isContiguous } from "../convShape.ts";
 import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
@@ -42,6 +47,9 @@ interface Turn {
 const partsWanted = 16;
 const partialBytes = 32 << 20;
 
+/** Output channels of a group from which on it pays to gather pixels densely before they are multiplied. */
+const leastDenseOutputs = 12;
+
 /** Columns of a tile of the gradient of the weight that takes taps as they are. */
 const tapColumns = 9;
 
@@ -54,6 +62,9 @@ export class Conv {
   readonly #plans = new Map<string, Plan>();
   readonly #block = new Float64Array(forwardSlots);
   readonly #grid: Grid = itemGrid(slot.begin, slot.end, slot.scratch);
+  readonly #densePlans = new Map<string, DensePlan>();
+  readonly #denseBlock = new Float64Array(denseSlots);
+  readonly #denseGrid: Grid = itemGrid(dense.begin, dense.end, dense.scratch);
   readonly #weightBlock = new Float64Array(weightSlots);
   readonly #weightGrid: Grid = itemGrid(weight.begin, weight.end, weight.scratch);
   readonly #sumBlock = new Float64Array(sumSlot.slots);
@@ -151,21 +162,29 @@ export class Conv {
 
   /** to[group][outer][inner][…] = from[group][outer][inner] at the offsets. */
   #turn(double: boolean, t: Turn): void {
-    const { item, target } = this.#gemm.codeOf(double);
-    const key = t.offsets.join();
+    const { item, target, lanes } = this.#gemm.codeOf(double);
+    const least = t.offsets.reduce((x, y) => Math.min(x, y));
+    const span = greatest(t.offsets) - least + item;
+    const way: TurnWay = target.avx512 && span <= lanes * item && t.offsets.length > 1 ? "vector" : "scalar";
+    const key = `${t.offsets.join()} ${item} ${way}`;
     let table = this.#offsetTables.get(key);
     if (table === undefined) {
       if (this.#offsetTables.size >= 256) this.#offsetTables.clear();
-      table = allocate(t.offsets.length * 4);
-      new Int32Array(table.buffer, table.byteOffset, t.offsets.length).set(t.offsets);
+      const words = item / 4;
+      const entries =
+        way === "scalar"
+          ? t.offsets
+          : Array.from({ length: 16 }, (_, i) => ((t.offsets[Math.floor(i / words)] ?? least) - least) / 4 + (i % words));
+      table = allocate(entries.length * 4);
+      new Int32Array(table.buffer, table.byteOffset, entries.length).set(entries);
       this.#offsetTables.set(key, table);
     }
     const block = this.#turnBlock;
     const blocks = ceil(t.inner, turnBlock);
-    block[0] = this.#code(double, "turn", (a) => emitTurn(a, target));
+    block[0] = this.#code(double, `turn ${way}`, (a) => emitTurn(a, target, way));
     block[turnSlot.begin] = 0;
     block[turnSlot.end] = 1;
-    block[turnSlot.from] = t.from;
+    block[turnSlot.from] = t.from + (way === "vector" ? least : 0);
     block[turnSlot.to] = t.to;
     block[turnSlot.outer] = t.outer;
     block[turnSlot.inner] = t.inner;
@@ -178,8 +197,10 @@ export class Conv {
     block[turnSlot.taps] = table.address;
     block[turnSlot.tapCount] = t.offsets.length;
     block[turnSlot.blocks] = blocks;
+    block[turnSlot.readMask] = 2 ** Math.min(16, span / item) - 1;
+    block[turnSlot.writeMask] = 2 ** Math.min(16, t.offsets.length) - 1;
     this.#turnGrid.countI = t.groups * blocks;
-    this.#turnGrid.work = t.groups * t.outer * t.inner * t.offsets.length;
+    this.#turnGrid.work = t.groups * t.outer * t.inner * t.offsets.length * (way === "vector" ? 0.3 : 1);
     run(block, turnSlot.slots, this.#turnGrid);
   }
 
@@ -382,6 +403,10 @@ export class Conv {
   #run(shape: ConvShape, x: Images, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
     if (images * groups * outputs * outHeight * outWidth === 0) return;
+    if (outputs >= leastDenseOutputs && shape.inputs * shape.tapsY.length * shape.tapsX.length > 0) {
+      this.#runDense(shape, x, w, bias, out, double, relu);
+      return;
+    }
     const code = this.#gemm.codeOf(double);
     const { item, target, vectorBytes: bytes } = code;
     const taps = shape.tapsY.length * shape.tapsX.length;
@@ -451,7 +476,95 @@ export class Conv {
     run(block, forwardSlots, this.#grid);
   }
 
-  #setCopy(block: Float64Array, at: CopySlots, shape: ConvShape, x: Images, plan: Plan, double: boolean): void {
+  /** The same with pixels gathered densely. */
+  #runDense(shape: ConvShape, x: Images, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
+    const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
+    const code = this.#gemm.codeOf(double);
+    const { item, target, vectorBytes: bytes } = code;
+    const k = inputs * shape.tapsY.length * shape.tapsX.length;
+    const { tiles, rows, fullTiles, vectors } = code.tileRows(outputs);
+    const { l1d, l2 } = this.#native.features;
+    const cut: DenseCut = { l1d, l2, threads: getNumThreads(), vectors, tiles };
+    const key = `${Object.values(shape).join(";")} ${x.image} ${x.channel} ${x.row} ${x.column} ${double} ${cut.threads}`;
+    let plan = this.#densePlans.get(key);
+    if (plan === undefined) {
+      if (this.#densePlans.size >= 256) this.#densePlans.clear();
+      plan = makeDensePlan(shape, x, target, cut);
+      this.#densePlans.set(key, plan);
+    }
+    const { piece, perVector } = plan;
+    const tile = (height: number, width: number): number =>
+      this.#code(double, `dense ${height} ${width} ${perVector}`, (a) =>
+        emitTile(a, target, { kind: "row", rows: height, vectors: width, masked: false, permuted: perVector }),
+      );
+    const low = fullTiles < tiles ? rows - 1 : rows;
+    const channel = shape.imageHeight * shape.imageWidth * item;
+    const block = this.#denseBlock;
+    block[0] = this.#code(double, "dense", (a) => emitConvDense(a, target));
+    block[dense.begin] = 0;
+    block[dense.end] = 1;
+    this.#setCopy(block, dense, shape, x, plan, double);
+    block[dense.copyBytes] = plan.copyBytes;
+    block[dense.copyImage] = plan.copyImage;
+    block[dense.inPlace] = plan.inPlace ? 1 : 0;
+    block[dense.xImages] = plan.images * x.image * item;
+    block[dense.xRows] = plan.inPlace ? piece.rows * x.row * item : 0;
+    block[dense.imagesFull] = plan.images;
+    block[dense.imagesLast] = plan.images > 1 ? plan.lastImages : 1;
+    block[dense.many] = plan.images > 1 ? 1 : 0;
+    block[dense.lastPart] = plan.images > 1 ? plan.imageItems - 1 : piece.blocks - 1;
+    block[dense.w] = w;
+    block[dense.wGroup] = outputs * k * item;
+    block[dense.wRow] = k * item;
+    block[dense.bias] = bias;
+    block[dense.biasGroup] = bias === 0 ? 0 : outputs * item;
+    block[dense.biasRow] = bias === 0 ? 0 : item;
+    block[dense.out] = out;
+    block[dense.outImages] = plan.images * groups * outputs * channel;
+    block[dense.outGroup] = outputs * channel;
+    block[dense.outRow] = channel;
+    block[dense.outRows] = piece.rows * shape.stepY * shape.imageWidth * item;
+    block[dense.k] = k;
+    block[dense.kBlock] = plan.kBlock;
+    block[dense.taps] = plan.taps;
+    block[dense.segmentsFull] = plan.segmentsFull;
+    block[dense.segmentsLast] = plan.segmentsLast;
+    block[dense.vectorSegments] = plan.segments * segmentEntry.bytes;
+    block[dense.fill] = this.#code(double, `fill ${plan.segments}`, (a) => emitFill(a, target, plan.segments));
+    block[dense.filled] = plan.copyBytes;
+    block[dense.entriesFull] = plan.entriesFull;
+    block[dense.entriesLast] = plan.entriesLast;
+    block[dense.panelsFull] = plan.panelsFull;
+    block[dense.panelsLast] = plan.panelsLast;
+    block[dense.panelVectors] = vectors;
+    block[dense.panelStep] = vectors * bytes;
+    block[dense.panelBytes] = plan.kBlock * vectors * bytes;
+    block[dense.panelEntries] = vectors * perVector * vectorEntry.bytes;
+    block[dense.vectorBytes] = bytes;
+    block[dense.outputBlocks] = plan.outputBlocks;
+    block[dense.tiles] = tiles;
+    block[dense.fullTiles] = fullTiles;
+    block[dense.tileRows] = rows;
+    block[dense.flags] = (bias === 0 ? 0 : flag.biasElement) | (relu ? flag.relu : 0);
+    block[dense.tileHigh] = tile(rows, vectors);
+    block[dense.tileLow] = tile(low, vectors);
+    block[dense.edgeHighFull] = tile(rows, plan.edgeFull);
+    block[dense.edgeHighLast] = tile(rows, plan.edgeLast);
+    block[dense.edgeLowFull] = tile(low, plan.edgeFull);
+    block[dense.edgeLowLast] = tile(low, plan.edgeLast);
+    const panels = plan.tilesOutside ? plan.panelsFull : 1;
+    block[dense.tilesOutside] = plan.tilesOutside ? 1 : 0;
+    block[dense.waiting] = plan.copyBytes + panels * block[dense.panelBytes]!;
+    block[dense.waitingTile] = rows * vectors * bytes;
+    block[dense.item] = item;
+    const waiting = plan.kBlock < k ? ceil(tiles, plan.outputBlocks) * panels * block[dense.waitingTile]! : 0;
+    this.#denseGrid.countI = plan.imageItems * groups * piece.blocks * plan.outputBlocks;
+    this.#denseGrid.scratchBytes = block[dense.waiting]! + waiting + slackBytes(target);
+    this.#denseGrid.work = images * groups * outputs * outHeight * outWidth * (k + 4) * 0.01;
+    run(block, denseSlots, this.#denseGrid);
+  }
+
+  #setCopy(block: Float64Array, at: CopySlots, shape: ConvShape, x: Images, plan: Plan | DensePlan, double: boolean): void {
     const { item, target, copyRows } = this.#gemm.codeOf(double);
     const { piece } = plan;
     block[at.x] = x.address;

@@ -5,6 +5,8 @@ import {
   type Assembler,
   type Gp,
   type Vec,
+  k1,
+  k2,
   ptr,
   r10,
   r11,
@@ -214,16 +216,21 @@ export const turnSlot = {
   taps: 13,
   tapCount: 14,
   blocks: 15,
-  slots: 16,
+  /** Of {@link TurnWay} `vector`: which lanes are read and which are written, as bits. */
+  readMask: 16,
+  writeMask: 17,
+  slots: 18,
 } as const;
-/** Inner indices in an item of {@link emitTurn}. */
-export const turnBlock = 64;
+/** `scalar`: element by element. `vector`: the elements are within one vector of AVX-512 from the source on, and the table holds their lanes as vpermps takes them. */
+export type TurnWay = "scalar" | "vector";
+/** Inner indices in an item of {@link emitTurn}: with few, lines of either side are met again before others, a power of two away, take their place. */
+export const turnBlock = 16;
 
 /**
  * Emits a rearrangement: to[group][outer][inner] = the elements at the table's offsets from from[group][outer][inner], one after the other. An item is a block of
  * inner indices of a group, so that lines of either side are met again before they leave the cache.
  */
-export function emitTurn(a: Assembler, target: GemmTarget): void {
+export function emitTurn(a: Assembler, target: GemmTarget, way: TurnWay): void {
   const int = (to: Gp, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
   const x = target.double ? rax : rax.d;
   const item = target.double ? 8 : 4;
@@ -260,26 +267,45 @@ export function emitTurn(a: Assembler, target: GemmTarget): void {
   a.cmp(r14, rax);
   a.cmov("g", r14, rax);
   int(r15, turnSlot.outer);
+  if (way === "vector") {
+    int(rax, turnSlot.readMask);
+    a.op("kmovw", k1, rax.d);
+    int(rax, turnSlot.writeMask);
+    a.op("kmovw", k2, rax.d);
+    int(rax, turnSlot.taps);
+    a.op("vmovups", zmm(1), ptr(rax));
+    int(r10, turnSlot.fromInner);
+    int(r11, turnSlot.toInner);
+  }
   const outer = a.label(true);
   a.mov(r8, r14);
   a.mov(rsi, r12);
   a.mov(r9, r13);
   const inner = a.label(true);
-  a.mov(rdx, r9);
-  int(r10, turnSlot.taps);
-  int(r11, turnSlot.tapCount);
-  const tap = a.label(true);
-  a.movsxd(rbx, ptr(r10));
-  a.mov(x, ptr(rsi, 0, rbx));
-  a.mov(ptr(rdx), x);
-  a.add(rdx, item);
-  a.add(r10, 4);
-  a.dec(r11);
-  a.jcc("nz", tap);
-  int(rax, turnSlot.fromInner);
-  a.add(rsi, rax);
-  int(rax, turnSlot.toInner);
-  a.add(r9, rax);
+  if (way === "vector") {
+    const move = typed(target, "vmovu");
+    a.op(move, zmm(0).kz(k1), ptr(rsi));
+    a.op("vpermps", zmm(0), zmm(1), zmm(0));
+    a.op(move, ptr(r9).k(k2), zmm(0));
+    a.add(rsi, r10);
+    a.add(r9, r11);
+  } else {
+    a.mov(rdx, r9);
+    int(r10, turnSlot.taps);
+    int(r11, turnSlot.tapCount);
+    const tap = a.label(true);
+    a.movsxd(rbx, ptr(r10));
+    a.mov(x, ptr(rsi, 0, rbx));
+    a.mov(ptr(rdx), x);
+    a.add(rdx, item);
+    a.add(r10, 4);
+    a.dec(r11);
+    a.jcc("nz", tap);
+    int(rax, turnSlot.fromInner);
+    a.add(rsi, rax);
+    int(rax, turnSlot.toInner);
+    a.add(r9, rax);
+  }
   a.dec(r8);
   a.jcc("nz", inner);
   int(rax, turnSlot.fromOuter);
@@ -291,6 +317,7 @@ export function emitTurn(a: Assembler, target: GemmTarget): void {
   a.inc(rbp);
   a.jmp(items);
   a.bind(finish);
+  a.vzeroupper();
   for (const register of [r15, r14, r13, r12, rbp, rbx]) a.pop(register);
   a.ret();
 }

@@ -70,7 +70,7 @@ export const forwardSlots = forwardNames.length + 1;
 /** Emits the forward convolution: for an item, panels of pixels, blocks of taps, tiles of output channels. */
 export function emitConvForward(a: Assembler, target: GemmTarget): void {
   const locals = [
-    ...["item", "c", "plane", "image", "group", "block", "itemW", "itemOut", "itemBias"],
+    ...["item", "c", "plane", "images", "copied", "planeEntries", "image", "group", "block", "itemW", "itemOut", "itemBias"],
     ...["panels", "vectors", "tile", "panel", "kDone", "edgeHigh", "edgeLow"],
   ] as const;
   const f = new Frame(a, forwardNames, locals as readonly (string & (typeof locals)[number])[]);
@@ -115,6 +115,8 @@ export function emitConvForward(a: Assembler, target: GemmTarget): void {
   a.add(rbx, rcx);
   a.mov(local("itemOut"), rbx);
   place(r12, "x", "xImage", "xGroup");
+  a.mov(rax.d, 1);
+  a.mov(local("images"), rax);
   emitCopyInput(a, target, f);
   // the last block of rows may be lower
   a.mov(rax, local("block"));

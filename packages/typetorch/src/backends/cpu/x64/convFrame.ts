@@ -51,6 +51,7 @@ export const copyNames = [
   "copyChannel", // in scratch memory
   "copyRow",
   "copyBytes", // to clear: a multiple of 64
+  "copyImage", // from image to image in scratch memory
   "rowBlocks",
   "groups",
 ] as const;
@@ -122,23 +123,27 @@ export function emitClear(a: Assembler, target: GemmTarget): void {
 }
 
 /**
- * Emits the copy of the input of an item to the beginning of the scratch memory. In: r12 the input of its image and group, r15 its block of rows. Changes
- * everything but rbp; the locals count channels and planes.
+ * Emits the copy of the input of an item to the beginning of the scratch memory. In: r12 the input of its first image and group, r15 its block of rows, the local
+ * `images` how many follow each other. Changes everything but rbp; the locals count.
  */
 export function emitCopyInput<Name extends string, Local extends string>(
   a: Assembler,
   target: GemmTarget,
-  f: Frame<Name | (typeof copyNames)[number], Local | "c" | "plane">,
+  f: Frame<Name | (typeof copyNames)[number], Local | "c" | "plane" | "images" | "copied" | "planeEntries">,
 ): void {
   const next = a.label();
   a.mov(rdx, f.arg("scratch"));
+  a.mov(f.local("copied"), rdx);
   a.mov(rcx, f.arg("copyBytes"));
   emitClear(a, target);
-  a.mov(rax, f.arg("planes"));
-  a.mov(f.local("plane"), rax);
-  a.imul(r15, rax);
+  a.imul(r15, f.arg("planes"));
   a.shl(r15, 4);
   a.add(r15, f.arg("copyTable"));
+  a.mov(f.local("planeEntries"), r15);
+  const image = a.label(true);
+  a.mov(r15, f.local("planeEntries"));
+  a.mov(rax, f.arg("planes"));
+  a.mov(f.local("plane"), rax);
   const plane = a.label(true);
   a.movsxd(rax, ptr(r15, 8));
   a.movsxd(rcx, ptr(r15, 12));
@@ -148,7 +153,7 @@ export function emitCopyInput<Name extends string, Local extends string>(
   a.movsxd(r14, ptr(r15));
   a.add(r14, r12);
   a.movsxd(r13, ptr(r15, 4));
-  a.add(r13, f.arg("scratch"));
+  a.add(r13, f.local("copied"));
   a.mov(rax, f.arg("channels"));
   a.mov(f.local("c"), rax);
   const channel = a.label(true);
@@ -169,6 +174,11 @@ export function emitCopyInput<Name extends string, Local extends string>(
   a.add(r15, 16);
   a.add(f.local("plane"), -1);
   a.jcc("nz", plane);
+  a.add(r12, f.arg("xImage"));
+  a.mov(rax, f.arg("copyImage"));
+  a.add(f.local("copied"), rax);
+  a.add(f.local("images"), -1);
+  a.jcc("nz", image);
 }
 
 /** to = first row of tile `tile`. Changes rax and rdx. */

@@ -32,30 +32,62 @@ export interface Plan {
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
 
 /** Lanes of one vector that are stored together: for each lane of the store, which lane of the vector, or -1. */
-interface Entry {
+export interface Entry {
   readonly offset: number;
   readonly lanes: Int32Array;
 }
 
-/** The entries of each vector of a block of rows. */
-function entriesOf(shape: ConvShape, piece: Piece, rows: number, lanes: number): Entry[][] {
-  const vectors = ceil(pixelsOf(piece, rows, shape.outWidth), lanes);
+/** The entries of each of `vectors` vectors; `place` says where in the output a lane is stored, -1 if nowhere. */
+export function entriesOf(vectors: number, lanes: number, place: (pixel: number) => number): Entry[][] {
   return Array.from({ length: vectors }, (_, v) => {
     const entries: Entry[] = [];
     for (let lane = 0; lane < lanes; lane++) {
-      const pixel = v * lanes + lane;
-      const y = Math.floor(pixel / piece.planeWidth);
-      const x = pixel % piece.planeWidth;
-      if (x >= shape.outWidth || y >= rows) continue;
-      const at = (shape.firstY + y * shape.stepY) * shape.imageWidth + shape.firstX + x * shape.stepX;
+      const at = place(v * lanes + lane);
+      if (at < 0) continue;
       let entry = entries[entries.length - 1];
-      if (entry === undefined || at - entry.offset >= lanes) {
+      if (entry === undefined || at < entry.offset || at - entry.offset >= lanes) {
         entry = { offset: at, lanes: new Int32Array(lanes).fill(-1) };
         entries.push(entry);
       }
       entry.lanes[at - entry.offset] = lane;
     }
     return entries;
+  });
+}
+
+/** Writes entries, `perVector` for each vector, as {@link vectorEntry} says. */
+export function writeEntries(
+  target: GemmTarget,
+  vectors: readonly (readonly Entry[])[],
+  perVector: number,
+  ints: Int32Array,
+  begin: number,
+): void {
+  const item = itemBytes(target);
+  const words = item / 4;
+  for (const [v, entries] of vectors.entries()) {
+    for (const [e, entry] of entries.entries()) {
+      const place = begin + ((v * perVector + e) * vectorEntry.bytes) / 4;
+      ints[place + vectorEntry.offset / 4] = entry.offset * item;
+      for (const [lane, from] of entry.lanes.entries()) {
+        if (from < 0) continue;
+        for (let word = 0; word < words; word++) {
+          ints[place + vectorEntry.permutation / 4 + lane * words + word] = from * words + word;
+          if (!target.avx512) ints[place + vectorEntry.mask / 4 + lane * words + word] = -1;
+        }
+        if (target.avx512) ints[place + vectorEntry.mask / 4]! |= 1 << lane;
+      }
+    }
+  }
+}
+
+/** The entries of a block of rows whose pixels follow each other as in the copy. */
+function rowEntries(shape: ConvShape, piece: Piece, rows: number, lanes: number): Entry[][] {
+  return entriesOf(ceil(pixelsOf(piece, rows, shape.outWidth), lanes), lanes, (pixel) => {
+    const y = Math.floor(pixel / piece.planeWidth);
+    const x = pixel % piece.planeWidth;
+    if (x >= shape.outWidth || y >= rows) return -1;
+    return (shape.firstY + y * shape.stepY) * shape.imageWidth + shape.firstX + x * shape.stepX;
   });
 }
 
@@ -70,8 +102,8 @@ export function makePlan(shape: ConvShape, input: Images, target: GemmTarget, cu
   rows = ceil(outHeight, ceil(outHeight, rows));
   const piece = pieceOf(shape, rows);
   const { planes, blocks } = piece;
-  const full = entriesOf(shape, piece, rows, lanes);
-  const last = entriesOf(shape, piece, piece.lastRows, lanes);
+  const full = rowEntries(shape, piece, rows, lanes);
+  const last = rowEntries(shape, piece, piece.lastRows, lanes);
   const perVector = greatest([...full, ...last].map((entries) => entries.length));
 
   const tapsAt = blocks * planes * 4;
@@ -82,26 +114,8 @@ export function makePlan(shape: ConvShape, input: Images, target: GemmTarget, cu
   const tables = allocate(total * 4);
   const ints = new Int32Array(tables.buffer, tables.byteOffset, total).fill(0);
   tapOffsets(shape, piece, inputs, item, ints, copyEntries(shape, input, piece, item, ints, 0));
-  const words = item / 4;
-  for (const [vectors, begin] of [
-    [full, fullAt],
-    [last, lastAt],
-  ] as const) {
-    for (const [v, entries] of vectors.entries()) {
-      for (const [e, entry] of entries.entries()) {
-        const place = begin + (v * perVector + e) * entryInts;
-        ints[place + vectorEntry.offset / 4] = entry.offset * item;
-        for (const [lane, from] of entry.lanes.entries()) {
-          if (from < 0) continue;
-          for (let word = 0; word < words; word++) {
-            ints[place + vectorEntry.permutation / 4 + lane * words + word] = from * words + word;
-            if (!target.avx512) ints[place + vectorEntry.mask / 4 + lane * words + word] = -1;
-          }
-          if (target.avx512) ints[place + vectorEntry.mask / 4]! |= 1 << lane;
-        }
-      }
-    }
-  }
+  writeEntries(target, full, perVector, ints, fullAt);
+  writeEntries(target, last, perVector, ints, lastAt);
   return {
     piece,
     tables,

@@ -88,7 +88,24 @@ export const weightSlots = weightNames.length + 1;
  */
 export function emitConvWeight(a: Assembler, target: GemmTarget): void {
   const locals = [
-    ...["item", "c", "plane", "part", "group", "unit", "unitEnd", "image", "block", "firstTile", "endTile", "firstRow", "rows"],
+    ...[
+      "item",
+      "c",
+      "plane",
+      "images",
+      "copied",
+      "planeEntries",
+      "part",
+      "group",
+      "unit",
+      "unitEnd",
+      "image",
+      "block",
+      "firstTile",
+      "endTile",
+      "firstRow",
+      "rows",
+    ],
     ...["results", "flags", "pixels", "height", "panel", "tap", "tile", "panelB", "panelC", "high", "low", "fourth"],
   ] as const;
   const f = new Frame(a, weightNames, locals as readonly (string & (typeof locals)[number])[]);
@@ -162,6 +179,8 @@ export function emitConvWeight(a: Assembler, target: GemmTarget): void {
     a.cmov("e", rcx, arg(last));
     a.mov(local(name), rcx);
   }
+  a.mov(rax.d, 1);
+  a.mov(local("images"), rax);
   emitCopyInput(a, target, f);
 
   // transpose the copy

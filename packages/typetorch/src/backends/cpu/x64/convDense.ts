@@ -1,0 +1,429 @@
+/**
+ * The loops of a forward convolution whose pixels are gathered densely.
+ *
+ * An item is some rows of the output of one image, or some whole images, of a group, and some of its output channels. Their input is copied with its padding (or read in
+ * place where there is none), then panels of pixels are filled from it, a vector for every tap of the filter: in them no lane is lost to the ends of rows and images,
+ * and every tap begins at a cache line. Blocks of taps are filled at a time; between blocks the accumulators wait in scratch memory.
+ */
+import {
+  type Assembler,
+  type Gp,
+  type Mask,
+  type Memory,
+  k1,
+  k2,
+  k3,
+  k4,
+  k5,
+  k6,
+  k7,
+  ptr,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  r8,
+  r9,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+} from "./assembler.ts";
+import { copyNames, divide, emitCopyInput, firstRow, Frame, slots } from "./convFrame.ts";
+import { flag, frame, type GemmTarget, typed, vector } from "./gemmTile.ts";
+
+const denseNames = [
+  ...copyNames,
+  "inPlace", // 1: taps and segments are offsets in the input itself
+  "xImages", // from item to item of images
+  "xRows", // from block to block of rows; 0 unless in place
+  "imagesFull", // images of an item, and of the last one
+  "imagesLast",
+  "many", // 1 where items have many images, else 0
+  "lastPart", // number of the item of images, or of the block of rows, that may have fewer
+  "w",
+  "wGroup",
+  "wRow", // one output channel
+  "bias",
+  "biasGroup",
+  "biasRow",
+  "out",
+  "outImages",
+  "outGroup",
+  "outRow", // one channel
+  "outRows", // one block of rows
+  "k",
+  "kBlock", // steps of k in a block
+  "taps", // table of int32 offsets, k of them
+  "segmentsFull", // of the vectors of an item, and of the last one
+  "segmentsLast",
+  "vectorSegments", // bytes from vector to vector
+  "fill", // routine that fills a vector of a panel
+  "filled", // where panels begin in scratch memory
+  "entriesFull",
+  "entriesLast",
+  "panelsFull",
+  "panelsLast",
+  "panelVectors",
+  "panelStep", // bytes of a step of k
+  "panelBytes",
+  "panelEntries",
+  "vectorBytes",
+  "outputBlocks",
+  "tiles",
+  "fullTiles",
+  "tileRows",
+  "flags",
+  "tileHigh",
+  "tileLow",
+  "edgeHighFull", // for the last panel of an item, and of the last one
+  "edgeHighLast",
+  "edgeLowFull",
+  "edgeLowLast",
+  "tilesOutside", // 1: the loop over tiles is the outer one, and all panels are filled before
+  "waiting", // where accumulators wait, in scratch memory
+  "waitingTile",
+  "item", // bytes of an element
+] as const;
+
+export const denseSlot = slots(denseNames);
+export const denseSlots = denseNames.length + 1;
+
+/** Lanes of a vector of pixels that lie side by side in the input: offsets of the parts of an entry. */
+export const segmentEntry = {
+  /** Where the first lane of the vector would lie: int32 bytes. */
+  offset: 0,
+  /** AVX-512: an int32 with a bit for each lane; AVX2: a mask vector. */
+  mask: 32,
+  bytes: 64,
+} as const;
+
+/**
+ * Emits a routine that fills one vector of a panel: for every tap the pixels of `segments` segments. In: rsi where the offsets count from, rdi segments, r10 offsets of
+ * the taps, r8 how many (at least 1), rdx target, rcx distance of its steps. Changes everything.
+ */
+export function emitFill(a: Assembler, target: GemmTarget, segments: number): void {
+  const move = typed(target, "vmovu");
+  const masks: readonly Mask[] = [k1, k2, k3, k4, k5, k6, k7];
+  const bases: readonly Gp[] = [r9, r11, r12, r13, r14, r15, rbp, rbx];
+  // what is kept in registers while the taps pass
+  const kept = segments <= (target.avx512 ? masks.length : bases.length);
+  const [x, part] = [vector(target, 0), vector(target, 1)];
+  const mask = (s: number) => vector(target, 15 - s);
+  const entry = (s: number, at: number): Memory => ptr(rdi, s * segmentEntry.bytes + at);
+  if (kept) {
+    for (let s = 0; s < segments; s++) {
+      a.movsxd(bases[s]!, entry(s, segmentEntry.offset));
+      a.add(bases[s]!, rsi);
+      if (target.avx512) a.op("kmovw", masks[s]!, entry(s, segmentEntry.mask));
+      else a.op("vmovups", mask(s), entry(s, segmentEntry.mask));
+    }
+  }
+  const tap = a.label(true);
+  a.movsxd(rax, ptr(r10));
+  if (!kept) a.add(rax, rsi);
+  for (let s = 0; s < segments; s++) {
+    let from = kept ? ptr(bases[s]!, 0, rax) : ptr(rax);
+    if (!kept) {
+      a.movsxd(rbx, entry(s, segmentEntry.offset));
+      from = ptr(rax, 0, rbx);
+    }
+    if (target.avx512) {
+      const lanes = kept ? masks[s]! : k1;
+      if (!kept) a.op("kmovw", lanes, entry(s, segmentEntry.mask));
+      a.op(move, s === 0 ? x.kz(lanes) : x.k(lanes), from);
+    } else {
+      const lanes = kept ? mask(s) : vector(target, 2);
+      if (!kept) a.op("vmovups", lanes, entry(s, segmentEntry.mask));
+      a.op(typed(target, "vmaskmov"), s === 0 ? x : part, lanes, from);
+      if (s > 0) a.op("vorps", x, x, part);
+    }
+  }
+  a.op(move, ptr(rdx), x);
+  a.add(rdx, rcx);
+  a.add(r10, 4);
+  a.dec(r8);
+  a.jcc("nz", tap);
+  a.ret();
+}
+
+/** Emits the convolution: for an item, blocks of taps, tiles of output channels, panels of pixels. */
+export function emitConvDense(a: Assembler, target: GemmTarget): void {
+  const locals = [
+    ...["item", "c", "plane", "images", "copied", "planeEntries", "image", "group", "block", "source"],
+    ...["itemW", "itemOut", "itemBias", "panels", "segments", "entries", "edgeHigh", "edgeLow"],
+    ...["firstTile", "endTile", "tile", "panel", "kDone", "kc", "vector", "fillAt"],
+  ] as const;
+  const f = new Frame(a, denseNames, locals as readonly (string & (typeof locals)[number])[]);
+  const { arg, local } = { arg: f.arg.bind(f), local: f.local.bind(f) };
+  f.enter();
+  a.mov(rax, arg("biasRow"));
+  a.mov(ptr(rsp, frame.biasRowStride), rax);
+  a.mov(rax, 64);
+  a.mov(ptr(rsp, frame.prefetchStep), rax);
+  a.mov(rax, arg("begin"));
+  a.mov(local("item"), rax);
+  const items = a.label(true);
+  const finish = a.label();
+  a.mov(rax, local("item"));
+  a.cmp(rax, arg("end"));
+  a.jcc("ge", finish);
+  // item -> images, group, block of rows, block of output channels
+  divide(a, arg("outputBlocks"));
+  a.mov(r12, rdx);
+  divide(a, arg("rowBlocks"));
+  a.mov(r15, rdx);
+  divide(a, arg("groups"));
+  a.mov(r13, rdx);
+  a.mov(r14, rax);
+  const tileOf = (name: "firstTile" | "endTile"): void => {
+    a.mov(rax, r12);
+    a.imul(rax, arg("tiles"));
+    divide(a, arg("outputBlocks"));
+    a.mov(local(name), rax);
+  };
+  tileOf("firstTile");
+  a.inc(r12);
+  tileOf("endTile");
+  /** to = base + group * (r13) + … */
+  const place = (to: Gp, base: "x" | "out" | "w" | "bias", steps: readonly [Parameters<typeof arg>[0], Gp][]): void => {
+    a.mov(to, arg(base));
+    for (const [step, by] of steps) {
+      a.mov(rcx, arg(step));
+      a.imul(rcx, by);
+      a.add(to, rcx);
+    }
+  };
+  place(rbx, "w", [["wGroup", r13]]);
+  a.mov(local("itemW"), rbx);
+  place(rbx, "bias", [["biasGroup", r13]]);
+  a.mov(local("itemBias"), rbx);
+  place(rbx, "out", [
+    ["outGroup", r13],
+    ["outImages", r14],
+    ["outRows", r15],
+  ]);
+  a.mov(local("itemOut"), rbx);
+  place(r12, "x", [
+    ["xGroup", r13],
+    ["xImages", r14],
+    ["xRows", r15],
+  ]);
+  // the last item of images or block of rows may be smaller
+  a.mov(rax, arg("many"));
+  a.imul(rax, r14);
+  a.add(rax, r15);
+  a.cmp(rax, arg("lastPart"));
+  for (const [name, full, last] of [
+    ["panels", "panelsFull", "panelsLast"],
+    ["segments", "segmentsFull", "segmentsLast"],
+    ["entries", "entriesFull", "entriesLast"],
+    ["edgeHigh", "edgeHighFull", "edgeHighLast"],
+    ["edgeLow", "edgeLowFull", "edgeLowLast"],
+    ["images", "imagesFull", "imagesLast"],
+  ] as const) {
+    a.mov(rcx, arg(full));
+    a.cmov("e", rcx, arg(last));
+    a.mov(local(name), rcx);
+  }
+  const copied = a.label();
+  a.mov(local("source"), r12);
+  a.cmp(arg("inPlace"), 0);
+  a.jcc("ne", copied);
+  emitCopyInput(a, target, f);
+  a.mov(rax, arg("scratch"));
+  a.mov(local("source"), rax);
+  a.bind(copied);
+
+  const count = (name: "vector" | "panel" | "tile", end: Memory, loop: ReturnType<typeof a.label>): void => {
+    a.mov(rax, local(name));
+    a.inc(rax);
+    a.mov(local(name), rax);
+    a.cmp(rax, end);
+    a.jcc("l", loop);
+  };
+  const start = (name: "panel" | "kDone"): void => {
+    a.mov(rax.d, 0);
+    a.mov(local(name), rax);
+  };
+  /** kc = the steps of this block. */
+  const setBlock = (): void => {
+    a.mov(rax, arg("k"));
+    a.sub(rax, local("kDone"));
+    a.mov(rcx, arg("kBlock"));
+    a.cmp(rax, rcx);
+    a.cmov("g", rax, rcx);
+    a.mov(local("kc"), rax);
+  };
+  const nextBlock = (loop: ReturnType<typeof a.label>): void => {
+    a.mov(rax, local("kDone"));
+    a.add(rax, local("kc"));
+    a.mov(local("kDone"), rax);
+    a.cmp(rax, arg("k"));
+    a.jcc("l", loop);
+  };
+  /** rdx = where the panel lies: each at its place where all are filled before the tiles, else all at the first. */
+  const panelPlace = (every: boolean): void => {
+    a.mov(rdx, arg("filled"));
+    a.add(rdx, arg("scratch"));
+    if (!every) return;
+    a.mov(rax, local("panel"));
+    a.imul(rax, arg("panelBytes"));
+    a.add(rdx, rax);
+  };
+  const fillPanel = (every: boolean): void => {
+    a.mov(rax.d, 0);
+    a.mov(local("vector"), rax);
+    a.mov(rax, local("panel"));
+    a.imul(rax, arg("panelVectors"));
+    a.imul(rax, arg("vectorSegments"));
+    a.add(rax, local("segments"));
+    a.mov(local("fillAt"), rax);
+    const loop = a.label(true);
+    panelPlace(every);
+    a.mov(rax, local("vector"));
+    a.imul(rax, arg("vectorBytes"));
+    a.add(rdx, rax);
+    a.mov(rcx, arg("panelStep"));
+    a.mov(rdi, local("fillAt"));
+    a.mov(rsi, local("source"));
+    a.mov(r10, local("kDone"));
+    a.shl(r10, 2);
+    a.add(r10, arg("taps"));
+    a.mov(r8, local("kc"));
+    a.mov(rax, arg("fill"));
+    a.call(rax);
+    a.mov(rax, arg("vectorSegments"));
+    a.add(local("fillAt"), rax);
+    count("vector", arg("panelVectors"), loop);
+  };
+  /** What tiles take in registers that they keep. */
+  const setDistances = (): void => {
+    a.mov(r9, arg("wRow"));
+    a.lea(rbp, ptr(r9, 0, r9, 2));
+    a.mov(r10, arg("panelStep"));
+    a.lea(rbx, ptr(r10, 0, r10, 2));
+    a.mov(r11, arg("outRow"));
+  };
+  const callTile = (every: boolean): void => {
+    firstRow(a, r12, local("tile"), arg("tileRows"), arg("fullTiles"));
+    a.mov(r13, local("panel"));
+    a.mov(rsi, local("kDone"));
+    a.imul(rsi, arg("item"));
+    a.mov(rax, r9);
+    a.imul(rax, r12);
+    a.add(rsi, rax);
+    a.add(rsi, local("itemW"));
+    a.mov(r15, arg("biasRow"));
+    a.imul(r15, r12);
+    a.add(r15, local("itemBias"));
+    a.mov(rcx, r11);
+    a.imul(rcx, r12);
+    a.add(rcx, local("itemOut"));
+    a.mov(rax, arg("panelEntries"));
+    a.imul(rax, r13);
+    a.add(rax, local("entries"));
+    a.mov(ptr(rsp, frame.vectors), rax);
+    panelPlace(every);
+    a.mov(rdi, local("tile"));
+    a.sub(rdi, local("firstTile"));
+    if (every) {
+      a.imul(rdi, local("panels"));
+      a.add(rdi, r13);
+    }
+    a.imul(rdi, arg("waitingTile"));
+    a.add(rdi, arg("waiting"));
+    a.add(rdi, arg("scratch"));
+    a.mov(ptr(rsp, frame.waiting), rdi);
+    // the weights of the next tile come near while the panels pass
+    a.mov(r8, local("kc"));
+    a.mov(rdi, arg("tileRows"));
+    a.imul(rdi, r9);
+    a.add(rdi, rsi);
+    if (every) {
+      a.mov(rax, r8);
+      a.imul(rax, r13);
+      a.shl(rax, 4);
+      a.add(rdi, rax);
+    }
+    a.mov(r14, arg("flags"));
+    a.mov(rax, local("kDone"));
+    a.test(rax, rax);
+    const first = a.label();
+    const last = a.label();
+    a.jcc("z", first);
+    a.or(r14, flag.resume);
+    a.bind(first);
+    a.add(rax, r8);
+    a.cmp(rax, arg("k"));
+    a.jcc("e", last);
+    a.or(r14, flag.unfinished);
+    a.bind(last);
+    a.mov(rax, arg("tileHigh"));
+    a.mov(r12, arg("tileLow"));
+    a.inc(r13);
+    a.cmp(r13, local("panels"));
+    a.cmov("e", rax, local("edgeHigh"));
+    a.cmov("e", r12, local("edgeLow"));
+    a.mov(r13, local("tile"));
+    a.cmp(r13, arg("fullTiles"));
+    a.cmov("ge", rax, r12);
+    a.call(rax);
+  };
+  const firstTile = (): void => {
+    a.mov(rax, local("firstTile"));
+    a.mov(local("tile"), rax);
+  };
+  const tilesOutside = a.label();
+  const after = a.label();
+  start("panel");
+  a.cmp(arg("tilesOutside"), 0);
+  a.jcc("ne", tilesOutside);
+  {
+    // a panel stays in the first-level cache while all weights pass
+    const panelLoop = a.label(true);
+    start("kDone");
+    const kLoop = a.label(true);
+    setBlock();
+    fillPanel(false);
+    firstTile();
+    setDistances();
+    const tileLoop = a.label(true);
+    callTile(false);
+    count("tile", local("endTile"), tileLoop);
+    nextBlock(kLoop);
+    count("panel", local("panels"), panelLoop);
+    a.jmp(after);
+  }
+  a.bind(tilesOutside);
+  {
+    // weights are read once for all panels
+    start("kDone");
+    const kLoop = a.label(true);
+    setBlock();
+    start("panel");
+    const fillLoop = a.label(true);
+    fillPanel(true);
+    count("panel", local("panels"), fillLoop);
+    firstTile();
+    setDistances();
+    const tileLoop = a.label(true);
+    start("panel");
+    const panelLoop = a.label(true);
+    callTile(true);
+    count("panel", local("panels"), panelLoop);
+    count("tile", local("endTile"), tileLoop);
+    nextBlock(kLoop);
+  }
+  a.bind(after);
+  a.add(local("item"), 1);
+  a.jmp(items);
+  a.bind(finish);
+  f.leave();
+}
