@@ -47,9 +47,8 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   }
   const { ignoreIndex = -100 } = options;
   const counted = checkTargets(t, classes, ignoreIndex);
-  const logits = rank > 2 ? x.movedim(1, -1).reshape([-1, classes]) : x;
-  const index = (t.dtype === int64 ? t : t.long()).reshape([-1]);
-  const losses = crossEntropyRows(logits, index, ignoreIndex);
+  const index = t.dtype === int64 ? t : t.long();
+  const losses = crossEntropyRows(x, index, ignoreIndex);
   if (reduction === "mean") {
     return counted === numelOf(t.shape) ? losses.mean() : losses.sum().div(counted ?? index.ne(ignoreIndex).sum());
   }

@@ -2,6 +2,8 @@
  * Reading and writing int64 tensors as plain numbers: an element is two 32-bit words, which JavaScript handles much faster than bigints.
  */
 import { int64 } from "../../core/dtype.ts";
+import { accumulator, input, param } from "../../ir/expr.ts";
+import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
@@ -29,24 +31,77 @@ export function writeIntegers(out: Tensor, write: (k: number) => number): void {
   }
 }
 
+/** Elements from which a kernel looks at them faster than a loop here. */
+const leastForKernel = 4096;
+
+/** What {@link extremesOf} finds. */
+export interface Extremes {
+  readonly least: number;
+  readonly greatest: number;
+  /** How many elements are not the ignored value. */
+  readonly counted: number;
+}
+
+let extremesSpec: RowSpec | null = null;
+
+/**
+ * The least and the greatest element of an int64 tensor on the CPU, and how many there are; without those that equal `ignored`, for which 0 counts. Not empty.
+ */
+export function extremesOf(index: Tensor, ignored: number | null): Extremes {
+  const x = runtime.withoutGrad(() => index.contiguous());
+  if (x.numel() >= leastForKernel) return extremesByKernel(x, ignored);
+  const words = wordsOf(x);
+  let [least, greatest, counted] = [Infinity, -Infinity, 0];
+  for (let k = 0; k < words.length; k += 2) {
+    let v = words[k + 1]! * 4294967296 + (words[k]! >>> 0);
+    if (v === ignored) v = 0;
+    else counted++;
+    if (v < least) least = v;
+    if (v > greatest) greatest = v;
+  }
+  return { least, greatest, counted };
+}
+
+function extremesByKernel(x: Tensor, ignored: number | null): Extremes {
+  if (extremesSpec === null) {
+    const element = input(0, "i64");
+    const counts = element.ne(param(0, "i64")).or(param(1, "f64").eq(0));
+    const value = element.where(counts, 0);
+    extremesSpec = {
+      ...{ kind: "row", name: "extremes", inputs: [{ dtype: int64, along: "element" }], params: 2, compiled: null },
+      passes: [
+        [
+          { op: "min", value, type: "i64" },
+          { op: "max", value, type: "i64" },
+          { op: "add", value: counts.cast("i64"), type: "i64" },
+        ],
+      ],
+      outputs: [0, 1, 2].map((k) => ({ dtype: int64, along: "row", value: accumulator(k, "i64") })),
+    };
+  }
+  const n = x.numel();
+  const results = [0, 1, 2].map(() => runtime.newEmpty(x, [1, 1], int64));
+  const row = runtime.alias(x, [1, n], [n, 1], x.storageOffset);
+  runtime.backendOf(x).row(extremesSpec, [1, n], [1], [row], results, [ignored ?? 0, ignored === null ? 0 : 1]);
+  const [least, greatest, counted] = results.map((y) => Number((y.data as BigInt64Array)[0])) as [number, number, number];
+  return { least, greatest, counted };
+}
+
 /**
  * The index tensor row-major and int64, all its elements between 0 and size - 1. With `wrap` negative ones count from the end. `fail` throws for the first
  * element outside. Indices that only a GPU has are not looked at, because that would stall it: what lies outside reads and writes some other element then.
  */
 export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail: (value: number) => never): Tensor {
   const checked = runtime.withoutGrad(() => toDtype(index, int64).contiguous());
+  if (checked.numel() === 0) return checked;
+  // Most indices are right: one look at the extremes tells.
+  if (checked.storage.remote === null) {
+    const { least, greatest } = extremesOf(checked, null);
+    if (least >= 0 && greatest < size) return checked;
+  }
   const elements = runtime.elementsAtHand(checked);
   if (elements === null) return wrap ? runtime.withoutGrad(() => checked.where(checked.ge(0), checked.add(size))) : checked;
   const words = new Int32Array(elements.buffer, elements.byteOffset, elements.length * 2);
-  // Most indices are right: one look at the extremes tells.
-  let high = 0;
-  let largest = 0;
-  for (let k = 0; k < words.length; k += 2) {
-    const low = words[k]! >>> 0;
-    if (low > largest) largest = low;
-    high |= words[k + 1]!;
-  }
-  if (high === 0 && (largest < size || words.length === 0)) return checked;
   let negative = false;
   for (let k = 0; k < words.length; k += 2) {
     const v = words[k + 1]! * 4294967296 + (words[k]! >>> 0);

@@ -8,6 +8,9 @@ import { formatShape } from "../../core/shape.ts";
 import { type Expr, Expr as ExprClass, accumulator, at, computeType, constant, input, param } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { specCache } from "../reduction/reduce.ts";
+import { extremesOf } from "../indexing/integers.ts";
+import { toDtype } from "../memory/copy.ts";
 import { defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
 import { logSoftmax } from "./softmax.ts";
@@ -30,23 +33,14 @@ export function checkTargets(target: Tensor, classes: number, ignoreIndex: numbe
       "class indices are int64: target.long(), or bigints in torch.tensor",
     );
   }
+  if (target.numel() === 0) return 0;
+  if (target.storage.remote === null) {
+    const { least, greatest, counted } = extremesOf(toDtype(target, int64), ignoreIndex);
+    if (least >= 0 && greatest < classes) return counted;
+  }
   const data = runtime.elementsAtHand(target);
   if (data === null) return null;
   let counted = 0;
-  if (data instanceof BigInt64Array) {
-    const ignored = BigInt(Math.trunc(ignoreIndex));
-    for (let i = 0; i < data.length; i++) {
-      const t = data[i]!;
-      if (t === ignored) continue;
-      if (t < 0n || t >= BigInt(classes))
-        throw new IndexError(
-          `Target ${t} is out of bounds.`,
-          `there are ${classes} classes: targets are 0 to ${classes - 1}, or ${ignoreIndex} to be ignored`,
-        );
-      counted++;
-    }
-    return counted;
-  }
   for (let i = 0; i < data.length; i++) {
     const t = Number(data[i]!);
     if (t === ignoreIndex) continue;
@@ -120,14 +114,15 @@ const rowsOp = defineOp<{ ignoreIndex: number }>({
   gradName: "NllLossBackward0",
   saves: { inputs: [0, 1] },
   run([x, target], { ignoreIndex }, extra) {
-    const n = x!.shape[0]!;
-    const loss = runtime.empty([n, 1], x!.dtype);
-    const lse = runtime.empty([n, 1], x!.dtype);
+    const loss = runtime.empty(target!.shape, x!.dtype);
+    const lse = runtime.empty(target!.shape, x!.dtype);
     lossSpecs[x!.dtype.index] ??= lossSpec(x!.dtype);
-    if (n > 0)
-      runtime.backendOf(x!).row(lossSpecs[x!.dtype.index]!, x!.shape, [1], [x!, column(target!)], [loss, lse], [ignoreIndex]);
+    if (loss.numel() > 0) {
+      const outputs = [column(loss), column(lse)];
+      runtime.backendOf(x!).row(lossSpecs[x!.dtype.index]!, x!.shape, [1], [x!, column(target!)], outputs, [ignoreIndex]);
+    }
     extra?.push(lse);
-    return flat(loss);
+    return loss;
   },
   backward([g], saved) {
     const x = saved.input(0);
@@ -135,46 +130,93 @@ const rowsOp = defineOp<{ ignoreIndex: number }>({
     const { ignoreIndex } = saved.attributes;
     if (runtime.recording([g!, x])) {
       const counted = target.ne(ignoreIndex);
-      const safe = target.mul(counted.long());
-      const hot = runtime
-        .newFull(x, x.shape, 0, x.dtype)
-        .scatter(1, safe.unsqueeze(1), runtime.newFull(x, [x.shape[0]!, 1], 1, x.dtype));
-      return [
-        logSoftmax(x, 1)
-          .exp()
-          .sub(hot)
-          .mul(g!.mul(counted.to(x.dtype)).unsqueeze(1)),
-        null,
-      ];
+      const p = logSoftmax(x, 1).exp();
+      return [p.sub(hot(x, target, counted)).mul(g!.mul(counted.to(x.dtype)).unsqueeze(1)), null];
     }
     const gx = runtime.empty(x.shape, x.dtype);
     gradientSpecs[x.dtype.index] ??= gradientSpec(x.dtype);
     if (gx.numel() > 0) {
-      runtime
-        .backendOf(x)
-        .row(gradientSpecs[x.dtype.index]!, x.shape, [1], [x, column(target), saved.extra(0), column(g!)], [gx], [ignoreIndex]);
+      const inputs = [x, column(target), column(saved.extra(0)), column(g!)];
+      runtime.backendOf(x).row(gradientSpecs[x.dtype.index]!, x.shape, [1], inputs, [gx], [ignoreIndex]);
     }
     return [gx, null];
   },
 });
 
+/** Ones at the targets that count, in the shape of x. */
+function hot(x: Tensor, target: Tensor, counted: Tensor): Tensor {
+  const places = target.where(counted, 0).unsqueeze(1);
+  return runtime.newFull(x, x.shape, 0, x.dtype).scatter(1, places, counted.to(x.dtype).unsqueeze(1));
+}
+
+/** A tensor of shape (N, *) as an operand of shape (N, 1, *). */
 const column = (x: Tensor) => ({
   storage: x.storage,
   storageOffset: x.storageOffset,
-  shape: [x.shape[0]!, 1],
-  strides: [x.strides[0]!, 0],
+  shape: [x.shape[0]!, 1, ...x.shape.slice(1)],
+  strides: [x.strides[0]!, 0, ...x.strides.slice(1)],
   dtype: x.dtype,
 });
-function flat(x: Tensor): Tensor {
-  const y = runtime.alias(x, [x.shape[0]!], [1], x.storageOffset);
-  y.base = null;
-  return y;
-}
 
-/** Cross entropy of logits (N, C) and class indices (N), one loss per row. Targets were checked. @internal */
+/** Cross entropy of logits (N, C, *) and class indices (N, *), one loss for each index. Targets were checked. @internal */
 export function crossEntropyRows(x: Tensor, target: Tensor, ignoreIndex: number): Tensor {
   return runtime.call(rowsOp, [x, target], { ignoreIndex });
 }
+
+const pickSpecs = specCache((dtype): RowSpec => {
+  const type = computeType(dtype);
+  const target = input(1, "i64");
+  const ignored = target.eq(param(0, "i64"));
+  const picked = at(0, constant(0, "i64").where(ignored, target), type);
+  return {
+    ...{ kind: "row", name: "nll", passes: [], params: 1, compiled: null },
+    inputs: [
+      { dtype, along: "element" },
+      { dtype: int64, along: "row" },
+    ],
+    outputs: [{ dtype, along: "row", value: constant(0, type).where(ignored, picked.neg()) }],
+  };
+});
+
+const unpickSpecs = specCache((dtype): RowSpec => {
+  const type = computeType(dtype);
+  const target = input(0, "i64");
+  const chosen = new ExprClass("column", "i64").eq(target).logicalAnd(target.ne(param(0, "i64")));
+  return {
+    ...{ kind: "row", name: "nll_backward", passes: [], params: 1, compiled: null },
+    inputs: [
+      { dtype: int64, along: "row" },
+      { dtype, along: "row" },
+    ],
+    outputs: [{ dtype, along: "element", value: input(1, type).neg().where(chosen, 0) }],
+  };
+});
+
+/** -x[n, target[n], *], 0 where the target is ignored, for x (N, C, *). */
+const pickOp = defineOp<{ ignoreIndex: number }>({
+  name: "nll_loss_rows",
+  gradName: "NllLossBackward0",
+  saves: { inputs: [1] },
+  run([x, target], { ignoreIndex }) {
+    const loss = runtime.empty(target!.shape, x!.dtype);
+    const spec = pickSpecs(x!.dtype, x!.dtype);
+    if (loss.numel() > 0) runtime.backendOf(x!).row(spec, x!.shape, [1], [x!, column(target!)], [column(loss)], [ignoreIndex]);
+    return loss;
+  },
+  backward([g], saved) {
+    const target = saved.input(1);
+    const { ignoreIndex } = saved.attributes;
+    const shape = saved.inputShape(0);
+    if (runtime.recording([g!])) {
+      const like = runtime.newEmpty(g!, shape, g!.dtype);
+      return [hot(like, target, target.ne(ignoreIndex)).mul(g!.neg().unsqueeze(1)), null];
+    }
+    const gx = runtime.empty(shape, g!.dtype);
+    if (gx.numel() > 0)
+      runtime.backendOf(g!).row(unpickSpecs(g!.dtype, g!.dtype), shape, [1], [column(target), column(g!)], [gx], [ignoreIndex]);
+    return [gx, null];
+  },
+});
 
 /** Applies a reduction to losses. */
 export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined): Tensor {
@@ -212,18 +254,23 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: Class
       `weight tensor should be defined either for all ${classes} classes or no classes but got weight tensor of shape: ${formatShape(weight.shape)}`,
     );
   }
-  checkTargets(t, classes, ignoreIndex);
-  const index = t.dtype === int64 ? t : t.long();
-  const counted = index.ne(ignoreIndex);
-  const safe = index.where(counted, 0);
-  const picked = x.gather(1, safe.unsqueeze(1)).squeeze(1).neg();
-  const factors = weight
-    ? weight.indexSelect(0, safe.reshape([-1])).view(safe.shape)
-    : runtime.newFull(x, safe.shape, 1, x.dtype);
-  const used = factors.where(counted, 0);
-  const losses = picked.mul(used).where(counted, 0);
+  const known = checkTargets(t, classes, ignoreIndex);
+  const index = toDtype(t, int64);
+  const picked = runtime.call(pickOp, [x, index], { ignoreIndex });
+  const factors = weight ? weightsOf(weight, index, ignoreIndex) : null;
+  const losses = factors === null ? picked : picked.mul(factors);
   if (options.reduction === "none") return rank === 1 ? losses.squeeze(0) : losses;
   if (options.reduction === "sum") return losses.sum();
   if (options.reduction !== undefined && options.reduction !== "mean") reduceLoss(losses, options.reduction);
-  return losses.sum().div(used.sum());
+  return losses.sum().div(factors === null ? (known ?? index.ne(ignoreIndex).sum()) : factors.sum());
+}
+
+/** The weight of each target, 0 of those that are ignored. */
+function weightsOf(weight: Tensor, index: Tensor, ignoreIndex: number): Tensor {
+  const counted = index.ne(ignoreIndex);
+  const safe = index.where(counted, 0);
+  return weight
+    .indexSelect(0, safe.reshape([-1]))
+    .view(safe.shape)
+    .where(counted, 0);
 }

@@ -17,6 +17,7 @@ interface Attributes {
   readonly scaleGradByFreq: boolean;
 }
 
+/** Of a table and an index that is row-major, int64, and within the table. */
 const op = defineOp<Attributes>({
   name: "embedding",
   saves: { inputs: [1] },
@@ -25,7 +26,7 @@ const op = defineOp<Attributes>({
     const out = runtime.empty([...index!.shape, width], weight!.dtype);
     const table = runtime.withoutGrad(() => weight!.contiguous());
     const rows = weight!.shape[0]!;
-    take(table, { outer: 1, size: rows, inner: width }, placesIn(index!, rows), "rows", out, index!.numel());
+    take(table, { outer: 1, size: rows, inner: width }, index!, "rows", out, index!.numel());
     return out;
   },
   backward: ([g], saved) => [
@@ -42,7 +43,7 @@ const gradientOp = defineOp<Attributes & { readonly rows: number }>({
     const width = g!.shape[g!.shape.length - 1]!;
     const out = runtime.full([rows, width], 0, g!.dtype);
     runtime.withoutGrad(() => {
-      put(out, { outer: 1, size: rows, inner: width }, placesIn(index!, rows), "rows", g!.contiguous(), index!.numel(), "add");
+      put(out, { outer: 1, size: rows, inner: width }, index!, "rows", g!.contiguous(), index!.numel(), "add");
       if (scaleGradByFreq) {
         const factors = countRows(positionsOf(index!), rows).map((count) => 1 / Math.max(count, 1));
         out.mul_(columnOf(factors, out));
@@ -74,7 +75,7 @@ function countRows(positions: ArrayLike<number>, rows: number): number[] {
   return counts;
 }
 
-/** The index row-major and int64; its elements were checked. */
+/** The index row-major and int64, its elements within the table. */
 function placesIn(index: Tensor, rows: number): Tensor {
   return checkedIndices(index, rows, false, (value) => {
     throw new IndexError("index out of range in self", `index ${value} for a table of ${rows} rows`);
@@ -134,17 +135,12 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
   }
   if (weight.shape.length !== 2) throw new ShapeError(`'weight' must be 2-D, but got ${weight.shape.length}-D tensor`);
   const rows = weight.shape[0]!;
-  const positions = positionsOf(input);
-  for (let i = 0; i < positions.length; i++) {
-    if (!(positions[i]! >= 0 && positions[i]! < rows)) {
-      throw new IndexError("index out of range in self", `index ${positions[i]} for a table of ${rows} rows`);
-    }
-  }
+  const index = placesIn(input, rows);
   const { paddingIdx = null, maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
   if (paddingIdx !== null && (paddingIdx >= rows || paddingIdx < -rows)) {
     throw new ValueError("Padding_idx must be within num_embeddings", `${paddingIdx} for a table of ${rows} rows`);
   }
-  if (maxNorm !== null && numelOf(input.shape) > 0) renormalize(weight, positions, maxNorm, normType);
+  if (maxNorm !== null && numelOf(input.shape) > 0) renormalize(weight, positionsOf(index), maxNorm, normType);
   const padding = paddingIdx === null ? -1 : paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
-  return runtime.call(op, [weight, input], { paddingIdx: padding, scaleGradByFreq });
+  return runtime.call(op, [weight, index], { paddingIdx: padding, scaleGradByFreq });
 }
