@@ -7,7 +7,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
-import { wordsOf } from "./integers.ts";
+import { coordinatesSet, positionsSet } from "./compact.ts";
 
 export interface NonzeroOptions {
   /** One vector per dimension, to index with, instead of a matrix. */
@@ -25,82 +25,20 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** Whether the element at a place of the tensor's row-major elements is not 0. */
-function isSet(x: Tensor): (k: number) => boolean {
-  if (x.dtype.key === "i64") {
-    // Both words of an int64 are 0.
-    const words = wordsOf(runtime.withoutGrad(() => x.contiguous()));
-    return (k) => words[2 * k] !== 0 || words[2 * k + 1] !== 0;
-  }
-  const data = x.data;
-  // A 16-bit float is 0 whatever its sign.
-  if (x.dtype.isFloatingPoint && x.dtype.itemsize === 2) return (k) => ((data[k] as number) & 0x7fff) !== 0;
-  return (k) => data[k] !== 0;
-}
-
-/** The tensor as bytes that are 0 or 1. */
-function bytesOf(x: Tensor): Uint8Array {
-  if (x.dtype.key === "bool") return x.data as Uint8Array;
-  const set = isSet(x);
-  const bytes = new Uint8Array(x.numel());
-  for (let k = 0; k < bytes.length; k++) if (set(k)) bytes[k] = 1;
-  return bytes;
-}
-
-/** Positions, in row-major order, of the elements that are not 0. */
-function listSet(x: Tensor): Int32Array | Float64Array {
-  const bytes = bytesOf(x);
-  const n = bytes.length;
-  const list = n < 2147483648 ? new Int32Array(n + 1) : new Float64Array(n + 1);
-  let count = 0;
-  // Every position is written and the next one overwrites it unless it counts: nothing to predict.
-  for (let k = 0; k < n; k++) {
-    list[count] = k;
-    count += bytes[k]!;
-  }
-  return list.subarray(0, count);
-}
-
-/** {@link listSet} as an int64 vector. */
+/** Positions, in row-major order, of the elements of a row-major tensor that are not 0: an int64 vector. */
 export function nonzeroPositions(x: Tensor): Tensor {
-  const list = listSet(x);
-  const out = runtime.newEmpty(x, [list.length], int64);
-  const words = wordsOf(out);
-  for (let i = 0; i < list.length; i++) {
-    const v = list[i]!;
-    words[2 * i] = v | 0;
-    words[2 * i + 1] = v < 4294967296 ? 0 : Math.floor(v / 4294967296);
-  }
-  return out;
+  return runtime.withoutGrad(() => positionsSet(x));
 }
 
 const op = defineOp<null>({
   name: "nonzero",
   run([x]) {
     const rank = x!.shape.length;
-    const list = listSet(x!);
-    const out = runtime.empty([list.length, rank], int64);
-    if (rank === 0 || list.length === 0) return out;
-    const words = wordsOf(out);
-    words.fill(0);
-    const columns = x!.shape[rank - 1]!;
-    const at = new Array<number>(rank - 1).fill(0);
-    let start = 0;
-    let k = 0;
-    for (let i = 0; i < list.length; i++) {
-      const position = list[i]!;
-      while (position >= start + columns) {
-        start += columns;
-        for (let d = rank - 2; d >= 0 && ++at[d]! === x!.shape[d]; d--) at[d] = 0;
-      }
-      for (let d = 0; d < rank - 1; d++) {
-        words[k] = at[d]!;
-        k += 2;
-      }
-      words[k] = position - start;
-      k += 2;
-    }
-    return out;
+    return runtime.withoutGrad(() => {
+      const elements = x!.contiguous();
+      if (rank > 0) return coordinatesSet(elements);
+      return runtime.empty([positionsSet(elements.view([1])).numel(), 0], int64);
+    });
   },
 });
 

@@ -6,10 +6,15 @@ import { kernelName, float64, int64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { integers, wordsOf } from "../indexing/integers.ts";
+import { computeType, input, param } from "../../ir/expr.ts";
+import { load, LoopVar } from "../../ir/loops.ts";
+import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
+import { extremesOf } from "../indexing/integers.ts";
+import { put } from "../indexing/kernels.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
+import { specCache } from "../reduction/reduce.ts";
 import { runtime } from "../runtime.ts";
 
 declare module "../../tensor/tensor.ts" {
@@ -21,31 +26,68 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
+let counting: LoopSpec | null = null;
+
+/** Elements that are counted in counters of their own, and the most counters for which that pays. */
+const blockSize = 65536;
+const mostSeparate = 8192;
+
+/** For each block of `ints[1]` places: one more at each of them, in the block's counters. */
+function countingSpec(): LoopSpec {
+  const [block, at] = [new LoopVar("block"), new LoopVar("at")];
+  const terms = [
+    { loop: block, stride: blockSize },
+    { loop: at, stride: 1 },
+  ];
+  const place = load({ buffer: 0, terms }, "i64");
+  const counter = { buffer: 1, terms: [{ loop: block, stride: { arg: 2 } }], dynamic: { index: place, stride: 1 } };
+  const body = [{ kind: "store", access: counter, value: load(counter, "i64").add(1) }] as const;
+  const elements = { kind: "loop", loop: at, extent: { arg: 1 }, vector: false, body } as const;
+  const kernel = {
+    ...{ name: "count", ints: 3, params: 0 },
+    buffers: [
+      { dtype: int64, access: "read" },
+      { dtype: int64, access: "update" },
+    ] as const,
+    body: [{ kind: "loop", loop: block, extent: { arg: 0 }, vector: false, body: [elements] }] as const,
+  };
+  return { kind: "loops", kernel, compiled: null };
+}
+
+/** How often each of the places 0 to size - 1 occurs in a contiguous int64 vector: int64 (size). */
+function countPlaces(places: Tensor, size: number): Tensor {
+  counting ??= countingSpec();
+  const n = places.numel();
+  const whole = size <= mostSeparate ? Math.floor(n / blockSize) : 0;
+  const rest = n - whole * blockSize;
+  const counts = runtime.newFull(places, [whole + 1, size], 0, int64);
+  const backend = runtime.backendOf(places);
+  const steps = [blockSize, size];
+  if (whole > 0) backend.loops(counting, [places, counts], [whole, blockSize, size], [], { extent: 0, steps });
+  if (rest > 0) {
+    const last = runtime.alias(places, [rest], [1], places.storageOffset + whole * blockSize);
+    backend.loops(counting, [last, runtime.alias(counts, [size], [1], whole * size)], [1, rest, size], []);
+  }
+  return whole === 0 ? counts.view([size]) : counts.sum(0);
+}
+
 const countOp = defineOp<{ minlength: number }>({
   name: "bincount",
   run([x, weights], { minlength }) {
     return runtime.withoutGrad(() => {
-      const words = wordsOf(toDtype(x!, int64).contiguous());
-      const places = new Float64Array(words.length / 2);
+      const places = toDtype(x!, int64).contiguous();
       let size = minlength;
-      for (let i = 0; i < places.length; i++) {
-        const at = words[2 * i + 1]! * 4294967296 + (words[2 * i]! >>> 0);
-        places[i] = at;
-        if (at < 0) throw new ValueError("bincount only supports 1-d non-negative integral inputs.", `found ${at}`);
-        if (at >= size) size = at + 1;
+      if (places.numel() > 0) {
+        const { least, greatest } = extremesOf(places, null);
+        if (least < 0) throw new ValueError("bincount only supports 1-d non-negative integral inputs.", `found ${least}`);
+        size = Math.max(size, greatest + 1);
       }
-      runtime.empty([size], int64); // throws where there is no such memory
-      if (!weights) {
-        const counts = new Float64Array(size);
-        for (let i = 0; i < places.length; i++) counts[places[i]!]!++;
-        return integers(x!, [size], (k) => counts[k]!);
-      }
+      if (!weights) return countPlaces(places, size);
       // Weights of float32 are summed as they are, all others as float64.
       const dtype = weights.dtype.key === "f32" ? weights.dtype : float64;
-      const out = runtime.full([size], 0, dtype);
-      const sums = out.data as Float64Array;
-      const from = toDtype(weights, dtype).contiguous().data as Float64Array;
-      for (let i = 0; i < places.length; i++) sums[places[i]!] = sums[places[i]!]! + from[i]!;
+      const out = runtime.newFull(x!, [size], 0, dtype);
+      const layout = { outer: 1, size, inner: 1 };
+      put(out, layout, places, "rows", toDtype(weights, dtype).contiguous(), places.numel(), "add");
       return out;
     });
   },
@@ -92,22 +134,12 @@ const histogramOp = defineOp<{ bins: number; min: number; max: number }>({
   name: "histc",
   run([x], { bins, min, max }) {
     return runtime.withoutGrad(() => {
-      const data = (x!.dtype.itemsize === 2 ? x!.float() : x!).contiguous().data as Float64Array;
+      const elements = (x!.dtype.itemsize === 2 ? x!.float() : x!).contiguous();
       let low = min;
       let high = max;
-      if (low === high && data.length > 0) {
-        low = Infinity;
-        high = -Infinity;
-        for (let i = 0; i < data.length; i++) {
-          const v = data[i]!;
-          if (v !== v) {
-            low = v;
-            high = v;
-            break;
-          }
-          if (v < low) low = v;
-          if (v > high) high = v;
-        }
+      if (low === high && elements.numel() > 0) {
+        low = elements.min().item() as number;
+        high = elements.max().item() as number;
       }
       if (low === high) {
         low -= 1;
@@ -115,19 +147,25 @@ const histogramOp = defineOp<{ bins: number; min: number; max: number }>({
       }
       if (!Number.isFinite(low) || !Number.isFinite(high))
         throw new ValueError(`torch.histc: range of [${pythonFloat(low)}, ${pythonFloat(high)}] is not finite`);
-      runtime.empty([bins], x!.dtype); // throws where there is no such memory
-      const counts = new Float64Array(bins);
-      const width = high - low;
-      for (let i = 0; i < data.length; i++) {
-        const v = data[i]!;
-        if (!(v >= low && v <= high)) continue;
-        counts[Math.min(Math.trunc(((v - low) / width) * bins), bins - 1)]!++;
-      }
-      const out = runtime.empty([bins], float64);
-      out.data.set(counts as never);
-      return toDtype(out, x!.dtype);
+      const places = runtime.newEmpty(elements, [elements.numel()], int64);
+      const flat = elements.view([-1]);
+      runtime.backendOf(flat).map(placeSpecs(flat.dtype, int64), flat.shape, [flat], [places], [low, high, bins]);
+      const counts = countPlaces(places, bins + 1).narrow(0, 0, bins);
+      runtime.release(places);
+      return toDtype(counts, x!.dtype);
     });
   },
+});
+
+/** The interval of an element; those outside of all have one more. Params: low, high, number of intervals. */
+const placeSpecs = specCache((dtype): MapSpec => {
+  const x = input(0, computeType(dtype)).cast("f64");
+  const [low, high, bins] = [param(0, "f64"), param(1, "f64"), param(2, "f64")];
+  const place = x.sub(low).div(high.sub(low)).mul(bins).trunc().minimum(bins.sub(1));
+  const value = place.where(x.ge(low).logicalAnd(x.le(high)), bins).cast("i64");
+  return {
+    ...{ kind: "map", name: "histc", inputs: [dtype], outputs: [{ dtype: int64, value }], params: 3, compiled: null },
+  };
 });
 
 function pythonFloat(x: number): string {

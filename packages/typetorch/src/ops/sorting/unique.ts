@@ -2,10 +2,13 @@
  * Distinct elements: `unique`, `uniqueConsecutive`.
  */
 import { checkArguments } from "../arguments.ts";
+import { bool, int64 } from "../../core/dtype.ts";
 import { ValueError } from "../../core/errors.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { integers, wordsOf } from "../indexing/integers.ts";
+import { nonzeroPositions } from "../indexing/nonzero.ts";
+import { cat } from "../memory/cat.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { runtime } from "../runtime.ts";
@@ -113,9 +116,7 @@ const valuesPerElement = 4;
  * Flat integers of a narrow range are counted instead of sorted: their lowest value, how often each value from there on occurs, and the place of each in the
  * result. Null for other tensors.
  */
-function countedIntegers(
-  x: Tensor,
-): { lowest: number; counts: Int32Array; values: number; elements: Int32Array; step: number } | null {
+function countedIntegers(x: Tensor): { lowest: number; counts: Int32Array; values: number } | null {
   const { key } = x.dtype;
   if (key !== "i64" && key !== "i32" && key !== "i16" && key !== "i8" && key !== "u8") return null;
   const wide = key === "i64";
@@ -138,14 +139,14 @@ function countedIntegers(
   for (let k = 0; k < elements.length; k += step) counts[elements[k]! - lowest]!++;
   let values = 0;
   for (let v = 0; v < range; v++) if (counts[v] !== 0) values++;
-  return { lowest, counts, values, elements, step };
+  return { lowest, counts, values };
 }
 
 /** The distinct integers in order, where each element is among them, and how often each occurs. */
 function distinctIntegers(x: Tensor, shape: readonly number[], options: UniqueOptions): Tensor[] | null {
   const counted = countedIntegers(x);
   if (counted === null) return null;
-  const { lowest, counts, values, elements, step } = counted;
+  const { lowest, counts, values } = counted;
   const present = new Int32Array(values);
   const places = new Int32Array(counts.length);
   for (let v = 0, at = 0; v < counts.length; v++) {
@@ -159,8 +160,23 @@ function distinctIntegers(x: Tensor, shape: readonly number[], options: UniqueOp
       x.dtype,
     ),
   ];
-  if (options.returnInverse) results.push(integers(x, shape, (k) => places[elements[k * step]! - lowest]!));
+  if (options.returnInverse) {
+    const table = integers(x, [places.length], (v) => places[v]!);
+    results.push(table.indexSelect(0, x.long().sub(lowest)).view(shape));
+  }
   if (options.returnCounts) results.push(integers(x, [values], (k) => counts[present[k]!]!));
+  return results;
+}
+
+/** One of each run of equal elements of a vector. */
+function runs(x: Tensor, shape: readonly number[], { returnInverse, returnCounts }: UniqueConsecutiveOptions): Tensor[] {
+  const n = x.shape[0]!;
+  const starts = runtime.newFull(x, [n], 1, bool);
+  if (n > 1) starts.narrow(0, 1, n - 1).copy_(x.narrow(0, 1, n - 1).ne(x.narrow(0, 0, n - 1)));
+  const firsts = nonzeroPositions(starts);
+  const results = [x.indexSelect(0, firsts)];
+  if (returnInverse) results.push(starts.cumsum(0).sub(1).view(shape));
+  if (returnCounts) results.push(cat([firsts, runtime.newFull(x, [n > 0 ? 1 : 0], n, int64)]).diff());
   return results;
 }
 
@@ -178,7 +194,7 @@ function distinct(name: string, input: Tensor, options: UniqueOptions, sorted: b
         "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
         `${name} along dimension ${d} of shape [${input.shape.join(", ")}]`,
       );
-    const integral = flat && sorted ? distinctIntegers(x, input.shape, options) : null;
+    const integral = !flat ? null : sorted ? distinctIntegers(x, input.shape, options) : runs(x, input.shape, options);
     if (integral !== null) return integral.length === 1 ? integral[0]! : integral;
     const { firsts, inverse, counts } = runsOf(slicesOf(x, n, width, sorted));
     const picked = x.indexSelect(
