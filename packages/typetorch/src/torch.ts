@@ -39,6 +39,7 @@ export { Generator } from "./core/random/generator.ts";
 export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
 export * as linalg from "./linalg.ts";
+export * as masked from "./masked.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export * from "./serialization/index.ts";
