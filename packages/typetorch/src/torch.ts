@@ -38,6 +38,7 @@ export { type PrintOptions, setPrintoptions } from "./core/format.ts";
 export { Generator } from "./core/random/generator.ts";
 export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
+export * as fft from "./fft.ts";
 export * as linalg from "./linalg.ts";
 export * as masked from "./masked.ts";
 export * as nn from "./nn/index.ts";

@@ -44,3 +44,5 @@ export {
   logSoftmax,
   softmax,
 } from "./nn/index.ts";
+export { constantPadNd } from "./nn/pad.ts";
+export { nativeBatchNorm, nativeLayerNorm } from "./nn/nativeNorm.ts";

@@ -23,6 +23,8 @@ declare module "../../tensor/tensor.ts" {
     zero_(): this;
     newZeros(...size: (number | readonly number[] | FactoryOptions)[]): Tensor;
     newOnes(...size: (number | readonly number[] | FactoryOptions)[]): Tensor;
+    /** See {@link emptyStrided}. */
+    newEmptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor;
     newEmpty(...size: (number | readonly number[] | FactoryOptions)[]): Tensor;
     newFull(size: readonly number[], value: NumberLike, options?: FactoryOptions): Tensor;
   }
@@ -209,6 +211,16 @@ const dtypeFrom = (x: Tensor, args: readonly unknown[]): unknown[] => {
 };
 variadicMethod("newZeros", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 0));
 variadicMethod("newOnes", (x: Tensor, ...args: unknown[]) => filled(dtypeFrom(x, args), 1));
+method("newEmptyStrided", (x: Tensor, size: readonly number[], stride: readonly number[], options?: FactoryOptions) => {
+  checkArguments(
+    "new_empty_strided(Tensor x, int[] size, int[] stride, options? options, {dtype|None dtype, device|None device, bool requiresGrad})",
+    x,
+    size,
+    stride,
+    options,
+  );
+  return emptyStrided(size, stride, { ...options, dtype: options?.dtype ?? x.dtype, device: options?.device ?? x.device });
+});
 variadicMethod("newEmpty", (x: Tensor, ...args: unknown[]) => empty(...(dtypeFrom(x, args) as never[])));
 method("newFull", (x: Tensor, size: readonly number[], value: NumberLike, options?: FactoryOptions) => {
   checkArguments(

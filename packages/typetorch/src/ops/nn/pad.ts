@@ -6,6 +6,7 @@ import { NotSupportedError, ShapeError, ValueError } from "../../core/errors.ts"
 import { formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { integers } from "../indexing/integers.ts";
+import { type NumberLike, isNumberLike, numberOf } from "../../core/promotion.ts";
 import { type Op, defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
 
@@ -100,6 +101,22 @@ export function pad(
   }
   return out;
 }
+
+/**
+ * {@link pad} with a constant. As `torch.constant_pad_nd`.
+ * @example
+ * torch.constantPadNd(torch.ones(2), [1, 1], 3) // tensor([3., 1., 1., 3.])
+ */
+export function constantPadNd(input: Tensor, pad: readonly number[], value: NumberLike | { value?: NumberLike } = 0): Tensor {
+  checkArguments("constant_pad_nd(Tensor input, int[] pad, Scalar|options? value, {Scalar value})", input, pad, value);
+  if (pad.length % 2 !== 0) throw new ValueError(`Length of pad must be even but instead it equals ${pad.length}`);
+  if (pad.length > 2 * input.shape.length)
+    throw new ValueError(
+      `Length of pad should be no more than twice the number of dimensions of the input. Pad length is ${pad.length}while the input has ${input.shape.length}dimensions.`,
+    );
+  return padded(input, pad, "constant", numberOf(isNumberLike(value) ? value : (value.value ?? 0)));
+}
+const padded = pad;
 
 /** Which element of dimension d stands at each place of the padded one. */
 function positions(mode: PadMode, input: Tensor, d: number, before: number, after: number): Tensor {

@@ -8,6 +8,7 @@ export { countNonzero, nanmean, nansum } from "./nan.ts";
 export { dist, norm, renorm } from "./norm.ts";
 export { kthvalue, median, mode, nanmedian } from "./orderStatistics.ts";
 export { prod } from "./prod.ts";
+export { type SegmentReduceOptions, type SegmentReduction, segmentReduce } from "./segmentReduce.ts";
 export * from "./sum.ts";
 export { std, stdMean, var, varMean } from "./variance.ts";
 export { type CovarianceOptions, corrcoef, cov } from "./covariance.ts";
