@@ -133,7 +133,7 @@ async function lastLine(args, env) {
   return { passed, failed: failed + missing, output: status === 0 && missing === 0 ? "" : output };
 }
 
-// what every target must give alike; the suites of cpu/ choose the targets themselves
+// what every target and device must give alike; the suites of cpu/ choose the targets themselves
 const KERNELS = ["ops", "tensor", "autograd", "nn", "optim", "training"];
 const ALONE = ["architecture.test.js", "docs.test.js"];
 /** What needs a WebGPU device. */
@@ -214,7 +214,7 @@ const lanes = {
     onWebgpu(async (env) => {
       const { exceptions } = await import("./webgpu/exceptions.mjs");
       const preload = new URL("./webgpu/defaultDevice.mjs", import.meta.url).href;
-      return nodeTestBut(exceptions, testFiles(["ops", "autograd", "nn", "optim"]), env, ["--import", preload]);
+      return nodeTestBut(exceptions, testFiles(KERNELS), env, ["--import", preload]);
     }),
   "conformance, device webgpu": () => onWebgpu((env) => conformance(["--device", "webgpu"], env)),
   "examples in the documentation": () => nodeTest(testFiles(["docs.test.js"])),
@@ -225,7 +225,7 @@ const lanes = {
   ...(avx2 && { "conformance, target x64-avx2": () => conformance(["--target", "x64-avx2"]) }),
   "browser build": () => withChromium(() => nodeTest([join(root, "browser/dist/test/library.test.js")])),
   "chromium (webgpu)": () => withChromium(() => nodeTest([join(root, "browser/dist/test/webgpu.test.js")])),
-  "chromium (device webgpu)": () => withChromium(() => chromium("device", "conformance", "DEVICE=webgpu")),
+  "chromium (device webgpu)": () => withChromium(() => chromium("kernels", "conformance", "DEVICE=webgpu")),
   playground: () => withChromium(() => nodeTest([join(root, "playground/dist/test/playground.test.js")])),
   "chromium (js)": () => withChromium(() => chromium("kernels", "conformance", "TYPETORCH_TARGET=js")),
   "chromium (wasm)": () => withChromium(() => chromium("unit", "conformance", "TYPETORCH_TARGET=wasm")),

@@ -1,8 +1,8 @@
 /**
  * The command `npm run browser`: runs tests in a dedicated worker each of a page in headless Chromium: the unit tests, those of them that are about ops and what
- * is above them (`kernels`), those that can have all their tensors on another device (`device`), the recorded conformance cases. Without a name: unit and
- * conformance. NAME=VALUE goes to the workers' environment: TYPETORCH_TARGET=js. DEVICE=webgpu makes the tensors on that device; exceptions stand in
- * scripts/webgpu/exceptions.mjs. The last line counts; it fails when a suite ran no test.
+ * is above them (`kernels`), the recorded conformance cases. Without a name: unit and conformance. NAME=VALUE goes to the workers' environment:
+ * TYPETORCH_TARGET=js. DEVICE=webgpu makes the tensors of kernels and conformance on that device; exceptions stand in scripts/webgpu/exceptions.mjs. The last line
+ * counts; it fails when a suite ran no test.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const tests = join(root, "packages/typetorch/dist/test");
 const sources = join(root, "packages/typetorch/test");
 const page = join(root, "browser/dist/src/page");
 
-/** What every target must give alike. */
+/** What every target and device must give alike. */
 const KERNELS = ["ops/", "tensor/", "autograd/", "nn/", "optim/", "training/"];
 
 /** The compiled test files that are wanted, whose source still exists, and that a page can run. */
@@ -39,9 +39,6 @@ function testFiles(wanted: (name: string) => boolean): string[] {
     .map((name) => join(tests, name));
 }
 
-/** What a device must give like the CPU. */
-const DEVICE = ["ops/", "autograd/", "nn/", "optim/"];
-
 const unit = (folders: readonly string[]): string[] => [
   join(page, "environment.js"),
   join(page, "defaultDevice.js"),
@@ -52,7 +49,6 @@ const unit = (folders: readonly string[]): string[] => [
 const suites: Record<string, () => string[]> = {
   unit: () => unit([""]),
   kernels: () => unit(KERNELS),
-  device: () => unit(DEVICE),
   conformance: () => [join(page, "conformance.js")],
 };
 

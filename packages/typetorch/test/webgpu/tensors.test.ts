@@ -307,8 +307,9 @@ test("memory stays flat over a thousand steps in one synchronous loop", () => {
     `at most ${most} bytes, ${base} of them for the model, ${perStep} dropped per step`,
   );
   torch.webgpu.emptyCache();
-  assert.equal(torch.webgpu.memoryAllocated(), base);
-  assert.equal(torch.webgpu.memoryReserved(), base);
+  // not the same: what earlier tests dropped may still have counted then
+  assert.ok(torch.webgpu.memoryAllocated() <= base, `${torch.webgpu.memoryAllocated()} bytes, before the steps ${base}`);
+  assert.equal(torch.webgpu.memoryReserved(), torch.webgpu.memoryAllocated());
 });
 
 test("a tensor that is too large is refused with its size, and the device goes on", () => {
