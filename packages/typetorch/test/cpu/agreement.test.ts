@@ -9,8 +9,8 @@ import { type DTypeKey, dtypeOfKey } from "../../src/core/dtype.ts";
 import { Expr, input, type Primitive, type ScalarType } from "../../src/ir/expr.ts";
 import { normalize } from "../../src/ir/simplify.ts";
 import type { MapSpec } from "../../src/ir/spec.ts";
-import { install, levels } from "../x64/kernels.ts";
-import { arena } from "../x64/randomKernels.ts";
+import { install, levels } from "./install.ts";
+import { arena } from "./randomKernels.ts";
 import { type Element, fromElement, generator, pick, toElement } from "./operands.ts";
 
 const n = 1037;

@@ -3,10 +3,11 @@ import { test } from "node:test";
 import { createCpuBackend } from "../../src/backends/cpu/index.ts";
 import { dtypeOfKey } from "../../src/core/dtype.ts";
 import { constant } from "../../src/ir/expr.ts";
-import { extent, index, load, type LoopKernel, LoopVar, local } from "../../src/ir/loops.ts";
+import { type Access, extent, index, load, type LoopKernel, LoopVar, local } from "../../src/ir/loops.ts";
 import { normalize } from "../../src/ir/simplify.ts";
 import type { LoopSpec } from "../../src/ir/spec.ts";
 import { fill, operand, read, strided } from "./operands.ts";
+import { accumulate, accumulators, argument, at, buffer, define, loop, store, when } from "../../src/ir/statements.ts";
 
 const backend = createCpuBackend();
 const { f32, i64 } = dtypeOfKey;
@@ -17,41 +18,17 @@ function spec(kernel: LoopKernel): LoopSpec {
 
 test("a running sum carries its accumulator from element to element", () => {
   const [row, column] = [new LoopVar("row"), new LoopVar("column")];
-  const at = (buffer: number) => ({
-    buffer,
-    terms: [
-      { loop: row, stride: { arg: 1 } },
-      { loop: column, stride: 1 },
-    ],
-  });
+  const element = (k: number) => at(k, [row, argument(1)], [column, 1]);
   const s = spec({
     name: "cumsum",
-    buffers: [
-      { dtype: f32, access: "read" },
-      { dtype: f32, access: "write" },
-    ],
+    buffers: [buffer(f32), buffer(f32, "write")],
     ints: 2,
     params: 0,
     body: [
-      {
-        kind: "loop",
-        loop: row,
-        extent: { arg: 0 },
-        vector: false,
-        body: [
-          { kind: "accumulators", ids: [0], types: ["f32"], init: [constant(0, "f32")] },
-          {
-            kind: "loop",
-            loop: column,
-            extent: { arg: 1 },
-            vector: false,
-            body: [
-              { kind: "accumulate", ids: [0], op: "add", values: [load(at(0), "f32")] },
-              { kind: "store", access: at(1), value: local(0, "f32") },
-            ],
-          },
-        ],
-      },
+      loop(row, argument(0), [
+        accumulators([0, constant(0, "f32")]),
+        loop(column, argument(1), [accumulate([0], "add", [load(element(0), "f32")]), store(element(1), local(0, "f32"))]),
+      ]),
     ],
   });
   const x = operand("f32", [1, 2, 3, 4, 5, 6], [2, 3]);
@@ -62,39 +39,15 @@ test("a running sum carries its accumulator from element to element", () => {
 
 test("a gather reads and a scatter writes at computed positions, an if guards", () => {
   const i = new LoopVar("i");
-  const one = (buffer: number) => ({ buffer, terms: [{ loop: i, stride: 1 }] });
-  const wanted = load(one(1), "i64");
+  const wanted = load(at(1, [i, 1]), "i64");
+  const chosen: Access = { ...at(0), dynamic: { index: wanted, stride: 1 } };
+  const reversed: Access = { ...at(2), dynamic: { index: extent(argument(0)).sub(1).sub(index(i)), stride: 1 } };
   const s = spec({
     name: "pick even, put back reversed",
-    buffers: [
-      { dtype: f32, access: "read" },
-      { dtype: i64, access: "read" },
-      { dtype: f32, access: "write" },
-    ],
+    buffers: [buffer(f32), buffer(i64), buffer(f32, "write")],
     ints: 1,
     params: 1,
-    body: [
-      {
-        kind: "loop",
-        loop: i,
-        extent: { arg: 0 },
-        vector: false,
-        body: [
-          { kind: "let", id: 0, value: load({ buffer: 0, terms: [], dynamic: { index: wanted, stride: 1 } }, "f32") },
-          {
-            kind: "if",
-            condition: wanted.rem(2).eq(0),
-            body: [
-              {
-                kind: "store",
-                access: { buffer: 2, terms: [], dynamic: { index: extent({ arg: 0 }).sub(1).sub(index(i)), stride: 1 } },
-                value: local(0, "f32"),
-              },
-            ],
-          },
-        ],
-      },
-    ],
+    body: [loop(i, argument(0), [define(0, load(chosen, "f32")), when(wanted.rem(2).eq(0), [store(reversed, local(0, "f32"))])])],
   });
   const out = fill(strided(f32, [4]), [-1, -1, -1, -1]);
   backend.loops(s, [operand("f32", [10, 11, 12, 13]), operand("i64", [2n, 3n, 0n, 2n]), out], [4], [0]);
@@ -103,27 +56,13 @@ test("a gather reads and a scatter writes at computed positions, an if guards", 
 
 test("normalize computes shared expressions once, but never across a write", () => {
   const i = new LoopVar("i");
-  const x = () => load({ buffer: 0, terms: [{ loop: i, stride: 1 }] }, "f32");
+  const x = () => load(at(0, [i, 1]), "f32");
   const kernel: LoopKernel = {
     name: "shared",
-    buffers: [
-      { dtype: f32, access: "update" },
-      { dtype: f32, access: "write" },
-    ],
+    buffers: [buffer(f32, "update"), buffer(f32, "write")],
     ints: 1,
     params: 0,
-    body: [
-      {
-        kind: "loop",
-        loop: i,
-        extent: { arg: 0 },
-        vector: false,
-        body: [
-          { kind: "store", access: { buffer: 0, terms: [{ loop: i, stride: 1 }] }, value: x().exp().add(x().exp()) },
-          { kind: "store", access: { buffer: 1, terms: [{ loop: i, stride: 1 }] }, value: x().exp() },
-        ],
-      },
-    ],
+    body: [loop(i, argument(0), [store(at(0, [i, 1]), x().exp().add(x().exp())), store(at(1, [i, 1]), x().exp())])],
   };
   const inner = normalize(kernel).body[0]!;
   assert.ok(inner.kind === "loop");

@@ -6,7 +6,7 @@ import { allClose, fixture } from "../fixtures/optimFixture.ts";
 
 const SHAPES = [[3, 5], [7]];
 
-/** The numbers of record_optim.py. */
+/** The numbers of recordOptim.py. */
 function values(shape: readonly number[], t: number): Tensor {
   const n = shape.reduce((a, b) => a * b, 1);
   return tensor(Array.from({ length: n }, (_, i) => (((i * 37 + t * 17) % 23) - 11) / 8)).reshape(shape);
@@ -108,7 +108,7 @@ for (const c of fixture.lbfgs) {
   });
 }
 
-/** The numbers of `fill` in record_optim.py. */
+/** The numbers of `fill` in recordOptim.py. */
 function small(shape: readonly number[], t: number, factor = 1): Tensor {
   const n = shape.reduce((a, b) => a * b, 1);
   return tensor(Array.from({ length: n }, (_, i) => (((i * 71 + t * 29) % 101) - 50) / 200))

@@ -11,7 +11,7 @@ import type { DeviceMemory } from "../../src/backends/webgpu/memory.ts";
 import { bool, type DType, dtypes, float32, float64, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
 import { accumulator, computeType, constant, Expr, input } from "../../src/ir/expr.ts";
 import type { MapSpec, Reduction, RowSpec } from "../../src/ir/spec.ts";
-import { difference, fill, Random, randomExpr, show } from "../x64/randomKernels.ts";
+import { difference, fill, Random, randomExpr, show } from "../cpu/randomKernels.ts";
 
 const cpu = createCpuBackend();
 const gpu = createWebgpuBackend(cpu);

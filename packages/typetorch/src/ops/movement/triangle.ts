@@ -7,6 +7,7 @@ import { OutOfMemoryError, ShapeError, ValueError } from "../../core/errors.ts";
 import { computeType, constant } from "../../ir/expr.ts";
 import { LoopVar, extent, index, load } from "../../ir/loops.ts";
 import type { LoopSpec } from "../../ir/spec.ts";
+import { argument, at, buffer, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type FactoryOptions, make } from "../factory/options.ts";
 import { writeIntegers } from "../indexing/integers.ts";
@@ -41,54 +42,23 @@ function triangleSpec(name: "tril" | "triu", dtype: DType): LoopSpec {
   const matrix = new LoopVar("matrix");
   const row = new LoopVar("row");
   const column = new LoopVar("column");
-  const terms = [
-    { loop: matrix, stride: { arg: 3 } },
-    { loop: row, stride: { arg: 2 } },
-    { loop: column, stride: 1 },
-  ];
+  const element = (k: number) => at(k, [matrix, argument(3)], [row, argument(2)], [column, 1]);
   const type = computeType(dtype);
-  const limit = index(row).add(extent({ arg: 4 }));
+  const limit = index(row).add(extent(argument(4)));
   const kept = name === "tril" ? index(column).le(limit) : index(column).ge(limit);
   spec = {
     kind: "loops",
     kernel: {
       name,
-      buffers: [
-        { dtype, access: "read" },
-        { dtype, access: "write" },
-      ],
+      buffers: [buffer(dtype), buffer(dtype, "write")],
       ints: 5,
       params: 0,
       body: [
-        {
-          kind: "loop",
-          loop: matrix,
-          extent: { arg: 0 },
-          vector: false,
-          body: [
-            {
-              kind: "loop",
-              loop: row,
-              extent: { arg: 1 },
-              vector: false,
-              body: [
-                {
-                  kind: "loop",
-                  loop: column,
-                  extent: { arg: 2 },
-                  vector: true,
-                  body: [
-                    {
-                      kind: "store",
-                      access: { buffer: 1, terms },
-                      value: load({ buffer: 0, terms }, type).where(kept, constant(0, type)),
-                    },
-                  ],
-                },
-              ],
-            },
-          ],
-        },
+        loop(matrix, argument(0), [
+          loop(row, argument(1), [
+            vectorLoop(column, argument(2), [store(element(1), load(element(0), type).where(kept, constant(0, type)))]),
+          ]),
+        ]),
       ],
     },
     compiled: null,

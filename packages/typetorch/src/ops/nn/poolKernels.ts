@@ -4,8 +4,9 @@
  */
 import { type DType, int64 } from "../../core/dtype.ts";
 import { type Expr, computeType, constant, input, param } from "../../ir/expr.ts";
-import { type Int, type LoopKernel, LoopVar, type Stmt, extent, index, load, local } from "../../ir/loops.ts";
+import { type Access, type LoopKernel, LoopVar, type Stmt, extent, index, load, local } from "../../ir/loops.ts";
 import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
+import { accumulate, accumulators, argument, at, buffer, define, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { copyElements } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
@@ -36,8 +37,7 @@ const OUT_ROWS = 15; // elements of a result plane per depth
 const OUT_ROW = 16;
 const INTS = 17;
 
-const arg = (k: number): Int => ({ arg: k });
-const times = (i: Expr, k: number): Expr => i.mul(extent(arg(k)));
+const times = (i: Expr, k: number): Expr => i.mul(extent(argument(k)));
 
 interface Loops {
   readonly plane: LoopVar;
@@ -49,23 +49,21 @@ function makeLoops(): Loops {
   const v = (name: string): LoopVar => new LoopVar(name);
   return { plane: v("plane"), out: [v("od"), v("oh"), v("ow")], kernel: [v("kd"), v("kh"), v("kw")] };
 }
-const inputAccess = (buffer: number, l: Loops) => ({
-  buffer,
-  terms: [
-    { loop: l.plane, stride: arg(IN_PLANE) },
-    ...l.out.map((loop, i) => ({ loop, stride: arg(STEP + i) })),
-    ...l.kernel.map((loop, i) => ({ loop, stride: arg(DILATED + i) })),
-  ],
-});
-const outputAccess = (buffer: number, l: Loops, perPlane = true) => ({
-  buffer,
-  terms: [
-    ...(perPlane ? [{ loop: l.plane, stride: arg(OUT_PLANE) }] : []),
-    { loop: l.out[0], stride: arg(OUT_ROWS) },
-    { loop: l.out[1], stride: arg(OUT_ROW) },
-    { loop: l.out[2], stride: 1 },
-  ],
-});
+const inputAccess = (buffer: number, l: Loops): Access =>
+  at(
+    buffer,
+    [l.plane, argument(IN_PLANE)],
+    ...l.out.map((counter, i) => [counter, argument(STEP + i)] as const),
+    ...l.kernel.map((counter, i) => [counter, argument(DILATED + i)] as const),
+  );
+const outputAccess = (buffer: number, { plane, out }: Loops, perPlane = true): Access =>
+  at(
+    buffer,
+    ...(perPlane ? [[plane, argument(OUT_PLANE)] as const] : []),
+    [out[0], argument(OUT_ROWS)],
+    [out[1], argument(OUT_ROW)],
+    [out[2], 1],
+  );
 function nest(
   l: Loops,
   vector: boolean,
@@ -73,15 +71,12 @@ function nest(
   beforeWindow: readonly Stmt[],
   afterWindow: readonly Stmt[],
 ): Stmt[] {
-  const window = l.kernel.reduceRight<readonly Stmt[]>(
-    (body, loop, i) => [{ kind: "loop", loop, extent: arg(KERNEL + i), vector: false, body }],
-    inner,
-  );
+  const window = l.kernel.reduceRight<readonly Stmt[]>((body, counter, i) => [loop(counter, argument(KERNEL + i), body)], inner);
   const outer = l.out.reduceRight<readonly Stmt[]>(
-    (body, loop, i) => [{ kind: "loop", loop, extent: arg(OUT + i), vector: vector && i === 2, body }],
+    (body, counter, i) => [(vector && i === 2 ? vectorLoop : loop)(counter, argument(OUT + i), body)],
     [...beforeWindow, ...window, ...afterWindow],
   );
-  return [{ kind: "loop", loop: l.plane, extent: arg(PLANES), vector: false, body: outer }];
+  return [loop(l.plane, argument(PLANES), outer)];
 }
 
 /** @__NO_SIDE_EFFECTS__ */
@@ -109,22 +104,15 @@ const maxSpec = cache((dtype) => {
   const first = l.out.map((loop, i) => times(index(loop), STEP + i)).reduce((a, b) => a.add(b));
   return spec({
     name: `max_pool_${dtype.key}`,
-    buffers: [
-      { dtype, access: "read" },
-      { dtype, access: "write" },
-      { dtype: int64, access: "write" },
-    ],
+    buffers: [buffer(dtype), buffer(dtype, "write"), buffer(int64, "write")],
     ints: INTS,
     params: 0,
     body: nest(
       l,
       true,
-      [{ kind: "accumulate", ids: [0, 1], op: "argmax", values: [load(inputAccess(0, l), type), position] }],
-      [{ kind: "accumulators", ids: [0, 1], types: [type, "i64"], init: [lowest, first] }],
-      [
-        { kind: "store", access: outputAccess(1, l), value: local(0, type) },
-        { kind: "store", access: outputAccess(2, l), value: local(1, "i64") },
-      ],
+      [accumulate([0, 1], "argmax", [load(inputAccess(0, l), type), position])],
+      [accumulators([0, lowest], [1, first])],
+      [store(outputAccess(1, l), local(0, type)), store(outputAccess(2, l), local(1, "i64"))],
     ),
   });
 });
@@ -135,19 +123,15 @@ const averageSpec = cache((dtype) => {
   const type = computeType(dtype);
   return spec({
     name: `avg_pool_${dtype.key}`,
-    buffers: [
-      { dtype, access: "read" },
-      { dtype, access: "read" },
-      { dtype, access: "write" },
-    ],
+    buffers: [buffer(dtype), buffer(dtype), buffer(dtype, "write")],
     ints: INTS,
     params: 0,
     body: nest(
       l,
       true,
-      [{ kind: "accumulate", ids: [0], op: "add", values: [load(inputAccess(0, l), type)] }],
-      [{ kind: "accumulators", ids: [0], types: [type], init: [constant(0, type)] }],
-      [{ kind: "store", access: outputAccess(2, l), value: local(0, type).div(load(outputAccess(1, l, false), type)) }],
+      [accumulate([0], "add", [load(inputAccess(0, l), type)])],
+      [accumulators([0, constant(0, type)])],
+      [store(outputAccess(2, l), local(0, type).div(load(outputAccess(1, l, false), type)))],
     ),
   });
 });
@@ -159,18 +143,14 @@ const averageBackwardSpec = cache((dtype) => {
   const target = inputAccess(2, l);
   return spec({
     name: `avg_pool_backward_${dtype.key}`,
-    buffers: [
-      { dtype, access: "read" },
-      { dtype, access: "read" },
-      { dtype, access: "update" },
-    ],
+    buffers: [buffer(dtype), buffer(dtype), buffer(dtype, "update")],
     ints: INTS,
     params: 0,
     body: nest(
       l,
       false,
-      [{ kind: "store", access: target, value: load(target, type).add(local(0, type)) }],
-      [{ kind: "let", id: 0, value: load(outputAccess(0, l), type).div(load(outputAccess(1, l, false), type)) }],
+      [store(target, load(target, type).add(local(0, type)))],
+      [define(0, load(outputAccess(0, l), type).div(load(outputAccess(1, l, false), type)))],
       [],
     ),
   });
@@ -181,42 +161,17 @@ const scatterSpec = cache((dtype) => {
   const plane = new LoopVar("plane");
   const k = new LoopVar("k");
   const type = computeType(dtype);
-  const from = (buffer: number) => ({
-    buffer,
-    terms: [
-      { loop: plane, stride: arg(1) },
-      { loop: k, stride: 1 as Int },
-    ],
-  });
-  const target = { buffer: 2, terms: [{ loop: plane, stride: arg(2) }], dynamic: { index: local(0, "i64"), stride: 1 as Int } };
+  const from = (buffer: number) => at(buffer, [plane, argument(1)], [k, 1]);
+  const target: Access = { ...at(2, [plane, argument(2)]), dynamic: { index: local(0, "i64"), stride: 1 } };
   return spec({
     name: `pool_scatter_${dtype.key}`,
-    buffers: [
-      { dtype, access: "read" },
-      { dtype: int64, access: "read" },
-      { dtype, access: "update" },
-    ],
+    buffers: [buffer(dtype), buffer(int64), buffer(dtype, "update")],
     ints: 3,
     params: 0,
     body: [
-      {
-        kind: "loop",
-        loop: plane,
-        extent: arg(0),
-        vector: false,
-        body: [
-          {
-            kind: "loop",
-            loop: k,
-            extent: arg(1),
-            vector: false,
-            body: [
-              { kind: "let", id: 0, value: load(from(1), "i64") },
-              { kind: "store", access: target, value: load(target, type).add(load(from(0), type)) },
-            ],
-          },
-        ],
-      },
+      loop(plane, argument(0), [
+        loop(k, argument(1), [define(0, load(from(1), "i64")), store(target, load(target, type).add(load(from(0), type)))]),
+      ]),
     ],
   });
 });

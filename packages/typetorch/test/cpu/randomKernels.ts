@@ -7,7 +7,7 @@ import { bool, type DType, dtypes as allDtypes, float32, float64, int32, int64, 
 import { accumulator, computeType, constant, Expr, input, param, type ScalarType } from "../../src/ir/expr.ts";
 import type { LoopKernel } from "../../src/ir/loops.ts";
 import type { MapSpec, Reduction, RowSpec } from "../../src/ir/spec.ts";
-import { Arena, install, type Level } from "./kernels.ts";
+import { Arena, install, type Level } from "./install.ts";
 
 /** What kernels compute with. */
 export const dtypes = allDtypes.filter((d) => !d.isComplex);
