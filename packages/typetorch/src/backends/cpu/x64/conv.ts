@@ -14,14 +14,27 @@ import { allocate, release } from "../memory.ts";
 import { addressOf, type Copy, itemGrid } from "../product.ts";
 import { getNumThreads, type Grid, run } from "../team.ts";
 import { Assembler } from "./assembler.ts";
-import { emitCopyApart, emitCopyEven, emitSumParts, emitTurn, sumSlot, turnBlock, turnSlot, type TurnWay } from "./convCopy.ts";
+import {
+  emitCopyApart,
+  emitCopyEven,
+  emitSumParts,
+  emitTurn,
+  sumSlot,
+  turnBlock,
+  turnSlot,
+  type TurnWay,
+  emitTurnRows,
+  emitTurnTaps,
+  turnRowsSlot,
+} from "./convCopy.ts";
 import { emitConvForward, forwardSlot as slot, forwardSlots } from "./convForward.ts";
 import { denseSlot as dense, denseSlots, emitConvDense, emitFill, segmentEntry } from "./convDense.ts";
 import { type DenseCut, type DensePlan, makeDensePlan } from "./convDensePlan.ts";
 import type { CopySlots } from "./convFrame.ts";
-import { greatest, pixelsOf } from "../convPiece.ts";
+import { greatest } from "../convPiece.ts";
 import { type Cut, makePlan, type Plan, slackBytes } from "./convPlan.ts";
 import { backwardShapes, type ConvShape, elementsOf, forwardShape, type Images, imagesOf, isContiguous } from "../convShape.ts";
+import { makeWeightPlan, type WeightPlan } from "./convWeightPlan.ts";
 import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
 import { Gemm } from "./gemm.ts";
 import { emitTapTile } from "./gemmDot.ts";
@@ -45,7 +58,11 @@ interface Turn {
 
 /** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
 const partsWanted = 16;
-const partialBytes = 32 << 20;
+const partialBytes = 2 << 20;
+/** Output channels of an item at least, where the input is transposed for each block of them. */
+const leastOutputs = 56;
+/** Elements of an item that turns rows, about. */
+const turnedElements = 16384;
 
 /** Output channels of a group from which on it pays to gather pixels densely before they are multiplied. */
 const leastDenseOutputs = 12;
@@ -71,6 +88,9 @@ export class Conv {
   readonly #sumGrid: Grid = itemGrid(sumSlot.begin, sumSlot.end, -1);
   readonly #turnBlock = new Float64Array(turnSlot.slots);
   readonly #turnGrid: Grid = itemGrid(turnSlot.begin, turnSlot.end, -1);
+  readonly #turnRowsBlock = new Float64Array(turnRowsSlot.slots);
+  readonly #turnRowsGrid: Grid = itemGrid(turnRowsSlot.begin, turnRowsSlot.end, -1);
+  readonly #weightPlans = new Map<string, WeightPlan>();
   readonly #offsetTables = new Map<string, Storage>();
 
   constructor(native: Native, options: { readonly avx512?: boolean } = {}) {
@@ -217,16 +237,16 @@ export class Conv {
     if (elements === 0) return true;
     const image = imagesOf(x);
     const gradient = imagesOf(g);
-    const plan = this.#planOf(shape, image, double, { bytes: this.#native.features.l2 / 6, items: 1 });
-    const { piece } = plan;
-    const units = images * piece.blocks;
     const dense = isContiguous(gw) ? null : allocate(elements * item);
     const result = dense === null ? addressOf(gw) : dense.address;
-    if (units * outHeight * outWidth === 0) {
+    if (images * outHeight * outWidth === 0) {
       this.#clear(double, result, elements);
     } else {
       // with few channels the pixels of an output are multiplied with those of every channel and tap as they lie, else with vectors of channels
       const byTaps = inputs <= lanes / 2;
+      const plan = this.#weightPlanOf(shape, image, double, byTaps);
+      const { piece } = plan;
+      const units = plan.imageItems * piece.blocks;
       const columns = byTaps ? inputs * taps : inputs;
       const panelColumns = byTaps ? tapColumns : 2 * lanes;
       const panels = ceil(columns, panelColumns);
@@ -235,11 +255,17 @@ export class Conv {
       const tiles = byTaps ? ceil(outputs, tapRows) : code.tileRows(outputs).tiles;
       const rows = ceil(outputs, tiles);
       const fullTiles = tiles - (tiles * rows - outputs);
-      const parts = Math.max(1, Math.min(units, ceil(partsWanted, groups), Math.floor(partialBytes / (elements * item))));
-      const outputBlocks = Math.min(ceil(outputs, 6 * code.maxRows), Math.max(1, ceil(partsWanted, parts * groups)));
+      const mostParts = Math.max(1, Math.min(units, ceil(partsWanted, groups), Math.floor(partialBytes / (elements * item))));
+      const parts = 2 ** Math.floor(Math.log2(mostParts));
+      const threads = getNumThreads();
+      const wanted = threads === 1 ? 1 : ceil(4 * threads, parts * groups);
+      const most = Math.min(ceil(outputs, leastOutputs), wanted);
+      const outputBlocks = most > threads ? most - (most % threads) : most; // as many for each thread
       const blockRows = (ceil(tiles, outputBlocks) + 1) * rows;
       const permuted = !byTaps && taps > 1;
-      const partial = parts > 1 || permuted ? allocate(parts * elements * item) : null;
+      // a tile that is summed at once is turned at once
+      const turnsTiles = permuted && units === 1;
+      const partial = parts > 1 || (permuted && !turnsTiles) ? allocate(parts * elements * item) : null;
       const summed = permuted && parts > 1 ? allocate(elements * item) : null;
 
       const block = this.#weightBlock;
@@ -247,39 +273,51 @@ export class Conv {
       block[weight.begin] = 0;
       block[weight.end] = 1;
       this.#setCopy(block, weight, shape, image, plan, double);
-      const copyRow = piece.planeWidth * item;
-      const copyChannel = ceil(piece.rows * copyRow, 64) * 64 + 64;
+      const planeRow = piece.planeWidth * item;
+      // images that lie as they are stored are copied at one go
+      const atOnce = plan.images > 1 && gradient.column === 1 && (gradient.row === outWidth || outHeight === 1);
+      const copyChannel = ceil(byTaps ? piece.rows * planeRow : plan.pixels * item, 64) * 64 + 64;
+      block[weight.xUnit] = plan.images * image.image * item;
+      block[weight.imagesFull] = plan.images;
+      block[weight.imagesLast] = plan.images > 1 ? plan.lastImages : 1;
+      block[weight.many] = plan.images > 1 ? 1 : 0;
+      block[weight.lastPart] = plan.images > 1 ? plan.imageItems - 1 : piece.blocks - 1;
       block[weight.units] = units;
       block[weight.parts] = parts;
       block[weight.outputBlocks] = outputBlocks;
       block[weight.g] = gradient.address;
+      block[weight.gUnit] = plan.images * gradient.image * item;
       block[weight.gImage] = gradient.image * item;
       block[weight.gGroup] = outputs * gradient.channel * item;
       block[weight.gChannel] = gradient.channel * item;
       block[weight.gRows] = piece.rows * gradient.row * item;
       block[weight.gRow] = gradient.row * item;
       block[weight.gColumn] = gradient.column * item;
-      block[weight.gCopyRow] = copyRow;
-      block[weight.gWidth] = outWidth;
-      block[weight.gHeight] = piece.rows;
-      block[weight.gHeightLast] = piece.lastRows;
+      block[weight.gCopyRow] = byTaps ? planeRow : outWidth * item;
+      block[weight.gWidth] = atOnce ? outHeight * outWidth : outWidth;
+      block[weight.gHeight] = atOnce ? 1 : piece.rows;
+      block[weight.gHeightLast] = atOnce ? 1 : piece.lastRows;
+      block[weight.gCopyImage] = outHeight * outWidth * item;
       block[weight.gCopyChannel] = copyChannel;
-      block[weight.gCopyBytes] = Math.min(blockRows, outputs) * copyChannel;
+      block[weight.gCopyBytes] = byTaps ? Math.min(blockRows, outputs) * copyChannel : 0;
       block[weight.gRoutine] = gradient.column === 1 ? code.copyRows : this.#copyApart(double);
       block[weight.transposed] = block[weight.copyBytes]!;
-      block[weight.gCopy] = block[weight.transposed]! + (byTaps ? 0 : panels * positions * 2 * bytes);
+      block[weight.transposedImage] = positions * 2 * bytes;
       block[weight.positions] = positions;
-      block[weight.pixels] = pixelsOf(piece, piece.rows, outWidth);
-      block[weight.pixelsLast] = pixelsOf(piece, piece.lastRows, outWidth);
+      block[weight.pixels] = plan.pixels;
+      block[weight.pixelsLast] = plan.pixelsLast;
       block[weight.columns] = columns;
       block[weight.panels] = panels;
       block[weight.panelColumns] = panelColumns;
       block[weight.transpose] = byTaps ? 0 : code.packTransposed;
       block[weight.columnsApart] = piece.channelElements * item;
       block[weight.bFirst] = byTaps ? 0 : block[weight.transposed]!;
-      block[weight.bPanel] = byTaps ? 0 : positions * 2 * bytes;
+      block[weight.bPanel] = byTaps ? 0 : plan.images * positions * 2 * bytes;
+      block[weight.gCopy] = block[weight.transposed]! + panels * block[weight.bPanel]!;
+      block[weight.turn] = turnsTiles ? this.#turnTaps(double, taps) : 0;
+      block[weight.turned] = block[weight.gCopy]! + Math.min(blockRows, outputs) * copyChannel;
       block[weight.cPanel] = panelColumns * item;
-      block[weight.fourth] = byTaps ? plan.taps : 2 * bytes;
+      block[weight.fourth] = byTaps ? plan.taps : plan.positions;
       block[weight.fourthPanel] = byTaps ? panelColumns * 4 : 0;
       block[weight.partial] = partial === null ? result : partial.address;
       block[weight.partialPart] = elements * item;
@@ -292,9 +330,15 @@ export class Conv {
       const edgeVectors = ceil(edgeColumns, lanes);
       const edgeLanes = edgeColumns - (edgeVectors - 1) * lanes;
       const tile = (height: number, last: boolean): number => {
-        if (!byTaps) return code.tile("row", height, last ? edgeVectors : 2, last && edgeLanes !== lanes);
         const width = last ? edgeColumns : panelColumns;
-        return this.#code(double, `taps ${height} ${width}`, (a) => emitTapTile(a, target, { rows: height, columns: width }));
+        if (byTaps) {
+          return this.#code(double, `taps ${height} ${width}`, (a) => emitTapTile(a, target, { rows: height, columns: width }));
+        }
+        const vectors = last ? edgeVectors : 2;
+        const masked = last && edgeLanes !== lanes;
+        return this.#code(double, `positions ${height} ${vectors} ${masked}`, (a) =>
+          emitTile(a, target, { kind: "row", rows: height, vectors, masked, byTable: true }),
+        );
       };
       const low = Math.max(1, rows - 1);
       block[weight.maskLanes] = edgeLanes;
@@ -306,7 +350,8 @@ export class Conv {
       block[weight.edgeHigh] = tile(rows, true);
       block[weight.edgeLow] = tile(low, true);
       this.#weightGrid.countI = groups * parts * outputBlocks;
-      this.#weightGrid.scratchBytes = block[weight.gCopy]! + block[weight.gCopyBytes]! + slackBytes(target);
+      this.#weightGrid.scratchBytes =
+        block[weight.turned]! + (turnsTiles ? rows * block[weight.partialRow]! : 0) + slackBytes(target);
       this.#weightGrid.work = images * groups * outputs * outHeight * outWidth * (inputs * taps + 8) * 0.01;
       run(block, weightSlots, this.#weightGrid);
 
@@ -316,15 +361,8 @@ export class Conv {
         this.#sum(double, from, elements, parts, to);
         from = to;
       }
-      if (permuted) {
-        // [group][output][tap][input] becomes [group][output][input][tap]
-        const offsets = Array.from({ length: taps }, (_, t) => t * inputs * item);
-        const row = inputs * taps;
-        this.#turn(double, {
-          ...{ from, to: result, groups: 1, outer: groups * outputs, inner: inputs, offsets },
-          ...{ fromGroup: 0, fromOuter: row, fromInner: 1, toGroup: 0, toOuter: row, toInner: taps },
-        });
-      }
+      // [group][output][tap][input] becomes [group][output][input][tap]
+      if (permuted && !turnsTiles) this.#turnRows(double, from, result, groups * outputs, inputs, taps);
       if (summed !== null) release(summed);
       if (partial !== null) release(partial);
     }
@@ -333,6 +371,31 @@ export class Conv {
       release(dense);
     }
     return true;
+  }
+
+  #turnTaps(double: boolean, taps: number): number {
+    return this.#code(double, `turn taps ${taps}`, (a) => emitTurnTaps(a, this.#gemm.codeOf(double).target, taps));
+  }
+
+  /** to[row][inner][tap] = from[row][tap][inner]. */
+  #turnRows(double: boolean, from: number, to: number, rows: number, inner: number, taps: number): void {
+    const { item } = this.#gemm.codeOf(double);
+    const block = this.#turnRowsBlock;
+    const chunk = Math.max(1, Math.floor(turnedElements / (inner * taps)));
+    block[0] = this.#code(double, "turn rows", emitTurnRows);
+    block[turnRowsSlot.begin] = 0;
+    block[turnRowsSlot.end] = 1;
+    block[turnRowsSlot.from] = from;
+    block[turnRowsSlot.to] = to;
+    block[turnRowsSlot.rows] = rows;
+    block[turnRowsSlot.chunk] = chunk;
+    block[turnRowsSlot.inner] = inner;
+    block[turnRowsSlot.tap] = inner * item;
+    block[turnRowsSlot.row] = inner * taps * item;
+    block[turnRowsSlot.routine] = this.#turnTaps(double, taps);
+    this.#turnRowsGrid.countI = ceil(rows, chunk);
+    this.#turnRowsGrid.work = rows * inner * taps * 0.3;
+    run(block, turnRowsSlot.slots, this.#turnRowsGrid);
   }
 
   /** to[i] = the sum over `parts` arrays that follow each other. */
@@ -564,7 +627,14 @@ export class Conv {
     run(block, denseSlots, this.#denseGrid);
   }
 
-  #setCopy(block: Float64Array, at: CopySlots, shape: ConvShape, x: Images, plan: Plan | DensePlan, double: boolean): void {
+  #setCopy(
+    block: Float64Array,
+    at: CopySlots,
+    shape: ConvShape,
+    x: Images,
+    plan: Plan | DensePlan | WeightPlan,
+    double: boolean,
+  ): void {
     const { item, target, copyRows } = this.#gemm.codeOf(double);
     const { piece } = plan;
     block[at.x] = x.address;
@@ -585,6 +655,17 @@ export class Conv {
     block[at.copyBytes] = ceil(shape.inputs * piece.channelElements * item + slackBytes(target), 64) * 64;
     block[at.rowBlocks] = piece.blocks;
     block[at.groups] = shape.groups;
+  }
+
+  #weightPlanOf(shape: ConvShape, input: Images, double: boolean, byTaps: boolean): WeightPlan {
+    const key = `${Object.values(shape).join(";")} ${input.row} ${input.column} ${double}`;
+    let plan = this.#weightPlans.get(key);
+    if (plan === undefined) {
+      if (this.#weightPlans.size >= 256) this.#weightPlans.clear();
+      plan = makeWeightPlan(shape, input, this.#gemm.codeOf(double).target, this.#native.features.l2, byTaps);
+      this.#weightPlans.set(key, plan);
+    }
+    return plan;
   }
 
   #planOf(shape: ConvShape, input: Images, double: boolean, cut: Cut): Plan {

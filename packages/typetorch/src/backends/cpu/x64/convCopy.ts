@@ -27,6 +27,7 @@ import {
   ymm,
   zmm,
 } from "./assembler.ts";
+import { emitLaneMask, transpose } from "./gemmPack.ts";
 import { type GemmTarget, lanes, typed, vectorBytes } from "./gemmTile.ts";
 
 /**
@@ -319,5 +320,136 @@ export function emitTurn(a: Assembler, target: GemmTarget, way: TurnWay): void {
   a.bind(finish);
   a.vzeroupper();
   for (const register of [r15, r14, r13, r12, rbp, rbx]) a.pop(register);
+  a.ret();
+}
+
+/**
+ * Emits a routine that turns rows of (tap, inner) into rows of (inner, tap), `taps` taps. In: rsi source, rdx target, rcx rows (at least 1), r8 inner indices (at least
+ * 1), r9 distance of the taps of the source, which follow each other as rows do. Changes rax, rbx, rcx, rdx, rsi, rdi, r10, r11 and all vectors.
+ */
+export function emitTurnTaps(a: Assembler, target: GemmTarget, taps: number): void {
+  const w = lanes(target);
+  const bytes = vectorBytes(target);
+  const item = bytes / w;
+  const move = typed(target, "vmovu");
+  const maskMove = typed(target, "vmaskmov");
+  const register = (id: number): Vec => (target.avx512 ? zmm(id) : ymm(id));
+  const row = a.label(true);
+  a.mov(r10, r8);
+  a.mov(rax, rsi);
+  a.mov(r11, rdx);
+  const block = a.label(true);
+  const partial = a.label();
+  const next = a.label();
+  /** A square of inner indices for every w taps; of the last inner indices only those there are. */
+  const squares = (masked: boolean): void => {
+    a.mov(rdi, rax);
+    for (let first = 0; first < taps; first += w) {
+      const here = Math.min(w, taps - first);
+      const afterSquare = a.label();
+      if (masked) {
+        if (target.avx512) {
+          a.mov(rbx, -1);
+          a.op("bzhi", rbx.d, rbx.d, r10.d);
+          a.op("kmovw", k1, rbx.d);
+        } else emitLaneMask(a, target, 15, target.double ? r10 : r10.d);
+      }
+      for (let t = 0; t < here; t++) {
+        if (!masked) a.op(move, register(t), ptr(rdi));
+        else if (target.avx512) a.op(move, register(t).kz(k1), ptr(rdi));
+        else a.op(maskMove, register(t), register(15), ptr(rdi));
+        a.add(rdi, r9);
+      }
+      const rows = transpose(a, target);
+      const mask = Array.from({ length: 16 }, (_, id) => register(id)).find((x) => !rows.some((y) => y.id === x.id))!;
+      if (here < w) {
+        if (target.avx512) {
+          a.mov(rbx, 2 ** here - 1);
+          a.op("kmovw", k2, rbx.d);
+        } else {
+          const words = Array.from({ length: 8 }, (_, i) => (i * 4 < here * item ? -1 : 0));
+          a.op("vmovups", mask, a.ints(...words));
+        }
+      }
+      for (const [i, x] of rows.entries()) {
+        const to = ptr(r11, (i * taps + first) * item);
+        if (here === w) a.op(move, to, x);
+        else if (target.avx512) a.op(move, to.k(k2), x);
+        else a.op(maskMove, to, mask, x);
+        if (!masked) continue;
+        a.cmp(r10, i + 1);
+        a.jcc("le", afterSquare);
+      }
+      a.bind(afterSquare);
+    }
+  };
+  a.cmp(r10, w);
+  a.jcc("l", partial);
+  squares(false);
+  a.add(rax, bytes);
+  a.add(r11, w * taps * item);
+  a.sub(r10, w);
+  a.jcc("nz", block);
+  a.jmp(next);
+  a.bind(partial);
+  squares(true);
+  a.bind(next);
+  a.imul(rax, r9, taps);
+  a.add(rsi, rax);
+  a.add(rdx, rax);
+  a.dec(rcx);
+  a.jcc("nz", row);
+  a.ret();
+}
+
+/** Slots of {@link emitTurnRows}; `row` in bytes. */
+export const turnRowsSlot = {
+  begin: 1,
+  end: 2,
+  from: 3,
+  to: 4,
+  rows: 5,
+  chunk: 6,
+  inner: 7,
+  tap: 8,
+  row: 9,
+  routine: 10,
+  slots: 11,
+} as const;
+
+/** Emits calls of {@link emitTurnTaps} for items of `chunk` rows. */
+export function emitTurnRows(a: Assembler): void {
+  const int = (to: Gp, slot: number): void => a.op("vcvttsd2si", to, ptr(rdi, slot * 8));
+  for (const register of [rbx, rbp, r12]) a.push(register);
+  a.mov(rbp, rdi);
+  int(r12, turnRowsSlot.begin);
+  const items = a.label(true);
+  const finish = a.label();
+  a.mov(rdi, rbp);
+  int(rax, turnRowsSlot.end);
+  a.cmp(r12, rax);
+  a.jcc("ge", finish);
+  int(rbx, turnRowsSlot.chunk);
+  a.mov(r8, rbx);
+  a.imul(r8, r12); // first row
+  int(rcx, turnRowsSlot.rows);
+  a.sub(rcx, r8);
+  a.cmp(rcx, rbx);
+  a.cmov("g", rcx, rbx);
+  int(rax, turnRowsSlot.row);
+  a.imul(rax, r8);
+  int(rsi, turnRowsSlot.from);
+  a.add(rsi, rax);
+  int(rdx, turnRowsSlot.to);
+  a.add(rdx, rax);
+  int(r8, turnRowsSlot.inner);
+  int(r9, turnRowsSlot.tap);
+  int(rax, turnRowsSlot.routine);
+  a.call(rax);
+  a.inc(r12);
+  a.jmp(items);
+  a.bind(finish);
+  for (const register of [r12, rbp, rbx]) a.pop(register);
+  a.vzeroupper();
   a.ret();
 }
