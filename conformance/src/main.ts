@@ -59,7 +59,12 @@ for (const outcome of outcomes) {
 if (device !== null) {
   for (const [reason, count] of leftOutBy(outcomes)) console.log(`${count} left out on ${device}: ${reason}`);
 }
-if (passed + failed + missing === 0) {
+const deviating = outcomes.flatMap((outcome) => outcome.deviating);
+if (deviating.length > 0) {
+  console.log(`${deviating.length} differ on purpose (conformance/src/deviations.ts)`);
+  if (options.failures) for (const { id, reason } of deviating) console.log(`    ${id}: ${reason}`);
+}
+if (passed + failed + missing + deviating.length === 0) {
   console.error(`no cases in ${directory}`);
   process.exit(2);
 }

@@ -3,6 +3,7 @@
  */
 import { type Api, Missing } from "./api.ts";
 import { checkpointCases } from "./checkpoints.ts";
+import { deviationFor } from "./deviations.ts";
 import { exceptionFor, takesTensors } from "./device.ts";
 import { type Case, isObject, type Json, type JsonObject, readCases, readJson } from "./format.ts";
 import { runMisc } from "./misc.ts";
@@ -26,6 +27,8 @@ export interface Outcome {
   /** Why cases count as missing: the last reason seen. */
   missingReason: string;
   readonly failures: Failure[];
+  /** Cases that differ on purpose, with the reason: see deviations.ts. */
+  readonly deviating: Failure[];
   /** How many cases do not apply to the device, by reason. */
   readonly leftOut: Map<string, number>;
 }
@@ -90,7 +93,16 @@ export function runAll(api: Api, directory: string, selection: Selection = {}): 
     const key = `${job.suite}/${job.op}`;
     let outcome = outcomes.get(key);
     if (outcome === undefined) {
-      outcome = { suite: job.suite, op: job.op, passed: 0, missing: 0, missingReason: "", failures: [], leftOut: new Map() };
+      outcome = {
+        suite: job.suite,
+        op: job.op,
+        passed: 0,
+        missing: 0,
+        missingReason: "",
+        failures: [],
+        deviating: [],
+        leftOut: new Map(),
+      };
       outcomes.set(key, outcome);
     }
     const exception = api.device === null ? null : exceptionFor(api.device, job.suite, job.source);
@@ -108,11 +120,13 @@ export function runAll(api: Api, directory: string, selection: Selection = {}): 
       if (error instanceof Missing) {
         outcome.missing++;
         outcome.missingReason = error.message;
-      } else
-        outcome.failures.push({
-          id: job.id,
-          reason: error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error),
-        });
+      } else {
+        const reason =
+          error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
+        const deviation = deviationFor(job.id.startsWith(job.suite) ? job.id : `${job.suite}/${job.id}`);
+        if (deviation === null) outcome.failures.push({ id: job.id, reason });
+        else outcome.deviating.push({ id: job.id, reason: deviation });
+      }
     }
   }
   return [...outcomes.values()];
