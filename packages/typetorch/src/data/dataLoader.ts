@@ -1,4 +1,4 @@
-import { classNameOf } from "../core/className.ts";
+import { classNameOf, keepClassNames } from "../core/className.ts";
 import { ArgumentTypeError, NotSupportedError, ValueError } from "../core/errors.ts";
 import { defaultGenerator, type Generator } from "../core/random.ts";
 import { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
@@ -232,3 +232,5 @@ function settled<T>(sample: T): T {
   }
   return sample;
 }
+
+keepClassNames({ DataLoader });

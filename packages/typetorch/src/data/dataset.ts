@@ -1,7 +1,7 @@
 /**
  * Datasets: what a DataLoader reads from.
  */
-import { classNameOf } from "../core/className.ts";
+import { classNameOf, keepClassNames } from "../core/className.ts";
 import { ValueError } from "../core/errors.ts";
 import { indexSelect, tensor, type Tensor } from "../tensor/index.ts";
 import { int64 } from "../core/dtype.ts";
@@ -213,3 +213,5 @@ export class Subset<T> extends Dataset<T> {
     return list.map((i) => this.indices[i]!);
   }
 }
+
+keepClassNames({ Dataset, IterableDataset, TensorDataset, ConcatDataset, ChainDataset, Subset });

@@ -1,6 +1,4 @@
 /** Data loading, `torch.utils.data`. */
-import { keepClassNames } from "../core/className.ts";
-import * as here from "./index.ts";
 
 export { type Collated, defaultCollate, defaultConvert } from "./collate.ts";
 export { DataLoader, type DataLoaderOptions } from "./dataLoader.ts";
@@ -16,5 +14,3 @@ export {
   SubsetRandomSampler,
   WeightedRandomSampler,
 } from "./sampler.ts";
-
-keepClassNames(here);

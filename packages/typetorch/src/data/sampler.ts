@@ -1,7 +1,7 @@
 /**
  * Samplers: the order in which a DataLoader reads. From the same seed it is PyTorch's.
  */
-import { classNameOf } from "../core/className.ts";
+import { classNameOf, keepClassNames } from "../core/className.ts";
 import { float64, int64 } from "../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
 import { defaultGenerator, fillMultinomial, fillRandom, fillRandomFromTo, fillRandperm, Generator } from "../core/random.ts";
@@ -218,3 +218,5 @@ function checkPositive(name: string, value: number): void {
     throw new ValueError(`${name} should be a positive integer value, but got ${name}=${value}`);
   }
 }
+
+keepClassNames({ Sampler, SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler, BatchSampler });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AnyModule } from "./module.ts";
 
@@ -55,3 +56,5 @@ export class ModuleHooks {
     return new RemovableHandle(hooks, id);
   }
 }
+
+keepClassNames({ RemovableHandle, ModuleHooks });

@@ -1,8 +1,6 @@
 /**
  * `torch.nn`: modules, their parameters, initialisers, functions and utilities.
  */
-import { keepClassNames } from "../core/className.ts";
-import * as here from "./index.ts";
 
 export * as functional from "./functional.ts";
 export {
@@ -64,5 +62,3 @@ export { Upsample, type UpsampleOptions, UpsamplingBilinear2d, UpsamplingNearest
 export { Parameter } from "./parameter.ts";
 export { IncompatibleKeys, type LoadStateDictOptions, type StateDictLike } from "./stateDict.ts";
 export * as utils from "./utils/index.ts";
-
-keepClassNames(here);

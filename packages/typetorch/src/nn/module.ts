@@ -5,7 +5,7 @@
  * no list to keep in step, an attribute may be assigned anew or deleted at any time, and the order is that of assignment. Attribute names are camelCased, the
  * keys of a state_dict are PyTorch's (`runningMean` is saved as `running_mean`, see naming.ts); a class may give other keys in `static keys`.
  */
-import { classNameOf } from "../core/className.ts";
+import { classNameOf, keepClassNames } from "../core/className.ts";
 import type { DType } from "../core/dtype.ts";
 import { bfloat16, DType as DTypeClass, float16, float32, float64 } from "../core/dtype.ts";
 import { ArgumentTypeError, AutogradError, NotSupportedError, type TorchError, ValueError } from "../core/errors.ts";
@@ -474,3 +474,5 @@ function missingMember(module: AnyModule, name: string, kind: string): TorchErro
   if (present === undefined) return new ValueError(`${module.getName()} has no attribute \`${name}\``);
   return new ValueError(`\`${name}\` is not ${kind}`);
 }
+
+keepClassNames({ Module });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Puts the data of another tensor in the place of a tensor's own, whatever its dtype: `tensor.data = data` in PyTorch. */
@@ -32,3 +33,5 @@ export class Parameter extends Tensor {
     return this.toString();
   }
 }
+
+keepClassNames({ Parameter });

@@ -1,6 +1,7 @@
 /**
  * Loading a state_dict: first everything is compared, then everything is copied.
  */
+import { keepClassNames } from "../core/className.ts";
 import { StateDictError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
 import { noGrad } from "../tensor/index.ts";
@@ -143,3 +144,5 @@ function compare(module: AnyModule, entries: Map<string, unknown>, prefix: strin
 function sizeText(tensor: Tensor): string {
   return `torch.Size([${tensor.shape.join(", ")}])`;
 }
+
+keepClassNames({ IncompatibleKeys });

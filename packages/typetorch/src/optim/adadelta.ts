@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -86,3 +87,5 @@ export class Adadelta extends Optimizer<AdadeltaOptions> {
     return name === "lr" && value === 1 ? "1.0" : pythonRepr(value);
   }
 }
+
+keepClassNames({ Adadelta });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, filledState, nextStep, scalarFromOld, scalarState, type UpdateRule, variants } from "./fused.ts";
@@ -92,3 +93,5 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     state.step = scalarFromOld(state.step);
   }
 }
+
+keepClassNames({ Adagrad });

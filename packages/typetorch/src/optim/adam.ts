@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -154,3 +155,5 @@ export class AdamW extends AdamBase {
     super(params, defaults);
   }
 }
+
+keepClassNames({ Adam, AdamW });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -86,3 +87,5 @@ export class Adamax extends Optimizer<AdamaxOptions> {
     state.step = scalarFromOld(state.step);
   }
 }
+
+keepClassNames({ Adamax });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, setScalar, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -101,3 +102,5 @@ export class ASGD extends Optimizer<ASGDOptions> {
     return name === "t0" && value === 1e6 ? "1000000.0" : pythonRepr(value);
   }
 }
+
+keepClassNames({ ASGD });

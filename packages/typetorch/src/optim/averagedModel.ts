@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { int64 } from "../core/dtype.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad, type Tensor, tensor } from "../tensor/index.ts";
@@ -55,3 +56,5 @@ export class AveragedModel<Args extends readonly unknown[], Out> extends Module<
     });
   }
 }
+
+keepClassNames({ AveragedModel });

@@ -2,6 +2,7 @@
  * How optimizers run: everything a step does to one element of a parameter is one expression, written once over the algebra `Num<T>`. Over `Expr` it becomes a
  * kernel that reads and writes parameter and state in one pass; over `Tensor` it is ordinary ops through which gradients flow (`differentiable: true`).
  */
+import { keepClassNames } from "../core/className.ts";
 import type { Operand } from "../backends/backend.ts";
 import { typedArrayOf } from "../backends/cpu/memory.ts";
 import { type DType, float32 } from "../core/dtype.ts";
@@ -105,3 +106,5 @@ export function nextStep(step: Tensor): number {
 export function scalarFromOld(value: unknown): Tensor {
   return value instanceof Tensor ? value : scalarState(Number(value));
 }
+
+keepClassNames({ FusedUpdate });

@@ -1,6 +1,4 @@
 /** Optimizers, `torch.optim`. */
-import { keepClassNames } from "../core/className.ts";
-import * as here from "./index.ts";
 
 export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
@@ -24,5 +22,3 @@ export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
 export { Rprop, type RpropOptions } from "./rprop.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";
 export * as swaUtils from "./swaUtils.ts";
-
-keepClassNames(here);

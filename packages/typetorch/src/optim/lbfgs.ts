@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
 import { cat, enableGrad, noGrad, type Tensor, zerosLike } from "../tensor/index.ts";
@@ -238,3 +239,5 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     return r;
   }
 }
+
+keepClassNames({ LBFGS });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, setScalar, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -98,3 +99,5 @@ export class NAdam extends Optimizer<NAdamOptions> {
     state.mu_product = scalarFromOld(state.mu_product);
   }
 }
+
+keepClassNames({ NAdam });

@@ -1,7 +1,7 @@
 /**
  * The base of all optimizers: parameter groups, state, and their dictionaries in PyTorch's form.
  */
-import { classNameOf } from "../core/className.ts";
+import { classNameOf, keepClassNames } from "../core/className.ts";
 import { ArgumentTypeError, NotSupportedError, StateDictError, ValueError } from "../core/errors.ts";
 import { enableGrad, Tensor } from "../tensor/index.ts";
 import { camelCase, type Dict, fieldsOf, pythonNumber, pythonRepr, recordOf, snakeCase } from "./naming.ts";
@@ -297,3 +297,5 @@ export function checkOptimizer(x: unknown): asserts x is Optimizer {
 export function checkOption(valid: boolean, what: string, ...values: number[]): void {
   if (!valid) throw new ValueError(`Invalid ${what}: ${values.map(pythonNumber).join(", ")}`);
 }
+
+keepClassNames({ Optimizer });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, nextStep, scalarFromOld, scalarState, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -95,3 +96,5 @@ export class RAdam extends Optimizer<RAdamOptions> {
     state.step = scalarFromOld(state.step);
   }
 }
+
+keepClassNames({ RAdam });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -111,3 +112,5 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     }
   }
 }
+
+keepClassNames({ RMSprop });

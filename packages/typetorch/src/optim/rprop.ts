@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { FusedUpdate, filledState, type UpdateRule, variants, zeroState } from "./fused.ts";
@@ -77,3 +78,5 @@ export class Rprop extends Optimizer<RpropOptions> {
     }
   }
 }
+
+keepClassNames({ Rprop });

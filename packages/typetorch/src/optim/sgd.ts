@@ -1,3 +1,4 @@
+import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import { ValueError } from "../core/errors.ts";
 import type { Tensor } from "../tensor/index.ts";
@@ -93,3 +94,5 @@ export class SGD extends Optimizer<SGDOptions> {
     }
   }
 }
+
+keepClassNames({ SGD });

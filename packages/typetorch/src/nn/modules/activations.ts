@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -244,3 +245,20 @@ export class GLU extends Module {
     return `dim=${this.dim}`;
   }
 }
+
+keepClassNames({
+  Sigmoid,
+  LogSigmoid,
+  Tanh,
+  Softsign,
+  Tanhshrink,
+  SiLU,
+  Mish,
+  Hardswish,
+  Hardsigmoid,
+  GELU,
+  Softplus,
+  Softshrink,
+  Hardshrink,
+  GLU,
+});

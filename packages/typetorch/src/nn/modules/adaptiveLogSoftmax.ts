@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -131,3 +132,5 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     return this.logProb(input).argmax(1).where(first.ge(this.shortlistSize), first);
   }
 }
+
+keepClassNames({ AdaptiveLogSoftmaxWithLoss });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -64,3 +65,5 @@ export class BatchNorm3d extends BatchNorm {
     if (rank !== 5) throw new ShapeError(`expected 5D input (got ${rank}D input)`);
   }
 }
+
+keepClassNames({ BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -56,3 +57,5 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
     return `in1_features=${in1Features}, in2_features=${in2Features}, out_features=${outFeatures}, bias=${bias}`;
   }
 }
+
+keepClassNames({ Bilinear });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { empty } from "../../tensor/index.ts";
@@ -204,3 +205,5 @@ export class Conv3d extends PaddedConv {
     return F.conv3d(input, this.weight, this.bias, { stride, padding, dilation, groups });
   }
 }
+
+keepClassNames({ ConvNd, Conv1d, Conv2d, Conv3d });

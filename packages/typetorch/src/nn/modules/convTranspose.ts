@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -119,3 +120,5 @@ export class ConvTranspose3d extends ConvTransposeNd {
     return F.convTranspose3d(input, this.weight, this.bias, this.geometry(outputPadding));
   }
 }
+
+keepClassNames({ ConvTranspose1d, ConvTranspose2d, ConvTranspose3d });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -58,3 +59,5 @@ export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor]> {
     return F.cosineSimilarity(x1, x2, { dim: this.dim, eps: this.eps });
   }
 }
+
+keepClassNames({ PairwiseDistance, CosineSimilarity });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -84,3 +85,5 @@ export class FeatureAlphaDropout extends DropoutNd {
     return F.featureAlphaDropout(input, { p: this.p, training: this.training });
   }
 }
+
+keepClassNames({ DropoutNd, Dropout, Dropout1d, Dropout2d, Dropout3d, AlphaDropout, FeatureAlphaDropout });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { empty, noGrad } from "../../tensor/index.ts";
@@ -100,3 +101,5 @@ function wrapPadding(index: number | null, rows: number): number | null {
   if (index >= rows || index < -rows) throw new ValueError("Padding_idx must be within num_embeddings");
   return index < 0 ? index + rows : index;
 }
+
+keepClassNames({ Embedding });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -112,3 +113,5 @@ export class EmbeddingBag extends Module<[input: Tensor, ...rest: CallRest]> {
     return parts.join(", ");
   }
 }
+
+keepClassNames({ EmbeddingBag });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -66,3 +67,5 @@ export class Unflatten extends Module {
     return `dim=${this.dim}, unflattened_size=${pythonTuple(this.unflattenedSize)}`;
   }
 }
+
+keepClassNames({ Flatten, Unflatten });

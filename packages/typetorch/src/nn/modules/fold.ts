@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -72,3 +73,5 @@ export class Fold extends Unfold {
     return `output_size=${pythonSize(this.outputSize)}, ${super.extraRepr()}`;
   }
 }
+
+keepClassNames({ Unfold, Fold });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
@@ -76,3 +77,5 @@ export class FractionalMaxPool3d<Out = Tensor> extends FractionalMaxPoolNd<Out> 
     return F.fractionalMaxPool3d(input, this.kernelSize, this.options()) as Out;
   }
 }
+
+keepClassNames({ FractionalMaxPool2d, FractionalMaxPool3d });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 
@@ -13,3 +14,5 @@ export class Identity extends Module {
     return input;
   }
 }
+
+keepClassNames({ Identity });

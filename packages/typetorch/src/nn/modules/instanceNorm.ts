@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -62,3 +63,5 @@ export class InstanceNorm3d extends InstanceNorm {
     return 4;
   }
 }
+
+keepClassNames({ InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d });

@@ -2,6 +2,7 @@
  * Layers that learn the number of their inputs from the first one. Until then their parameters have no shape; with the first call they get one, are drawn, and
  * the module becomes an ordinary one of its kind.
  */
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
@@ -405,3 +406,20 @@ export class LazyInstanceNorm3d extends InstanceNorm3d {
     return this.call(input);
   }
 }
+
+keepClassNames({
+  UninitializedParameter,
+  LazyLinear,
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+  LazyBatchNorm1d,
+  LazyBatchNorm2d,
+  LazyBatchNorm3d,
+  LazyInstanceNorm1d,
+  LazyInstanceNorm2d,
+  LazyInstanceNorm3d,
+});

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { empty } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -63,3 +64,5 @@ export class Linear extends Module {
 
 /** The output projection of {@link MultiheadAttention}: a Linear under the name that PyTorch prints for it. */
 export class NonDynamicallyQuantizableLinear extends Linear {}
+
+keepClassNames({ Linear, NonDynamicallyQuantizableLinear });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -51,3 +52,5 @@ export class CrossMapLRN2d extends LocalResponseNorm {
     return `${size}, alpha=${pythonFloat(alpha)}, beta=${pythonFloat(beta)}, k=${pythonNumber(k)}`;
   }
 }
+
+keepClassNames({ LocalResponseNorm, CrossMapLRN2d });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "../module.ts";
 
@@ -30,3 +31,5 @@ export abstract class WeightedLoss<Args extends readonly unknown[] = [input: Ten
     this.registerBuffer("weight", options.weight ?? null);
   }
 }
+
+keepClassNames({ Loss, WeightedLoss });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ArgumentTypeError, IndexError, ValueError } from "../../core/errors.ts";
 import { type AnyModule, Module } from "../module.ts";
 import { pythonTypeName } from "../pythonFormat.ts";
@@ -79,3 +80,5 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<readonly un
     return this.entriesByName.entries();
   }
 }
+
+keepClassNames({ ModuleDict });

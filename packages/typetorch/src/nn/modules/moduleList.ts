@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ArgumentTypeError } from "../../core/errors.ts";
 import { type AnyModule, Module } from "../module.ts";
 import { pythonTypeName } from "../pythonFormat.ts";
@@ -62,3 +63,5 @@ export class ModuleList<M extends AnyModule = Module> extends Module<readonly un
     return new ModuleList(this.items().slice(start, end));
   }
 }
+
+keepClassNames({ ModuleList });

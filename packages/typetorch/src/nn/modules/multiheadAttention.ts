@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import { empty } from "../../tensor/index.ts";
@@ -145,3 +146,5 @@ export class MultiheadAttention extends Module<
     return [swap ? attended.transpose(0, 1) : attended, attention];
   }
 }
+
+keepClassNames({ MultiheadAttention });

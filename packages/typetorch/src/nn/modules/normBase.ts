@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { int64 } from "../../core/dtype.ts";
 import { empty, ones, zeros } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -78,3 +79,5 @@ export abstract class NormBase extends Module {
     return `${this.numFeatures}, eps=${pythonFloat(this.eps)}, momentum=${momentum}, affine=${affine}, track_running_stats=${track}`;
   }
 }
+
+keepClassNames({ NormBase });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ArgumentTypeError, IndexError } from "../../core/errors.ts";
 import { kernelName } from "../../core/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -78,3 +79,5 @@ export class ParameterDict extends Module<readonly unknown[], unknown> {
       .join("\n");
   }
 }
+
+keepClassNames({ ParameterDict });

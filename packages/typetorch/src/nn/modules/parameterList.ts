@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -65,3 +66,5 @@ export function asParameter(value: Tensor): Parameter {
   checkArguments("Parameter(Tensor data)", value);
   return value instanceof Parameter ? value : new Parameter(value);
 }
+
+keepClassNames({ ParameterList });

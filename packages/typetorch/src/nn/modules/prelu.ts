@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { full } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -36,3 +37,5 @@ export class PReLU extends Module {
     return `num_parameters=${this.numParameters}`;
   }
 }
+
+keepClassNames({ PReLU });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -227,3 +228,5 @@ export class Threshold extends Module {
     return `threshold=${pythonNumber(this.threshold)}, value=${pythonNumber(this.value)}${inplace}`;
   }
 }
+
+keepClassNames({ ReLU, LeakyReLU, ELU, CELU, SELU, RReLU, Hardtanh, ReLU6, Threshold });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -158,3 +159,5 @@ export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, varian
     return F.gaussianNllLoss(input, target, variance, { full: this.full, eps: this.eps, reduction: this.reduction });
   }
 }
+
+keepClassNames({ L1Loss, MSELoss, SoftMarginLoss, SmoothL1Loss, HuberLoss, KLDivLoss, PoissonNLLLoss, GaussianNLLLoss });

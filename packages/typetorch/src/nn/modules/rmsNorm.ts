@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { empty } from "../../tensor/index.ts";
@@ -52,3 +53,5 @@ export class RMSNorm extends Module {
     return `${pythonTuple(this.normalizedShape)}, eps=${eps}, elementwise_affine=${pythonBool(this.elementwiseAffine)}`;
   }
 }
+
+keepClassNames({ RMSNorm });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { describeKind, checkArguments } from "../../ops/arguments.ts";
 import { DTypeError, ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import type { RecurrentMode, RecurrentWeights } from "../../ops/rnn/layer.ts";
@@ -309,3 +310,5 @@ function refuseProjection(options: object): void {
     throw new ArgumentTypeError("proj_size argument is only supported for LSTM, not RNN or GRU");
   }
 }
+
+keepClassNames({ RNNBase, RNN, LSTM, GRU });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type RecurrentMode, recurrentLayer } from "../../ops/rnn/layer.ts";
@@ -150,3 +151,5 @@ export class GRUCell extends RNNCellBase<Tensor, Tensor> {
     return this.step("GRU", input, hx, null).h;
   }
 }
+
+keepClassNames({ RNNCell, LSTMCell, GRUCell });

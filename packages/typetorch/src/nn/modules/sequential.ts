@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ArgumentTypeError, IndexError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type AnyModule, Module } from "../module.ts";
@@ -85,3 +86,5 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
 function isIterable(value: unknown): value is Iterable<readonly [string, AnyModule]> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
+
+keepClassNames({ Sequential });

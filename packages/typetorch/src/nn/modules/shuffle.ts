@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -59,3 +60,5 @@ export class ChannelShuffle extends Module {
     return `groups=${this.groups}`;
   }
 }
+
+keepClassNames({ PixelShuffle, PixelUnshuffle, ChannelShuffle });

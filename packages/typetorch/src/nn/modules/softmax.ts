@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -82,3 +83,5 @@ export class Softmax2d extends Module {
     return F.softmax(input, -3);
   }
 }
+
+keepClassNames({ Softmax, LogSoftmax, Softmin, Softmax2d });

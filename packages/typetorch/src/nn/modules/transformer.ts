@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { describeKind, checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { arange, full } from "../../tensor/index.ts";
@@ -369,3 +370,5 @@ export class Transformer extends Module<[src: Tensor, tgt: Tensor, masks?: Trans
     return full([size, size], Number.NEGATIVE_INFINITY).where(position.unsqueeze(0).gt(position.unsqueeze(1)), 0);
   }
 }
+
+keepClassNames({ TransformerEncoderLayer, TransformerDecoderLayer, TransformerEncoder, TransformerDecoder, Transformer });

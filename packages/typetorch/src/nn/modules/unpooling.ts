@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -87,3 +88,5 @@ export class MaxUnpool3d extends MaxUnpoolNd {
     return F.maxUnpool3d(input, indices, this.kernelSize, this.options(rest));
   }
 }
+
+keepClassNames({ MaxUnpool1d, MaxUnpool2d, MaxUnpool3d });

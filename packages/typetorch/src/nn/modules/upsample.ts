@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
@@ -84,3 +85,5 @@ export class UpsamplingBilinear2d extends Upsample {
     super({ ...trailing<UpsampleOptions>(rest, ["size", "scaleFactor"]), mode: "bilinear", alignCorners: true });
   }
 }
+
+keepClassNames({ Upsample, UpsamplingNearest2d, UpsamplingBilinear2d });

@@ -1,6 +1,7 @@
 /**
  * Sequences of different lengths: packing them for the recurrent layers and padding them.
  */
+import { keepClassNames } from "../../core/className.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { cpu } from "../../core/storage.ts";
 import { cat, full, stack } from "../../tensor/index.ts";
@@ -201,3 +202,5 @@ export function unpackSequence(sequence: PackedSequence): Tensor[] {
   const [padded, lengths] = padPackedSequence(sequence, { batchFirst: true });
   return unpadSequence(padded, lengths, { batchFirst: true });
 }
+
+keepClassNames({ PackedSequence });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { type Dict, recordOf } from "../naming.ts";
@@ -116,3 +117,5 @@ export class ChainedScheduler extends CompositeScheduler {
     this._lastLr = this.optimizer.paramGroups.map((group) => group.lr);
   }
 }
+
+keepClassNames({ SequentialLR, ChainedScheduler });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { LRScheduler, type LRSchedulerOptions } from "./scheduler.ts";
@@ -113,3 +114,5 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this.applyLr(() => this.getLr(), epoch);
   }
 }
+
+keepClassNames({ CosineAnnealingLR, CosineAnnealingWarmRestarts });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import { checkOptimizer, type Optimizer } from "../optimizer.ts";
 import { LRScheduler, type LRSchedulerOptions, perGroup } from "./scheduler.ts";
@@ -106,3 +107,5 @@ export class CyclicLR extends LRScheduler {
     return this.baseLrs.map((lr, i) => lr + (this.maxLrs[i]! - lr) * factor * scale);
   }
 }
+
+keepClassNames({ CyclicLR });

@@ -1,6 +1,4 @@
 /** Learning rate schedulers, `torch.optim.lr_scheduler`. */
-import { keepClassNames } from "../../core/className.ts";
-import * as here from "./index.ts";
 
 export { ChainedScheduler, SequentialLR, type SequentialLROptions } from "./composite.ts";
 export {
@@ -23,5 +21,3 @@ export {
   PolynomialLR,
   type PolynomialLROptions,
 } from "./warmup.ts";
-
-keepClassNames(here);

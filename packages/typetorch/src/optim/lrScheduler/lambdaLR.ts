@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import { camelCase, type Dict, fieldsOf, recordOf, snakeCase } from "../naming.ts";
 import type { Optimizer } from "../optimizer.ts";
@@ -80,3 +81,5 @@ export class MultiplicativeLR extends FunctionLR {
     return this.mapLr((lr, i) => (this.lastEpoch > 0 ? lr * this.factor(i) : lr));
   }
 }
+
+keepClassNames({ LambdaLR, MultiplicativeLR });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import { checkOptimizer, type Optimizer, type ParamGroup } from "../optimizer.ts";
 import { LRScheduler, type LRSchedulerOptions, perGroup } from "./scheduler.ts";
@@ -167,3 +168,5 @@ export class OneCycleLR extends LRScheduler {
     });
   }
 }
+
+keepClassNames({ OneCycleLR });

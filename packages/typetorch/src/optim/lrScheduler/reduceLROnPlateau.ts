@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Dict, scientific } from "../naming.ts";
@@ -140,3 +141,5 @@ export class ReduceLROnPlateau {
     restoreState(this, stateDict);
   }
 }
+
+keepClassNames({ ReduceLROnPlateau });

@@ -1,6 +1,7 @@
 /**
  * What all learning rate schedulers share: they count epochs and write `lr` into the optimizer's groups.
  */
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import { camelCase, type Dict, fieldsOf, scientific, snakeCase } from "../naming.ts";
 import { checkOptimizer, type Optimizer } from "../optimizer.ts";
@@ -183,3 +184,5 @@ export function bisectRight(list: readonly number[], x: number): number {
   while (i < list.length && list[i]! <= x) i++;
   return i;
 }
+
+keepClassNames({ LRScheduler });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { Counter } from "../../core/collections.ts";
 import { type Dict, fieldsOf, recordOf } from "../naming.ts";
 import type { Optimizer } from "../optimizer.ts";
@@ -106,3 +107,5 @@ export class ExponentialLR extends LRScheduler {
     return this.baseLrs.map((lr) => lr * this.gamma ** this.lastEpoch);
   }
 }
+
+keepClassNames({ StepLR, MultiStepLR, ExponentialLR });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { LRScheduler, type LRSchedulerOptions, perGroup } from "./scheduler.ts";
@@ -59,3 +60,5 @@ export class SWALR extends LRScheduler {
     });
   }
 }
+
+keepClassNames({ SWALR });

@@ -1,3 +1,4 @@
+import { keepClassNames } from "../../core/className.ts";
 import { ValueError } from "../../core/errors.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { LRScheduler, type LRSchedulerOptions } from "./scheduler.ts";
@@ -130,3 +131,5 @@ export class PolynomialLR extends LRScheduler {
     return this.baseLrs.map((lr) => lr * (1 - Math.min(this.totalIters, this.lastEpoch) / this.totalIters) ** this.power);
   }
 }
+
+keepClassNames({ ConstantLR, LinearLR, PolynomialLR });
