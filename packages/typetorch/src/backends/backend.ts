@@ -41,7 +41,24 @@ export interface ConvGeometry {
   readonly groups: number;
 }
 
-export interface Backend {
+/** The convolutions of a backend. */
+export interface Convolutions {
+  /** out = conv(x, weight) + bias; x (N, C, …), weight (O, C/groups, …), out (N, O, …). */
+  convForward(
+    x: Operand,
+    weight: Operand,
+    bias: Operand | null,
+    out: Operand,
+    geometry: ConvGeometry,
+    activation: Activation,
+  ): void;
+  /** gx = gradient of x. */
+  convBackwardInput(g: Operand, weight: Operand, gx: Operand, geometry: ConvGeometry): void;
+  /** gw = gradient of weight. */
+  convBackwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): void;
+}
+
+export interface Backend extends Convolutions {
   readonly name: string;
   /** Fresh memory for elements of a dtype, contents undefined. */
   allocate(nbytes: number, dtype: DType): Storage;
@@ -81,17 +98,4 @@ export interface Backend {
     parallel?: { extent: number; steps: readonly number[] },
   ): void;
   gemm(args: GemmArguments): void;
-  /** out = conv(x, weight) + bias; x (N, C, …), weight (O, C/groups, …), out (N, O, …). */
-  convForward(
-    x: Operand,
-    weight: Operand,
-    bias: Operand | null,
-    out: Operand,
-    geometry: ConvGeometry,
-    activation: Activation,
-  ): void;
-  /** gx = gradient of x. */
-  convBackwardInput(g: Operand, weight: Operand, gx: Operand, geometry: ConvGeometry): void;
-  /** gw = gradient of weight. */
-  convBackwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): void;
 }

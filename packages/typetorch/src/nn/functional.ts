@@ -4,6 +4,7 @@
 export * from "../ops/activation/index.ts";
 export { sigmoid, tanh } from "../ops/math/index.ts";
 export * from "../ops/nn/index.ts";
+export * from "../tensor/convolution.ts";
 export {
   type AttentionOptions,
   type AttentionWeights,

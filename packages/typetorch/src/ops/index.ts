@@ -33,16 +33,6 @@ export { type Frexp, frexp } from "./special/frexp.ts";
 export { igamma, igammac, mvlgamma, polygamma } from "./special/gamma.ts";
 export * as special from "./special/index.ts";
 export * from "./views/index.ts";
-export {
-  conv1d,
-  conv2d,
-  conv3d,
-  convTranspose1d,
-  convTranspose2d,
-  convTranspose3d,
-  layerNorm,
-  logSoftmax,
-  softmax,
-} from "./nn/index.ts";
+export { layerNorm, logSoftmax, softmax } from "./nn/index.ts";
 export { constantPadNd } from "./nn/pad.ts";
 export { nativeBatchNorm, nativeLayerNorm } from "./nn/nativeNorm.ts";

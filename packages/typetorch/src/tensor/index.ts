@@ -9,6 +9,7 @@ import { installMethods } from "./methods.ts";
 installMethods(dtypeOfKey);
 
 export * from "../ops/index.ts";
+export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from "./convolution.ts";
 export {
   type GradModeGuard,
   enableGrad,

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ConvGeometry, Operand } from "../../src/backends/backend.ts";
-import { createCpuBackend } from "../../src/backends/cpu/index.ts";
+import { bringConvolutions, createCpuBackend } from "../../src/backends/cpu/index.ts";
+import { convBackwardInput, convBackwardWeight, convForward } from "../../src/backends/cpu/convolution.ts";
 import { dtypeOfKey, type DTypeKey } from "../../src/core/dtype.ts";
 import { fill, generator, pick, randomStrides, read, strided } from "./operands.ts";
 
+bringConvolutions({ convForward, convBackwardInput, convBackwardWeight });
 const backend = createCpuBackend();
 
 function near(actual: readonly (number | bigint)[], expected: readonly number[], tolerance: number, note: string): void {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Operand } from "../../src/backends/backend.ts";
-import { createCpuBackend } from "../../src/backends/cpu/index.ts";
+import { bringConvolutions, createCpuBackend } from "../../src/backends/cpu/index.ts";
+import { convBackwardInput, convBackwardWeight, convForward } from "../../src/backends/cpu/convolution.ts";
 import { typedArrayOf } from "../../src/backends/cpu/memory.ts";
 import { getNumThreads, setNumThreads } from "../../src/backends/cpu/team.ts";
 import { dtypeOfKey } from "../../src/core/dtype.ts";
@@ -9,6 +10,7 @@ import { accumulator, input } from "../../src/ir/expr.ts";
 import type { MapSpec, RowSpec } from "../../src/ir/spec.ts";
 import { generator, strided } from "./operands.ts";
 
+bringConvolutions({ convForward, convBackwardInput, convBackwardWeight });
 const backend = createCpuBackend();
 const { f32 } = dtypeOfKey;
 const x = input(0, "f32");

@@ -4,11 +4,11 @@ import { test } from "node:test";
 import { allocate, release } from "../../src/backends/cpu/memory.ts";
 import { wasm } from "../../src/backends/cpu/target.ts";
 import { cutColumns, WasmGemm } from "../../src/backends/cpu/wasm/gemm.ts";
-import { ProductCodes } from "../../src/backends/cpu/wasm/productCode.ts";
+import { emitProducts, ProductCodes } from "../../src/backends/cpu/wasm/productCode.ts";
 import { testGemm } from "../cpu/gemmCases.ts";
 import { canaries } from "../cpu/guarded.ts";
 
-testGemm("wasm", new WasmGemm(new ProductCodes(wasm!)), canaries(allocate, release), 0.5);
+testGemm("wasm", new WasmGemm(new ProductCodes(wasm!, emitProducts)), canaries(allocate, release), 0.5);
 
 test("columns are cut into panels that cover them once", () => {
   for (const most of [1, 3, 4, 6, 8]) {

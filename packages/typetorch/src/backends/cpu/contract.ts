@@ -13,12 +13,12 @@ import { runRow } from "./row.ts";
 import { Scratch } from "./scratch.ts";
 import { level, native, wasm } from "./target.ts";
 import { WasmGemm } from "./wasm/gemm.ts";
-import { ProductCodes } from "./wasm/productCode.ts";
+import { emitProducts, ProductCodes } from "./wasm/productCode.ts";
 import { Gemm } from "#x64/gemm";
 
 const products =
   wasm !== null
-    ? new WasmGemm(new ProductCodes(wasm))
+    ? new WasmGemm(new ProductCodes(wasm, emitProducts))
     : native !== null
       ? new Gemm(native, { avx512: level === "avx512" })
       : null;

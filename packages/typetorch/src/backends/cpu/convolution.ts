@@ -17,12 +17,13 @@ import { needsActivation } from "./product.ts";
 import { Scratch } from "./scratch.ts";
 import { level, machine, native, wasm } from "./target.ts";
 import { WasmConv } from "./wasm/conv.ts";
+import { emitConvolutions } from "./wasm/convCode.ts";
 import { ProductCodes } from "./wasm/productCode.ts";
 import { Conv } from "#x64/conv";
 
 const direct =
   wasm !== null
-    ? new WasmConv(new ProductCodes(wasm))
+    ? new WasmConv(new ProductCodes(wasm, emitConvolutions))
     : native !== null
       ? new Conv(native, { avx512: level === "avx512" })
       : null;

@@ -2,9 +2,8 @@
  * The CPU backend.
  */
 import type { LoopSpec } from "../../ir/spec.ts";
-import type { Backend, Operand } from "../backend.ts";
+import type { Backend, Convolutions, Operand } from "../backend.ts";
 import { runGemm } from "./contract.ts";
-import { convBackwardInput, convBackwardWeight, convForward } from "./convolution.ts";
 import { block, Compiled, runCost } from "./launch.ts";
 import { runMap, runMapFlat } from "./map.ts";
 import { allocateTensor, release } from "./memory.ts";
@@ -28,6 +27,13 @@ function runLoops(
     const total = ints[parallel.extent]!;
     compiled.runCut(parallel.extent, total, runCost(compiled, compiled.kernel.body) / total, 1, (k) => parallel.steps[k]!);
   }
+}
+
+let convolutions: Convolutions | null = null;
+
+/** Gives the backend its convolutions (convolution.ts): they are a tenth of it, and come with the functions that need them, see tensor/convolution.ts. */
+export function bringConvolutions(brought: Convolutions): void {
+  convolutions = brought;
 }
 
 /**
@@ -74,15 +80,15 @@ export function createCpuBackend(): Backend {
       if (args.bias !== null) stillThere(args.bias);
     },
     convForward(x, weight, bias, out, geometry, activation) {
-      convForward(x, weight, bias, out, geometry, activation);
+      convolutions!.convForward(x, weight, bias, out, geometry, activation);
       allThere(bias === null ? [x, weight, out] : [x, weight, bias, out]);
     },
     convBackwardInput(g, weight, gx, geometry) {
-      convBackwardInput(g, weight, gx, geometry);
+      convolutions!.convBackwardInput(g, weight, gx, geometry);
       allThere([g, weight, gx]);
     },
     convBackwardWeight(g, x, gw, geometry) {
-      convBackwardWeight(g, x, gw, geometry);
+      convolutions!.convBackwardWeight(g, x, gw, geometry);
       allThere([g, x, gw]);
     },
   };

@@ -25,7 +25,7 @@ import {
 import { allocate, release } from "./memory.ts";
 import { wasm } from "./target.ts";
 import { runItemsCode, spinCode } from "#x64/teamCode";
-import { NativeThread } from "./teamNative.ts";
+import { NativeThread } from "#x64/teamNative";
 import {
   description,
   descriptionSlots,

@@ -2,10 +2,10 @@
  * Entry of the team's worker threads. The thread never returns to its event loop: it spins, sleeps in Atomics.wait, or works, until the process ends.
  */
 import { onStart, openNative } from "../../platform/index.ts";
-import { NativeThread, type TeamCode } from "./teamNative.ts";
 import { header, status, type TeamThread, words } from "./teamThread.ts";
 import { WasmTeamThread } from "./teamWasm.ts";
 import { type WasmShare, WasmThread } from "./wasm/machine.ts";
+import { NativeThread, type TeamCode } from "#x64/teamNative";
 
 /** Where kernels are, and how they are called. */
 export type TeamMachine =

@@ -10,6 +10,11 @@ export class Conv {
     absent();
   }
 }
+export class NativeThread {
+  constructor() {
+    absent();
+  }
+}
 export class Gemm {
   constructor() {
     absent();

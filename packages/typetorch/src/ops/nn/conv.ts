@@ -275,13 +275,19 @@ type ConvArguments<O> = [
   ...rest: (number | string | readonly number[])[],
 ];
 
-/** @__NO_SIDE_EFFECTS__ */
-function conv(rank: number) {
+/**
+ * The convolution over `rank` dimensions.
+ * @__NO_SIDE_EFFECTS__
+ */
+export function conv(rank: number) {
   return (input: Tensor, weight: Tensor, ...args: ConvArguments<ConvOptions>): Tensor =>
     convolve(rank, input, weight, convArguments(args, ["padding", "dilation", "groups"]));
 }
-/** @__NO_SIDE_EFFECTS__ */
-function convTranspose(rank: number) {
+/**
+ * The transposed convolution over `rank` dimensions.
+ * @__NO_SIDE_EFFECTS__
+ */
+export function convTranspose(rank: number) {
   return (input: Tensor, weight: Tensor, ...args: ConvArguments<ConvTransposeOptions>): Tensor =>
     convolveTransposed(rank, input, weight, convArguments(args, ["padding", "outputPadding", "groups", "dilation"]));
 }
@@ -300,22 +306,3 @@ function convArguments<O extends { bias?: Tensor | null }>(args: ConvArguments<O
   });
   return options as O;
 }
-
-/**
- * Convolution over one dimension: x (N, C, L), weight (O, C/groups, K), bias (O); result (N, O, Lout). As `torch.nn.functional.conv1d`.
- */
-export const conv1d = conv(1);
-/**
- * Convolution over two dimensions: x (N, C, H, W) or (C, H, W), weight (O, C/groups, KH, KW), bias (O). As `torch.nn.functional.conv2d`.
- * @example
- * torch.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)) // tensor([[[[4., 4.], [4., 4.]]]])
- */
-export const conv2d = conv(2);
-/** Convolution over three dimensions. As `torch.nn.functional.conv3d`. */
-export const conv3d = conv(3);
-/** The transpose of conv1d: x (N, C, L), weight (C, O/groups, K). As `torch.nn.functional.conv_transpose1d`. */
-export const convTranspose1d = convTranspose(1);
-/** The transpose of conv2d. As `torch.nn.functional.conv_transpose2d`. */
-export const convTranspose2d = convTranspose(2);
-/** The transpose of conv3d. As `torch.nn.functional.conv_transpose3d`. */
-export const convTranspose3d = convTranspose(3);

@@ -14,16 +14,6 @@ export {
   avgPool3d,
 } from "./avgPool.ts";
 export { type BatchNormOptions, batchNorm } from "./batchNorm.ts";
-export {
-  type ConvOptions,
-  type ConvTransposeOptions,
-  conv1d,
-  conv2d,
-  conv3d,
-  convTranspose1d,
-  convTranspose2d,
-  convTranspose3d,
-} from "./conv.ts";
 export { type ClassLossOptions, type LossReduction, nllLoss } from "./crossEntropy.ts";
 export { type CTCLossOptions, ctcLoss } from "./ctcLoss.ts";
 export { type EmbeddingOptions, embedding } from "./embedding.ts";

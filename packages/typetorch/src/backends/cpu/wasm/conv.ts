@@ -15,7 +15,8 @@ import { forwardSlot, forwardSlots, packWeightSlot, packWeightSlots } from "./co
 import { sumSlot, sumSlots, weightSlot, weightSlots } from "./convWeight.ts";
 import { cutColumns } from "./gemm.ts";
 import { dotRows, flag, outerRows, outerVectors, vectorBytes } from "./gemmTile.ts";
-import { convRoutine, newBlock, type ProductCode, type ProductCodes } from "./productCode.ts";
+import { convRoutine } from "./convCode.ts";
+import { newBlock, type ProductCode, type ProductCodes } from "./productCode.ts";
 
 /** Nanoseconds of one multiply-add of float32 on one thread, for deciding what is worth sharing. */
 const nanosecondsOfStep = 0.055;
@@ -107,7 +108,7 @@ export class WasmConv {
   backwardWeight(g: Operand, x: Operand, gw: Operand, geometry: ConvGeometry): boolean {
     if (!supported(gw)) return false;
     const shape = forwardShape(x, gw, g, geometry);
-    const code = this.#codes.convolutions(gw.dtype.key === "f64");
+    const code = this.#codes.of(gw.dtype.key === "f64");
     const { item } = code;
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
     const elements = elementsOf(gw);
@@ -198,7 +199,7 @@ export class WasmConv {
       readonly table: number;
     },
   ): Storage {
-    const code = this.#codes.convolutions(weight.dtype.key === "f64");
+    const code = this.#codes.of(weight.dtype.key === "f64");
     const { item } = code;
     const tiles = ceil(p.rows, outerRows);
     const { steps } = p;
@@ -249,7 +250,7 @@ export class WasmConv {
 
   /** A forward convolution of any shape with a packed weight. */
   #run(shape: ConvShape, x: Images, weight: Storage, bias: Operand | null, to: Images, out: Operand, relu: boolean): void {
-    const code = this.#codes.convolutions(out.dtype.key === "f64");
+    const code = this.#codes.of(out.dtype.key === "f64");
     const { item, lanes } = code;
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
     if (images * groups * outputs * outHeight * outWidth === 0) return;

@@ -55,7 +55,7 @@ export class WasmGemm {
   run(args: GemmArguments): boolean {
     const { key } = args.out.dtype;
     if (key !== "f32" && key !== "f64") return false;
-    const code = this.#codes.products(key === "f64");
+    const code = this.#codes.of(key === "f64");
     const product = readProduct(args, this.#batch);
     if (product !== null) overOuterBatch(product, this.#batch, code.item, () => this.#oriented(code, product));
     return true;

@@ -21,6 +21,8 @@ const alignment = 16;
 export interface WasmShare {
   readonly memory: WasmMemory;
   readonly limits: MemoryLimits;
+  /** The bytes of the module whose function calls the kernel of a block. */
+  readonly caller: Uint8Array<ArrayBuffer>;
   /** Address of the list of modules: their number, then address and length of each, all 32-bit. */
   readonly modules: number;
 }
@@ -42,7 +44,7 @@ export class WasmThread {
     this.share = share;
     this.list = new Int32Array(share.memory.buffer, share.modules, 1 + 2 * mostKernels);
     this.table = new api.Table({ element: "anyfunc", initial: 1024 });
-    this.call = this.instantiate(callerModule(share.limits)).exports.call as (block: number) => void;
+    this.call = this.instantiate(share.caller).exports.call as (block: number) => void;
   }
 
   /** Makes the kernels callable that were installed since the last time, by whichever thread. */
@@ -94,9 +96,11 @@ export class WasmMachine implements Machine {
   constructor(wanted: { readonly shared: boolean; readonly limit: number }) {
     this.linear = new LinearMemory(wanted);
     const { memory, shared, maximumPages } = this.linear;
+    const limits = { minimum: 1, maximum: maximumPages, shared };
     this.thread = new WasmThread({
       memory,
-      limits: { minimum: 1, maximum: maximumPages, shared },
+      limits,
+      caller: callerModule(limits),
       modules: this.linear.reserve(4 + 8 * mostKernels),
     });
     this.call = this.thread.call;

@@ -1,10 +1,9 @@
 /**
- * The code of matrix products and convolutions: a module for each of the two and each element type, whose kernel does the routine that slot 1 of its block names.
+ * The code of matrix products, and how that of convolutions (convCode.ts) is kept too: a module for each element type, whose kernel does the routine that slot 1 of
+ * its block names.
  */
 import { float64 } from "../../../core/dtype.ts";
 import { allocate, typedArrayOf } from "../memory.ts";
-import { emitConvForward, emitCopyPlane, emitPackWeight } from "./convDriver.ts";
-import { emitConvWeight, emitSumParts } from "./convWeight.ts";
 import { emitDriver, emitPackPhase, emitTiles } from "./gemmDriver.ts";
 import { emitCopyStrided, emitPack } from "./gemmPack.ts";
 import { type GemmTarget, itemBytes, lanesOf } from "./gemmTile.ts";
@@ -13,9 +12,8 @@ import type { WasmMachine } from "./machine.ts";
 import type { Body, ModuleWriter } from "./module.ts";
 import { type Local, Words } from "./words.ts";
 
-/** Routines of a product's kernel and of a convolution's. */
+/** Routines of a product's kernel. */
 export const routine = { product: 0, pack: 1, copy: 2 } as const;
-export const convRoutine = { forward: 0, packWeight: 1, weight: 2, sum: 3 } as const;
 
 /** Slots of the routine `copy`: rows, columns, from, fromRow, fromColumn, to, toRow, toColumn from `first` on. */
 export const copySlot = { routine: 1, first: 2, slots: 10 } as const;
@@ -28,7 +26,8 @@ export interface ProductCode {
   readonly lanes: 2 | 4;
 }
 
-function emitProducts(m: ModuleWriter, t: GemmTarget): Body[] {
+/** What {@link ProductCodes} makes a matrix product of. */
+export function emitProducts(m: ModuleWriter, t: GemmTarget): Body[] {
   const pack = emitPack(m, t);
   const copy = emitCopyStrided(m, t);
   const w = new Words(m.function(["i32"], []));
@@ -42,17 +41,6 @@ function emitProducts(m: ModuleWriter, t: GemmTarget): Body[] {
   return routines;
 }
 
-function emitConvolutions(m: ModuleWriter, t: GemmTarget): Body[] {
-  const tiles = emitTiles(m, t, true);
-  const copyPlane = emitCopyPlane(m, t);
-  const routines: Body[] = [];
-  routines[convRoutine.forward] = emitConvForward(m, t, tiles, copyPlane);
-  routines[convRoutine.packWeight] = emitPackWeight(m, t);
-  routines[convRoutine.weight] = emitConvWeight(m, t, tiles, copyPlane);
-  routines[convRoutine.sum] = emitSumParts(m, t);
-  return routines;
-}
-
 /** The kernel: a function of the address of its block. */
 function emitKernel(m: ModuleWriter, routines: readonly Body[]): Body {
   const w = new Words(m.function(["i32"], []));
@@ -63,30 +51,29 @@ function emitKernel(m: ModuleWriter, routines: readonly Body[]): Body {
   return w.body;
 }
 
+/** The routines of a kernel for one element type. */
+export type EmitRoutines = (m: ModuleWriter, t: GemmTarget) => readonly Body[];
+
 /** Installs code when it is first asked for. */
 export class ProductCodes {
   readonly #machine: WasmMachine;
-  readonly #codes = new Map<string, ProductCode>();
+  readonly #emit: EmitRoutines;
+  readonly #codes = new Map<boolean, ProductCode>();
 
-  constructor(machine: WasmMachine) {
+  constructor(machine: WasmMachine, emit: EmitRoutines) {
     this.#machine = machine;
+    this.#emit = emit;
   }
 
-  products(double: boolean): ProductCode {
-    return this.#code(`product ${double}`, double, emitProducts);
-  }
-  convolutions(double: boolean): ProductCode {
-    return this.#code(`convolution ${double}`, double, emitConvolutions);
-  }
-
-  #code(key: string, double: boolean, emit: (m: ModuleWriter, t: GemmTarget) => Body[]): ProductCode {
-    let code = this.#codes.get(key);
+  /** The code for float64, or for float32. */
+  of(double: boolean): ProductCode {
+    let code = this.#codes.get(double);
     if (code === undefined) {
       const t: GemmTarget = { double, fused: this.#machine.relaxed };
       const m = kernelModule(this.#machine.limits);
-      m.export("kernel", emitKernel(m, emit(m, t)));
+      m.export("kernel", emitKernel(m, this.#emit(m, t)));
       code = { kernel: this.#machine.installCode(m.finish()), double, item: itemBytes(t), lanes: lanesOf(t) };
-      this.#codes.set(key, code);
+      this.#codes.set(double, code);
     }
     return code;
   }

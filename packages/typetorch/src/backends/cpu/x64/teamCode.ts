@@ -2,7 +2,7 @@
  * The two routines of the thread team that are machine code themselves, so that an item of work costs nanoseconds and a waiting thread can pause.
  */
 
-import { runner, spinner } from "../teamNative.ts";
+import { runner, spinner } from "./teamNative.ts";
 import { description } from "../teamThread.ts";
 import {
   Assembler,

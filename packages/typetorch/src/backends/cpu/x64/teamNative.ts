@@ -1,8 +1,8 @@
 /**
  * A thread of the team where kernels are machine code: claiming items and waiting are machine code too.
  */
-import { allocateUninitialized, type Native, now } from "../../platform/index.ts";
-import { description, header, maxSlots, TeamThread, words } from "./teamThread.ts";
+import { allocateUninitialized, type Native, now } from "../../../platform/index.ts";
+import { description, header, maxSlots, TeamThread, words } from "../teamThread.ts";
 
 /** Slots of the block of the routine `runItems`. */
 export const runner = {
@@ -27,7 +27,7 @@ export const runner = {
 /** Slots of the block of the routine `spin`. */
 export const spinner = { word: 1, value: 2, pauses: 3, slots: 4 } as const;
 
-/** Addresses of the team's two routines; see `x64/teamCode.ts`. */
+/** Addresses of the team's two routines; see teamCode.ts. */
 export interface TeamCode {
   readonly runItems: number;
   readonly spin: number;
