@@ -1,10 +1,12 @@
 // The packed library in the runtimes that it supports. Their binaries come as npm packages, into node_modules/.cache; `node scripts/runtimes.mjs` fetches them
-// (about 900 MB on disk) and runs smoke.mjs in each, for the target that the runtime takes by itself, for wasm and for js.
+// (about 900 MB on disk) and runs smoke.mjs in each, for the target that the runtime takes by itself, for wasm and for js, and smokeWebgpu.mjs on software Vulkan:
+// Deno has WebGPU of its own, the others take the package `webgpu`.
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { softwareAdapter } from "./webgpu/software.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const cache = join(root, "node_modules/.cache/typetorch-runtimes");
@@ -87,27 +89,28 @@ async function makeConsumer() {
   const unpacked = await run("tar", ["-xf", file], { cwd: folder });
   if (unpacked.status !== 0) throw new Error(`tar failed:\n${unpacked.output}`);
   cpSync(join(folder, "package"), join(modules, "typetorch"), { recursive: true });
-  symlinkSync(join(root, "node_modules/koffi"), join(modules, "koffi"));
-  cpSync(join(root, "scripts/smoke.mjs"), join(folder, "smoke.mjs"));
+  for (const name of ["koffi", "webgpu"]) symlinkSync(join(root, "node_modules", name), join(modules, name));
+  for (const name of ["smoke.mjs", "smokeWebgpu.mjs"]) cpSync(join(root, "scripts", name), join(folder, name));
   writeFileSync(join(folder, "package.json"), '{ "type": "module", "private": true }');
   return folder;
 }
 
 let consumer = null;
 
-/** Runs the smoke program in a runtime for all targets; what it passed, failed, and the targets. */
+/** Runs the smoke programs in a runtime for all targets and on WebGPU; what they passed, failed, and the targets. */
 export async function smoke(runtime) {
   consumer ??= makeConsumer();
   const cwd = await consumer;
-  const once = async (target) => {
-    const { status, output } = await run(join(folderOf(runtime), runtime.binary), [...runtime.args, "smoke.mjs"], {
-      cwd,
-      env: { TYPETORCH_TARGET: target },
-    });
-    const last = output.trim().split("\n").pop();
-    return status === 0 && last.startsWith("{")
-      ? JSON.parse(last)
-      : { output: `${runtime.name}, target ${target || "its own"}:\n${output}` };
+  const program = async (name, what, env) => {
+    const { status, output } = await run(join(folderOf(runtime), runtime.binary), [...runtime.args, name], { cwd, env });
+    const last = output.split("\n").findLast((line) => line.startsWith("{"));
+    return status === 0 && last !== undefined ? JSON.parse(last) : { output: `${runtime.name}, ${what}:\n${output}` };
+  };
+  const once = (target) => program("smoke.mjs", `target ${target || "its own"}`, { TYPETORCH_TARGET: target });
+  const onWebgpu = () => {
+    const { env, missing } = softwareAdapter();
+    if (missing === undefined) return program("smokeWebgpu.mjs", "webgpu", env);
+    return process.env.CI === "true" ? { output: `there is no software Vulkan here: ${missing}` } : { missing };
   };
   const own = await once("");
   if (own.output !== undefined) return { passed: 0, failed: 1, output: own.output };
@@ -116,12 +119,13 @@ export async function smoke(runtime) {
     const result = await once(target);
     return result.output !== undefined || result.target === target ? result : { output: `${target} became ${result.target}` };
   };
-  const results = [own, ...(await Promise.all(others.map(runOther)))];
+  const webgpu = await onWebgpu();
+  const results = [own, ...(await Promise.all(others.map(runOther))), webgpu];
   const bad = results.filter((result) => result.output !== undefined);
   return {
     passed: results.reduce((sum, result) => sum + (result.passed ?? 0), 0),
     failed: bad.length,
-    note: [own.target, ...others].join(", "),
+    note: [own.target, ...others, webgpu.missing === undefined ? "webgpu" : `not webgpu: ${webgpu.missing}`].join(", "),
     output: bad.map((result) => result.output).join("\n"),
   };
 }
