@@ -1,7 +1,7 @@
 /**
  * The platform layer in pages and web workers.
  */
-import { DeviceError, NotSupportedError, SerializationError } from "../core/errors.ts";
+import { DeviceError, NotSupportedError } from "../core/errors.ts";
 import type { Gpu } from "./gpuTypes.ts";
 import type { Native, OpenFile, OpenFileAsync, Replacement, WorkerHandle } from "./types.ts";
 
@@ -13,11 +13,6 @@ interface WebWorker {
   addEventListener(type: string, listener: (event: { data?: unknown; message?: string }) => void): void;
   terminate(): void;
 }
-/** A stream that is written on one side and read on the other. */
-interface ByteTransform {
-  readonly readable: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<void> } };
-  readonly writable: { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } };
-}
 /** One end of a channel of messages. */
 interface WebPort {
   onmessage: (() => void) | null;
@@ -28,7 +23,6 @@ interface WebGlobals {
   document?: unknown;
   crossOriginIsolated?: boolean;
   name?: string;
-  DecompressionStream?: new (format: "deflate-raw") => ByteTransform;
   TYPETORCH_ENVIRONMENT?: Readonly<Record<string, string | undefined>>;
   addEventListener?(type: "message", listener: (event: { data?: unknown }) => void, options: { once: boolean }): void;
   MessageChannel: new () => { readonly port1: WebPort; readonly port2: WebPort };
@@ -183,44 +177,6 @@ export function replaceFile(path: string): Replacement {
   return noFiles("replaceFile", path);
 }
 
-export function inflateRaw(): Uint8Array {
-  throw new NotSupportedError(
-    "compressed entries cannot be read at once in a browser",
-    "use the asynchronous function, such as torch.loadAsync",
-  );
-}
-
 export function deflateRaw(): Uint8Array {
   throw new NotSupportedError("archives cannot be compressed at once in a browser", "save without { compressed: true }");
-}
-
-export async function inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array> {
-  if (web.DecompressionStream === undefined) throw new NotSupportedError("this browser has no DecompressionStream");
-  const stream = new web.DecompressionStream("deflate-raw");
-  const writer = stream.writable.getWriter();
-  const writing = writer.write(deflated).then(() => writer.close());
-  writing.catch(() => {}); // the reader below meets the same error
-  const reader = stream.readable.getReader();
-  const pieces: Uint8Array[] = [];
-  let total = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || value === undefined) break;
-      total += value.length;
-      if (total > length) throw new SerializationError(`compressed data is longer than the ${length} bytes it declares`);
-      pieces.push(value);
-    }
-  } catch (error) {
-    await reader.cancel().catch(() => {});
-    if (error instanceof SerializationError) throw error;
-    throw new SerializationError(`compressed data is damaged: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const out = new Uint8Array(total);
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.length;
-  }
-  return out;
 }

@@ -10,12 +10,12 @@ import { availableParallelism, totalmem } from "node:os";
 import nodeProcess, { emitWarning, env, stdout } from "node:process";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { openNative as openNativeLayer } from "./native.ts";
-import { crc32OfNode, inflateRaw, openFileWith } from "./nodeFiles.ts";
+import { crc32OfNode, openFileWith } from "./nodeFiles.ts";
 import { DeviceError } from "../core/errors.ts";
 import type { Gpu } from "./gpuTypes.ts";
 import type { Native, OpenFile, WorkerHandle } from "./types.ts";
 
-export { deflateRaw, inflateRaw, openFileAsync, replaceFile } from "./nodeFiles.ts";
+export { deflateRaw, openFileAsync, replaceFile } from "./nodeFiles.ts";
 
 export const platformName = "node";
 export { isMainThread, workerData };
@@ -239,8 +239,4 @@ export function crc32(bytes: Uint8Array, crc: number): number {
 
 export function openFile(path: string): OpenFile {
   return openFileWith(openNative, path);
-}
-
-export async function inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array> {
-  return inflateRaw(deflated, length);
 }

@@ -200,19 +200,6 @@ function syncFolder(folder: string): void {
   }
 }
 
-export function inflateRaw(deflated: Uint8Array, length: number): Uint8Array {
-  try {
-    return zlib.inflateRawSync(deflated, { maxOutputLength: Math.max(length, 1) });
-  } catch (error) {
-    const tooLong = (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE";
-    throw new SerializationError(
-      tooLong
-        ? `compressed data is longer than the ${length} bytes it declares`
-        : `compressed data is damaged: ${(error as Error).message}`,
-    );
-  }
-}
-
 export function deflateRaw(bytes: Uint8Array): Uint8Array {
   return zlib.deflateRawSync(bytes);
 }

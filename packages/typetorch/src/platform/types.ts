@@ -181,9 +181,6 @@ export interface Platform {
   replaceFile(path: string): Replacement;
   /** CRC-32 (of zip and gzip) of bytes that follow others whose CRC is `crc`. */
   crc32(bytes: Uint8Array, crc: number): number;
-  /** Inflates raw deflated bytes. Throws `SerializationError` if they are damaged or longer than `length`. */
-  inflateRaw(deflated: Uint8Array, length: number): Uint8Array;
   /** Deflates bytes, without a header around them. */
   deflateRaw(bytes: Uint8Array): Uint8Array;
-  inflateRawAsync(deflated: Uint8Array, length: number): Promise<Uint8Array>;
 }

@@ -2,8 +2,6 @@
  * Where files come from: readers of formats ask for ranges of bytes and do not know whether a file, memory, a `Blob` or a server answers, nor whether at once
  * or later. A reader is a generator that yields what it asks for and is sent the bytes; `readSync` and `readAsync` run it.
  */
-import { inflateRaw, inflateRawAsync } from "../platform/index.ts";
-
 /** A range of bytes that a reader asks for. */
 export interface ByteRange {
   readonly offset: number;
@@ -14,14 +12,8 @@ export interface ByteRange {
   readonly each?: (piece: Uint8Array) => void;
 }
 
-/** Bytes in the raw deflate format that a reader wants inflated; longer than `length` they are refused. */
-export interface Inflation {
-  readonly deflated: Uint8Array;
-  readonly length: number;
-}
-
 /** A reader of a format. */
-export type Reader<T> = Generator<ByteRange | Inflation, T, Uint8Array>;
+export type Reader<T> = Generator<ByteRange, T, Uint8Array>;
 
 /** Bytes that can be read by range, at once. */
 export interface ByteSource {
@@ -45,10 +37,9 @@ export interface AsyncByteSource {
 export function readSync<T>(source: ByteSource, reader: Reader<T>): T {
   let step = reader.next();
   while (!step.done) {
-    const request = step.value;
     let bytes: Uint8Array;
     try {
-      bytes = "deflated" in request ? inflateRaw(request.deflated, request.length) : source.read(request);
+      bytes = source.read(step.value);
     } catch (error) {
       step = reader.throw(error);
       continue;
@@ -62,10 +53,9 @@ export function readSync<T>(source: ByteSource, reader: Reader<T>): T {
 export async function readAsync<T>(source: AsyncByteSource, reader: Reader<T>): Promise<T> {
   let step = reader.next();
   while (!step.done) {
-    const request = step.value;
     let bytes: Uint8Array;
     try {
-      bytes = await ("deflated" in request ? inflateRawAsync(request.deflated, request.length) : source.read(request));
+      bytes = await source.read(step.value);
     } catch (error) {
       step = reader.throw(error);
       continue;

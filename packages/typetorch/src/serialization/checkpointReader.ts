@@ -15,7 +15,16 @@ import { PickleAccount, heapBytes } from "./pickleAccount.ts";
 import { checkTree } from "./pickleTree.ts";
 import { describe, isTuple } from "./pickleValues.ts";
 import { TruncatedPickleError, unpickle } from "./unpickler.ts";
-import { locateEntry, quoted, readEntry, readEntryInto, readZipDirectory, type ZipArchive, type ZipEntry } from "./zipReader.ts";
+import {
+  checkInflation,
+  locateEntry,
+  quoted,
+  readEntry,
+  readEntryInto,
+  readZipDirectory,
+  type ZipArchive,
+  type ZipEntry,
+} from "./zipReader.ts";
 
 /** Memory over a range of the file, or null where the range cannot be mapped. */
 export type MapRange = (offset: number, nbytes: number) => Storage | null;
@@ -181,6 +190,7 @@ function unpickleTensors(
 function* readZip(file: File, options: ReadOptions): Reader<unknown> {
   const archive = yield* readZipDirectory(file);
   const root = rootOf(archive);
+  checkInflation(archive, options.maxBytes);
   const bigEndian = yield* isBigEndian(archive, root);
   const pickle = yield* readEntry(archive, archive.entries.get(`${root}data.pkl`)!);
 

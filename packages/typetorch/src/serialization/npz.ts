@@ -3,14 +3,23 @@
  */
 import { SerializationError, ValueError } from "../core/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Reader, readAsync, readSync } from "./bytes.ts";
+import { type ByteSource, type Reader, readAsync, readSync } from "./bytes.ts";
+import { inflateInto } from "./inflate.ts";
 import { NpyBuilder, npyFile, readNpyHeader } from "./npy.ts";
 import type { NpyHeader } from "./npyHeader.ts";
 import type { LoadProgressOptions } from "./safetensors.ts";
 import { type NamedTensors, namedTensors, tensorsOnHost } from "./namedTensors.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
-import { type AsyncInput, type SyncInput, memorySource, openSource, openSourceAsync } from "./source.ts";
-import { type ZipArchive, type ZipEntry, locateEntry, quoted, readEntry, readEntryInto, readZipDirectory } from "./zipReader.ts";
+import { type AsyncInput, type SyncInput, openSource, openSourceAsync, withProgress } from "./source.ts";
+import {
+  type ZipArchive,
+  type ZipEntry,
+  checkInflation,
+  locateEntry,
+  quoted,
+  readEntryInto,
+  readZipDirectory,
+} from "./zipReader.ts";
 import { ZipWriter } from "./zipWriter.ts";
 
 /** Reads the headers of an archive's arrays, and of their data only what cannot be passed over. */
@@ -21,8 +30,8 @@ export function* readNpzHeaders(file: { readonly name: string; readonly size: nu
     const label = labelOf(file, entry);
     if (entry.stored) headers.set(name, yield* readNpyHeader(label, yield* locateEntry(archive, entry), entry.size));
     else {
-      const bytes = memorySource(yield* readEntry(archive, entry));
-      headers.set(name, readSync(bytes, readNpyHeader(label, 0, bytes.size)));
+      const range = { offset: yield* locateEntry(archive, entry), length: entry.compressedSize, size: entry.size };
+      headers.set(name, yield* inflateInto(range, new NpyBuilder(label).header(entry.size), () => {}));
     }
   }
   return headers;
@@ -44,8 +53,12 @@ function npzEntries(archive: ZipArchive): Map<string, ZipEntry> {
   return out;
 }
 
-function* readNpz(file: { readonly name: string; readonly size: number }): Reader<Map<string, Tensor>> {
+function* readNpz(
+  file: { readonly name: string; readonly size: number },
+  maxBytes = null as number | null,
+): Reader<Map<string, Tensor>> {
   const archive = yield* readZipDirectory(file);
+  checkInflation(archive, maxBytes);
   const tensors = new Map<string, Tensor>();
   for (const [name, entry] of npzEntries(archive)) {
     const builder = new NpyBuilder(labelOf(file, entry));
@@ -55,6 +68,14 @@ function* readNpz(file: { readonly name: string; readonly size: number }): Reade
   return tensors;
 }
 
+export interface LoadNpzOptions extends LoadProgressOptions {
+  /**
+   * For trusted files: the most bytes that compressed arrays may become, all together. Otherwise 256 MiB or four times the file, whichever is more: a few bytes can
+   * declare a thousand times as many.
+   */
+  maxBytes?: number;
+}
+
 /**
  * Loads the arrays of a `.npz` file by name, as `np.load` and `torch.from_numpy`: of `np.savez` and `np.savez_compressed`. Throws {@link SerializationError} for
  * damaged files and arrays of objects, {@link DTypeError} for dtypes that PyTorch does not have.
@@ -62,20 +83,20 @@ function* readNpz(file: { readonly name: string; readonly size: number }): Reade
  * const bytes = torch.saveNpz({ x: torch.arange(3), y: torch.ones(2) });
  * torch.loadNpz(bytes).get("x") // tensor([0, 1, 2])
  */
-export function loadNpz(input: SyncInput): Map<string, Tensor> {
-  const source = openSource(input, "loadNpz");
+export function loadNpz(input: SyncInput, options: LoadNpzOptions = {}): Map<string, Tensor> {
+  const source: ByteSource = withProgress(openSource(input, "loadNpz"), options.progress);
   try {
-    return readSync(source, readNpz(source));
+    return readSync(source, readNpz(source, options.maxBytes));
   } finally {
     source.close();
   }
 }
 
 /** As {@link loadNpz}, from a path, a URL, a `Blob`, an `ArrayBuffer` or bytes, while other work goes on. */
-export async function loadNpzAsync(input: AsyncInput, options: LoadProgressOptions = {}): Promise<Map<string, Tensor>> {
+export async function loadNpzAsync(input: AsyncInput, options: LoadNpzOptions = {}): Promise<Map<string, Tensor>> {
   const source = await openSourceAsync(input, "loadNpz", options.progress);
   try {
-    return await readAsync(source, readNpz(source));
+    return await readAsync(source, readNpz(source, options.maxBytes));
   } finally {
     await source.close();
   }

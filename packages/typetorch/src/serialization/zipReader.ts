@@ -5,6 +5,7 @@
 import { SerializationError } from "../core/errors.ts";
 import { crc32 } from "../platform/index.ts";
 import type { Reader } from "./bytes.ts";
+import { inflateInto } from "./inflate.ts";
 
 /** One file of an archive. */
 export interface ZipEntry {
@@ -24,6 +25,7 @@ export interface ZipEntry {
 export interface ZipArchive {
   /** What errors call the file. */
   readonly fileName: string;
+  readonly fileSize: number;
   /** By name, in the order of the directory. */
   readonly entries: ReadonlyMap<string, ZipEntry>;
 }
@@ -72,7 +74,7 @@ export function* readZipDirectory(file: { readonly name: string; readonly size: 
     const { nameBytes: _, ...rest } = entry;
     entries.set(entry.name, { ...rest, limit });
   }
-  return { fileName: file.name, entries };
+  return { fileName: file.name, fileSize: file.size, entries };
 }
 
 type Bad = (why: string, help?: string) => SerializationError;
@@ -239,6 +241,27 @@ export function* locateEntry(archive: ZipArchive, entry: ZipEntry): Reader<numbe
   return offset;
 }
 
+/** Compressed entries may become so large in any case, all together. */
+const alwaysInflated = 256 << 20;
+/** Beyond, they may become so many times the file. */
+const mostInflated = 4;
+
+/**
+ * Throws if the archive's compressed entries would become far larger than the file, as those of bombs do. `maxBytes` is what the user allows, or null. To be called
+ * before the entries are read.
+ */
+export function checkInflation(archive: ZipArchive, maxBytes: number | null): void {
+  let total = 0;
+  for (const { stored, size } of archive.entries.values()) if (!stored) total += size;
+  const most = maxBytes ?? Math.max(alwaysInflated, mostInflated * archive.fileSize);
+  if (total > most) {
+    throw new SerializationError(
+      `${archive.fileName}: its compressed entries become ${total} bytes, from a file of ${archive.fileSize}; at most ${most} are allowed`,
+      `if you trust the file, load it with { maxBytes: ${total} }`,
+    );
+  }
+}
+
 /** The bytes of an entry, checked by their CRC. */
 export function* readEntry(archive: ZipArchive, entry: ZipEntry): Reader<Uint8Array> {
   let out: Uint8Array | null = null;
@@ -267,17 +290,8 @@ export function* readEntryInto(
       at += into.length;
     }
   } else {
-    const deflated = (yield { offset, length: entry.compressedSize }).slice();
-    const inflated = yield { deflated, length: entry.size };
-    if (inflated.length !== entry.size) {
-      throw new SerializationError(`${archive.fileName}: the entry ${quoted(entry.name)} is shorter than it declares`);
-    }
-    each(inflated);
-    let at = 0;
-    for (const into of windows(entry.size)) {
-      into.set(inflated.subarray(at, at + into.length));
-      at += into.length;
-    }
+    const range = { offset, length: entry.compressedSize, size: entry.size };
+    yield* inflateInto(range, windows(entry.size)[Symbol.iterator](), each);
   }
   if (crc !== entry.crc) {
     throw new SerializationError(

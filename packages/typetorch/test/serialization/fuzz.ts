@@ -1,19 +1,25 @@
 /**
- * Mutates valid files and loads them: each must load, or end in one of the library's own errors, soon and without much memory. `npm run fuzz -- --count 20000` runs
- * many; the unit tests run some of them.
+ * Mutates valid files and loads them: each must load, or end in one of the library's own errors, soon and without much memory, be it tensors or JavaScript's own
+ * objects. `npm run fuzz -- --count 20000` runs many; the unit tests run some of them.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as torch from "../../src/index.ts";
 import { readSync } from "../../src/serialization/bytes.ts";
+import { PickleAccount } from "../../src/serialization/pickleAccount.ts";
 import { memorySink } from "../../src/serialization/sink.ts";
 import { memorySource } from "../../src/serialization/source.ts";
 import { readEntry, readZipDirectory } from "../../src/serialization/zipReader.ts";
 import { ZipWriter } from "../../src/serialization/zipWriter.ts";
 
-/** Small tensors share slabs of memory, half of one at most: below this a file's size says nothing. */
-const leastCounted = 32 << 10;
+/** A load may take so many times the file, and so much in any case. */
+const mostTimes = 4;
+const alwaysAllowed = 1 << 20;
+/** Where opcodes were repeated, objects may take so many bytes for each byte of the pickle, see docs/serialization.md. */
+const objectBytes = 40;
 
 /** Numbers below n, the same for the same seed (mulberry32). */
 export function randomNumbers(seed: number): (n: number) => number {
@@ -59,12 +65,12 @@ export function mutate(
         break;
       }
       case 4:
-        bytes = Uint8Array.from([...bytes.subarray(0, at), ...bytes.subarray(at + 1 + random(16))]);
+        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random(16))]);
         break;
       case 5: {
         const piece = bytes.subarray(at, at + 1 + random(64));
         const to = place();
-        bytes = Uint8Array.from([...bytes.subarray(0, to), ...piece, ...bytes.subarray(to)]);
+        bytes = Buffer.concat([bytes.subarray(0, to), piece, bytes.subarray(to)]);
         break;
       }
       case 6: {
@@ -80,18 +86,55 @@ export function mutate(
   return bytes;
 }
 
+/** Opcodes that make much of little, and text that does so in headers. */
+const runs = [
+  "}",
+  "]",
+  ")",
+  "(",
+  "N",
+  "2",
+  "0",
+  "\x8f",
+  "}\x94",
+  "]\x94",
+  "N\x85",
+  "(t",
+  "(l",
+  "(d",
+  "h\0",
+  "G",
+  "\x8b\xff\xff\xff\x7f",
+  "[",
+  "{",
+  '"a":',
+  "9",
+  "0,",
+  " ",
+];
+
+/** A copy with a run of opcodes, up to 50,000 times the same. */
+function repeat(original: Uint8Array, random: (n: number) => number): Uint8Array {
+  const piece = Buffer.from(runs[random(runs.length)]!, "latin1");
+  const at = random(original.length + 1);
+  const run = Buffer.alloc(piece.length * (1 << random(16)), piece);
+  return Buffer.concat([original.subarray(0, at), run, original.subarray(at)]);
+}
+
 export interface Outcome {
   loaded: number;
   refused: number;
   /** Milliseconds of the slowest load, and of which mutation. */
   slowest: number;
   slowestAt: number;
-  /** Most bytes that a load asked for, in units of the file's size. */
+  /** The most memory of tensors and of the heap that a load took beyond 1 MiB, in units of the file, where no opcodes were repeated. */
   mostMemory: number;
+  /** How often the heap was looked at closely, as garbage and what is in use together were too much. */
+  looks: number;
   failures: string[];
 }
 
-/** Where a file's structure stands: the pickle, and of an archive the headers and the directory. */
+/** Where a file's structure stands: the pickle, the header, and of an archive the headers and the directory. */
 function structureOf(bytes: Uint8Array): [number, number][] {
   const text = Buffer.from(bytes).toString("latin1");
   const out: [number, number][] = [];
@@ -99,14 +142,19 @@ function structureOf(bytes: Uint8Array): [number, number][] {
     for (let at = text.indexOf(signature); at >= 0; at = text.indexOf(signature, at + 1)) out.push([at, at + 46]);
   }
   for (let at = text.indexOf("\x80\x02"); at >= 0; at = text.indexOf("\x80\x02", at + 1)) out.push([at, at + 400]);
-  return out;
+  return out.length > 0 ? out : [[0, 400]];
 }
 
-/** A valid file; of an archive also its pickle, with a function that packs another one in its place: a CRC keeps changes inside of archives from being read. */
+/**
+ * A valid file; of an archive also a file inside of it (the pickle, or an array), with a function that packs another one in its place: a CRC keeps changes inside of
+ * archives from being read.
+ */
 export interface Subject {
   readonly bytes: Uint8Array;
-  readonly pickle: Uint8Array | null;
-  readonly repack: (pickle: Uint8Array) => Uint8Array;
+  /** Bytes when decompressed. */
+  readonly size: number;
+  readonly inside: Uint8Array | null;
+  readonly repack: (inside: Uint8Array) => Uint8Array;
 }
 
 /** The files of a folder of recorded checkpoints that are valid. */
@@ -118,51 +166,175 @@ export function validFiles(folder: string): string[] {
 /** Prepares a file for being mutated. */
 export function subjectOf(bytes: Uint8Array): Subject {
   const source = memorySource(bytes);
-  let entries: [string, Uint8Array][] = [];
+  let entries: { name: string; stored: boolean; content: Uint8Array }[] = [];
   try {
     const archive = readSync(source, readZipDirectory(source));
-    entries = [...archive.entries.values()].map((entry) => [entry.name, readSync(source, readEntry(archive, entry))]);
+    entries = [...archive.entries.values()].map((entry) => ({
+      name: entry.name,
+      stored: entry.stored,
+      content: readSync(source, readEntry(archive, entry)).slice(),
+    }));
   } catch {
     // no archive
   }
-  const at = entries.findIndex(([name]) => name.endsWith("data.pkl"));
+  const at = entries.findIndex(({ name }) => /data\.pkl$|\.npy$/.test(name));
   return {
     bytes,
-    pickle: entries[at]?.[1] ?? null,
-    repack(pickle) {
+    size: Math.max(bytes.length, entries.reduce((sum, { content }) => sum + content.length, 0)), // biome-ignore format: short
+    inside: entries[at]?.content ?? null,
+    repack(inside) {
       const zip = new ZipWriter();
       const sink = memorySink();
-      const contents = entries.map(([name, content], i): [string, Uint8Array] => [name, i === at ? pickle : content]);
-      for (const [name, content] of contents) for (const piece of zip.add(name, [content], content.length)) sink.write(piece);
+      entries.forEach(({ name, stored, content: old }, i) => {
+        const content = i === at ? inside : old;
+        const pieces = stored ? zip.add(name, [content], content.length) : zip.addDeflated(name, [content], content.length);
+        for (const piece of pieces) sink.write(piece);
+      });
       for (const piece of zip.finish()) sink.write(piece);
       return sink.bytes;
     },
   };
 }
 
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Tensors and heap, garbage included. */
+function memory(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** The most memory in use while a function runs, without garbage: what it makes of pickles is looked at on the way. */
+function inUse(run: () => unknown): number {
+  collect();
+  const before = memory();
+  let most = 0;
+  const look = () => {
+    collect();
+    most = Math.max(most, memory() - before);
+  };
+  const { spend } = PickleAccount.prototype;
+  let next = alwaysAllowed / 4;
+  let spent = 0;
+  PickleAccount.prototype.spend = function (this: PickleAccount, bytes: number) {
+    spent += bytes;
+    if (spent > next) {
+      next = spent + alwaysAllowed / 4;
+      look();
+    }
+    spend.call(this, bytes);
+  };
+  let result: unknown;
+  try {
+    result = run();
+  } catch (error) {
+    result = error;
+  } finally {
+    PickleAccount.prototype.spend = spend;
+  }
+  look();
+  return result === most ? 0 : most; // the result is held until here
+}
+
+function timeOf(run: () => unknown): number {
+  const start = performance.now();
+  try {
+    run();
+  } catch {
+    // refused
+  }
+  return performance.now() - start;
+}
+
 /** Loads `count` mutations of the files. */
-export function fuzz(subjects: readonly Subject[], count: number, seed: number): Outcome {
+export function fuzz(
+  subjects: readonly Subject[],
+  count: number,
+  seed: number,
+  load: (bytes: Uint8Array) => unknown = torch.load,
+): Outcome {
   const random = randomNumbers(seed);
-  const outcome: Outcome = { loaded: 0, refused: 0, slowest: 0, slowestAt: -1, mostMemory: 0, failures: [] };
+  const outcome: Outcome = { loaded: 0, refused: 0, slowest: 0, slowestAt: -1, mostMemory: 0, looks: 0, failures: [] };
   const structures = subjects.map(({ bytes }) => structureOf(bytes));
   for (let i = 0; i < count; i++) {
     const k = random(subjects.length);
-    const { bytes, pickle, repack } = subjects[k]!;
-    const inPickle = pickle !== null && random(3) > 0;
-    const mutated = inPickle ? repack(mutate(pickle, random, [])) : mutate(bytes, random, structures[k]!);
-    const before = process.memoryUsage().arrayBuffers;
+    const { bytes, size, inside, repack } = subjects[k]!;
+    const isRun = random(10) === 0;
+    const change = (part: Uint8Array, focus: [number, number][]) => (isRun ? repeat(part, random) : mutate(part, random, focus));
+    const part = inside !== null && random(3) > 0 ? change(inside, [[0, 400]]) : null;
+    const mutated = part === null ? change(bytes, structures[k]!) : repack(part);
+    const before = memory();
     const start = performance.now();
     try {
-      torch.load<unknown>(mutated);
+      load(mutated);
       outcome.loaded++;
     } catch (error) {
       if (error instanceof torch.TorchError) outcome.refused++;
       else outcome.failures.push(`mutation ${i} of seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
     }
-    const time = performance.now() - start;
-    const used = (process.memoryUsage().arrayBuffers - before) / Math.max(mutated.length, leastCounted);
+    let time = performance.now() - start;
+    if (time > 300)
+      time = Math.min(
+        time,
+        timeOf(() => load(mutated)),
+      ); // another process may have had the machine
     if (time > outcome.slowest) [outcome.slowest, outcome.slowestAt] = [time, i];
-    outcome.mostMemory = Math.max(outcome.mostMemory, used);
+    const length = Math.max(mutated.length, size, part?.length ?? 0);
+    const objects = isRun ? objectBytes * length : 0;
+    let used = memory() - before;
+    if (used > alwaysAllowed) {
+      outcome.looks++;
+      used = inUse(() => load(mutated));
+    }
+    if (!isRun) outcome.mostMemory = Math.max(outcome.mostMemory, (used - alwaysAllowed) / length);
+    if (used > alwaysAllowed + mostTimes * length + objects)
+      outcome.failures.push(`mutation ${i} of seed ${seed}: ${used} bytes of memory for a file of ${length}`);
   }
   return outcome;
+}
+
+/** A format of files: how they are loaded, and valid ones. */
+export interface Format {
+  readonly name: string;
+  readonly load: (bytes: Uint8Array) => unknown;
+  readonly files: readonly Uint8Array[];
+}
+
+/** The formats, with the recorded checkpoints of a folder and files that are made here, among them some of more than a megabyte. */
+export function formats(recorded: string): Format[] {
+  const model = new torch.nn.Sequential(new torch.nn.Linear(40, 80), new torch.nn.BatchNorm1d(80), new torch.nn.Linear(80, 2));
+  const state = model.stateDict();
+  const large = new Map([...state, ["large", torch.ones(300, 1000)], ["bits", torch.ones(50_000).gt(0)]]);
+  const checkpoints = validFiles(recorded).map((file) => readFileSync(file));
+  const isArchive = (bytes: Uint8Array) => bytes[0] === 0x50 && bytes[1] === 0x4b;
+  const arrays = { a: torch.ones(3, 4), b: torch.arange(5), t: torch.ones(30, 40).t() };
+  const ramp = torch.arange(300_000).remainder(1000);
+  return [
+    { name: "zip", load: torch.load, files: [...checkpoints.filter(isArchive), torch.save(large)] },
+    { name: "legacy", load: torch.load, files: checkpoints.filter((bytes) => !isArchive(bytes)) },
+    {
+      name: "safetensors",
+      load: torch.loadSafetensors,
+      files: [
+        torch.saveSafetensors(state, { metadata: { format: "pt" } }),
+        torch.saveSafetensors(arrays),
+        torch.saveSafetensors(large),
+      ],
+    },
+    {
+      name: "npy",
+      load: torch.loadNpy,
+      files: [...Object.values(arrays), torch.ones(2, 3).gt(0), torch.tensor(1), ramp].map((x) => torch.saveNpy(x)),
+    },
+    { name: "npz", load: torch.loadNpz, files: [torch.saveNpz(arrays), torch.saveNpz({ ramp })] },
+    {
+      name: "npz, deflated",
+      load: torch.loadNpz,
+      files: [
+        torch.saveNpz(arrays, { compressed: true }),
+        torch.saveNpz({ ramp: ramp.narrow(0, 0, 40_000), zeros: torch.zeros(1000, 300) }, { compressed: true }),
+      ],
+    },
+  ];
 }

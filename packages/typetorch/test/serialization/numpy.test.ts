@@ -150,6 +150,24 @@ test("an archive whose entries are not arrays, or have one name, is refused", ()
   assert.throws(() => torch.loadNpz(damaged), { name: "SerializationError", message: /CRC/ });
 });
 
+test("a small archive that becomes large needs leave; its memory is not taken before directory and header agree", () => {
+  const zeros = torch.zeros(1000, 1000);
+  const compressed = torch.saveNpz({ zeros }, { compressed: true });
+  assert.ok(compressed.length < 10_000 && torch.loadNpz(compressed).get("zeros")!.equal(zeros)); // below 256 MiB nothing is asked
+  assert.throws(() => torch.loadNpz(compressed, { maxBytes: 1e6 }), /become 4000128 bytes, from a file of \d+; at most 1000000 are allowed\n {2}help: .*\{ maxBytes: 4000128 \}/); // biome-ignore format: short
+  assert.ok(torch.loadNpz(compressed, { maxBytes: 5e6 }).get("zeros")!.equal(zeros));
+
+  const bomb = torch.saveNpz({ zeros }, { compressed: true });
+  const directory = Buffer.from(bomb.buffer, bomb.byteOffset, bomb.length).lastIndexOf("PK\x01\x02");
+  const declared = new DataView(bomb.buffer, bomb.byteOffset + directory + 24);
+  for (const size of [4_000_129, 4_000_000, 127, 0]) {
+    declared.setUint32(0, size, true);
+    const before = process.memoryUsage().arrayBuffers;
+    assert.throws(() => torch.loadNpz(bomb), torch.SerializationError, `${size}`);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 2e6, `${size}`);
+  }
+});
+
 test("3,000 mutations of .npy and .npz files load or are refused with a typed error, fast", () => {
   let state = 12345;
   const pick = (n: number) => {
