@@ -347,12 +347,12 @@ export function* inflateInto<T>(
     }
   }
 
-  let window = windows.next();
-  let placed = 0; // in the window
+  let target = windows.next();
+  let placed = 0; // in the target
   let total = 0;
-  while (!window.done) {
-    if (placed === window.value.length) {
-      window = windows.next();
+  while (!target.done) {
+    if (placed === target.value.length) {
+      target = windows.next();
       placed = 0;
       continue;
     }
@@ -361,19 +361,19 @@ export function* inflateInto<T>(
     total += piece.length;
     if (total > size) throw new SerializationError(`compressed data is longer than the ${size} bytes it declares`);
     each(piece);
-    while (piece.length > 0 && !window.done) {
-      const part = piece.subarray(0, window.value.length - placed);
-      window.value.set(part, placed);
+    while (piece.length > 0 && !target.done) {
+      const part = piece.subarray(0, target.value.length - placed);
+      target.value.set(part, placed);
       placed += part.length;
       piece = piece.subarray(part.length);
-      if (placed < window.value.length) break;
-      window = windows.next();
+      if (placed < target.value.length) break;
+      target = windows.next();
       placed = 0;
     }
   }
-  if (total < size) return window.value;
+  if (total < size) return target.value;
   const rest = yield* pieces();
   if (rest.length > 0) throw new SerializationError(`compressed data is longer than the ${size} bytes it declares`);
   if (!inflater.usedAll) throw damaged("other bytes follow it");
-  return window.value;
+  return target.value;
 }
