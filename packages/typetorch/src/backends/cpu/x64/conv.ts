@@ -544,7 +544,8 @@ export class Conv {
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
     const code = this.#gemm.codeOf(double);
     const { item, target, vectorBytes: bytes } = code;
-    const k = inputs * shape.tapsY.length * shape.tapsX.length;
+    const taps = shape.tapsY.length * shape.tapsX.length;
+    const k = inputs * taps;
     const { tiles, rows, fullTiles, vectors } = code.tileRows(outputs);
     const { l1d, l2 } = this.#native.features;
     const cut: DenseCut = { l1d, l2, threads: getNumThreads(), vectors, tiles };
@@ -571,7 +572,8 @@ export class Conv {
     block[dense.copyImage] = plan.copyImage;
     block[dense.inPlace] = plan.inPlace ? 1 : 0;
     block[dense.xImages] = plan.images * x.image * item;
-    block[dense.xRows] = plan.inPlace ? piece.rows * x.row * item : 0;
+    block[dense.xRows] = plan.inPlace ? piece.rows * shape.strideY * x.row * item : 0;
+    block[dense.sourceChannel] = plan.inPlace ? x.channel * item : block[dense.copyChannel]!;
     block[dense.imagesFull] = plan.images;
     block[dense.imagesLast] = plan.images > 1 ? plan.lastImages : 1;
     block[dense.many] = plan.images > 1 ? 1 : 0;
@@ -588,11 +590,10 @@ export class Conv {
     block[dense.outRow] = channel;
     block[dense.outRows] = piece.rows * shape.stepY * shape.imageWidth * item;
     block[dense.k] = k;
-    block[dense.kBlock] = plan.kBlock;
-    block[dense.taps] = plan.taps;
-    block[dense.segmentsFull] = plan.segmentsFull;
-    block[dense.segmentsLast] = plan.segmentsLast;
-    block[dense.vectorSegments] = plan.segments * segmentEntry.bytes;
+    block[dense.channelBlock] = plan.channelBlock;
+    block[dense.tapCount] = taps;
+    block[dense.segments] = plan.segmentTable;
+    block[dense.vectorSegments] = plan.segments * taps * segmentEntry(target).bytes;
     block[dense.fill] = this.#code(double, `fill ${plan.segments}`, (a) => emitFill(a, target, plan.segments));
     block[dense.filled] = plan.copyBytes;
     block[dense.entriesFull] = plan.entriesFull;
@@ -601,7 +602,8 @@ export class Conv {
     block[dense.panelsLast] = plan.panelsLast;
     block[dense.panelVectors] = vectors;
     block[dense.panelStep] = vectors * bytes;
-    block[dense.panelBytes] = plan.kBlock * vectors * bytes;
+    block[dense.panelChannel] = taps * vectors * bytes;
+    block[dense.panelBytes] = plan.channelBlock * taps * vectors * bytes;
     block[dense.panelEntries] = vectors * perVector * vectorEntry.bytes;
     block[dense.vectorBytes] = bytes;
     block[dense.outputBlocks] = plan.outputBlocks;
@@ -620,7 +622,7 @@ export class Conv {
     block[dense.waiting] = plan.copyBytes + panels * block[dense.panelBytes]!;
     block[dense.waitingTile] = rows * vectors * bytes;
     block[dense.item] = item;
-    const waiting = plan.kBlock < k ? ceil(tiles, plan.outputBlocks) * panels * block[dense.waitingTile]! : 0;
+    const waiting = plan.channelBlock < inputs ? ceil(tiles, plan.outputBlocks) * panels * block[dense.waitingTile]! : 0;
     this.#denseGrid.countI = plan.imageItems * groups * piece.blocks * plan.outputBlocks;
     this.#denseGrid.scratchBytes = block[dense.waiting]! + waiting + slackBytes(target);
     this.#denseGrid.work = images * groups * outputs * outHeight * outWidth * (k + 4) * 0.01;

@@ -1,9 +1,10 @@
 /**
  * The loops of a forward convolution whose pixels are gathered densely.
  *
- * An item is some rows of the output of one image, or some whole images, of a group, and some of its output channels. Their input is copied with its padding (or read in
- * place where there is none), then panels of pixels are filled from it, a vector for every tap of the filter: in them no lane is lost to the ends of rows and images,
- * and every tap begins at a cache line. Blocks of taps are filled at a time; between blocks the accumulators wait in scratch memory.
+ * An item is some rows of the output of one image, or some whole images, of a group, and some of its output channels. Panels of pixels are filled from their input, a vector
+ * for every channel and tap of the filter: in them no lane is lost to the ends of rows and images, and every vector begins at a cache line. With a stride along rows
+ * the input is copied before, so that the pixels under a tap lie side by side. Blocks of channels are filled at a time; between blocks the accumulators wait in
+ * scratch memory.
  */
 import {
   type Assembler,
@@ -40,9 +41,10 @@ import { flag, frame, type GemmTarget, typed, vector } from "./gemmTile.ts";
 
 const denseNames = [
   ...copyNames,
-  "inPlace", // 1: taps and segments are offsets in the input itself
+  "inPlace", // 1: segments are offsets in the input itself
   "xImages", // from item to item of images
   "xRows", // from block to block of rows; 0 unless in place
+  "sourceChannel", // of what panels are filled from
   "imagesFull", // images of an item, and of the last one
   "imagesLast",
   "many", // 1 where items have many images, else 0
@@ -59,10 +61,9 @@ const denseNames = [
   "outRow", // one channel
   "outRows", // one block of rows
   "k",
-  "kBlock", // steps of k in a block
-  "taps", // table of int32 offsets, k of them
-  "segmentsFull", // of the vectors of an item, and of the last one
-  "segmentsLast",
+  "channelBlock", // channels in a block of k
+  "tapCount",
+  "segments", // for each item of images or block of rows the int32 offset of its segments from here
   "vectorSegments", // bytes from vector to vector
   "fill", // routine that fills a vector of a panel
   "filled", // where panels begin in scratch memory
@@ -72,6 +73,7 @@ const denseNames = [
   "panelsLast",
   "panelVectors",
   "panelStep", // bytes of a step of k
+  "panelChannel", // bytes of a channel: its taps
   "panelBytes",
   "panelEntries",
   "vectorBytes",
@@ -95,60 +97,67 @@ const denseNames = [
 export const denseSlot = slots(denseNames);
 export const denseSlots = denseNames.length + 1;
 
-/** Lanes of a vector of pixels that lie side by side in the input: offsets of the parts of an entry. */
-export const segmentEntry = {
-  /** Where the first lane of the vector would lie: int32 bytes. */
-  offset: 0,
-  /** AVX-512: an int32 with a bit for each lane; AVX2: a mask vector. */
-  mask: 32,
-  bytes: 64,
-} as const;
+/** Lanes of a vector of pixels that lie side by side in the input. */
+export interface SegmentEntry {
+  /** Byte of the int32 that says where the first lane of the vector would lie. */
+  readonly offset: number;
+  /** Byte of the lanes: an int32 with a bit for each in AVX-512, else a mask vector. */
+  readonly mask: number;
+  readonly bytes: number;
+}
+export function segmentEntry(target: GemmTarget): SegmentEntry {
+  return target.avx512 ? { offset: 0, mask: 4, bytes: 8 } : { offset: 0, mask: 32, bytes: 64 };
+}
 
 /**
- * Emits a routine that fills one vector of a panel: for every tap the pixels of `segments` segments. In: rsi where the offsets count from, rdi segments, r10 offsets of
- * the taps, r8 how many (at least 1), rdx target, rcx distance of its steps. Changes everything.
+ * Emits a routine that fills one vector of a panel, for some channels and every tap the pixels of `segments` segments. In: rsi the first channel's source, r10 the distance
+ * of channels there, rdi entries (tap, segment), rdx target, r11 the distance of its taps and rcx of its channels, r8 channels and r9 taps (at least 1). Changes
+ * everything.
  */
 export function emitFill(a: Assembler, target: GemmTarget, segments: number): void {
+  const { offset, mask, bytes } = segmentEntry(target);
   const move = typed(target, "vmovu");
+  const bases: readonly Gp[] = [r12, r13, r14, r15];
   const masks: readonly Mask[] = [k1, k2, k3, k4, k5, k6, k7];
-  const bases: readonly Gp[] = [r9, r11, r12, r13, r14, r15, rbp, rbx];
-  // what is kept in registers while the taps pass
-  const kept = segments <= (target.avx512 ? masks.length : bases.length);
+  const maskVector = (s: number) => vector(target, 15 - s);
   const [x, part] = [vector(target, 0), vector(target, 1)];
-  const mask = (s: number) => vector(target, 15 - s);
-  const entry = (s: number, at: number): Memory => ptr(rdi, s * segmentEntry.bytes + at);
-  if (kept) {
-    for (let s = 0; s < segments; s++) {
-      a.movsxd(bases[s]!, entry(s, segmentEntry.offset));
-      a.add(bases[s]!, rsi);
-      if (target.avx512) a.op("kmovw", masks[s]!, entry(s, segmentEntry.mask));
-      else a.op("vmovups", mask(s), entry(s, segmentEntry.mask));
-    }
-  }
+  // what registers hold while the channels pass
+  const holdBases = segments <= bases.length;
+  const holdMasks = segments <= masks.length;
+  const loadBase = (s: number, to: Gp): void => a.movsxd(to, ptr(rdi, s * bytes + offset));
+  const loadMask = (s: number, to: number): void => {
+    if (target.avx512) a.op("kmovw", masks[to]!, ptr(rdi, s * bytes + mask));
+    else a.op("vmovups", maskVector(to), ptr(rdi, s * bytes + mask));
+  };
   const tap = a.label(true);
-  a.movsxd(rax, ptr(r10));
-  if (!kept) a.add(rax, rsi);
   for (let s = 0; s < segments; s++) {
-    let from = kept ? ptr(bases[s]!, 0, rax) : ptr(rax);
-    if (!kept) {
-      a.movsxd(rbx, entry(s, segmentEntry.offset));
-      from = ptr(rax, 0, rbx);
-    }
-    if (target.avx512) {
-      const lanes = kept ? masks[s]! : k1;
-      if (!kept) a.op("kmovw", lanes, entry(s, segmentEntry.mask));
-      a.op(move, s === 0 ? x.kz(lanes) : x.k(lanes), from);
-    } else {
-      const lanes = kept ? mask(s) : vector(target, 2);
-      if (!kept) a.op("vmovups", lanes, entry(s, segmentEntry.mask));
-      a.op(typed(target, "vmaskmov"), s === 0 ? x : part, lanes, from);
+    if (holdBases) loadBase(s, bases[s]!);
+    if (holdMasks) loadMask(s, s);
+  }
+  a.mov(rax, rdx);
+  a.mov(rbx, rsi);
+  a.mov(rbp, r8);
+  const channel = a.label(true);
+  for (let s = 0; s < segments; s++) {
+    const base = holdBases ? bases[s]! : r12;
+    const lanes = holdMasks ? s : 0;
+    if (!holdBases) loadBase(s, base);
+    if (!holdMasks) loadMask(s, lanes);
+    const from = ptr(rbx, 0, base);
+    if (target.avx512) a.op(move, s === 0 ? x.kz(masks[lanes]!) : x.k(masks[lanes]!), from);
+    else {
+      a.op(typed(target, "vmaskmov"), s === 0 ? x : part, maskVector(lanes), from);
       if (s > 0) a.op("vorps", x, x, part);
     }
   }
-  a.op(move, ptr(rdx), x);
-  a.add(rdx, rcx);
-  a.add(r10, 4);
-  a.dec(r8);
+  a.op(move, ptr(rax), x);
+  a.add(rax, rcx);
+  a.add(rbx, r10);
+  a.dec(rbp);
+  a.jcc("nz", channel);
+  a.add(rdi, segments * bytes);
+  a.add(rdx, r11);
+  a.dec(r9);
   a.jcc("nz", tap);
   a.ret();
 }
@@ -158,7 +167,7 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
   const locals = [
     ...["item", "c", "plane", "images", "copied", "planeEntries", "image", "group", "block", "source"],
     ...["itemW", "itemOut", "itemBias", "panels", "segments", "entries", "edgeHigh", "edgeLow"],
-    ...["firstTile", "endTile", "tile", "panel", "kDone", "kc", "vector", "fillAt"],
+    ...["firstTile", "endTile", "tile", "panel", "channelsDone", "channelsHere", "kDone", "kc", "vector", "fillAt"],
   ] as const;
   const f = new Frame(a, denseNames, locals as readonly (string & (typeof locals)[number])[]);
   const { arg, local } = { arg: f.arg.bind(f), local: f.local.bind(f) };
@@ -222,7 +231,6 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
   a.cmp(rax, arg("lastPart"));
   for (const [name, full, last] of [
     ["panels", "panelsFull", "panelsLast"],
-    ["segments", "segmentsFull", "segmentsLast"],
     ["entries", "entriesFull", "entriesLast"],
     ["edgeHigh", "edgeHighFull", "edgeHighLast"],
     ["edgeLow", "edgeLowFull", "edgeLowLast"],
@@ -232,6 +240,13 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
     a.cmov("e", rcx, arg(last));
     a.mov(local(name), rcx);
   }
+  a.mov(rax, arg("many"));
+  a.imul(rax, r14);
+  a.add(rax, r15);
+  a.mov(rcx, arg("segments"));
+  a.movsxd(rax, ptr(rcx, 0, rax, 4));
+  a.add(rax, rcx);
+  a.mov(local("segments"), rax);
   const copied = a.label();
   a.mov(local("source"), r12);
   a.cmp(arg("inPlace"), 0);
@@ -248,24 +263,29 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
     a.cmp(rax, end);
     a.jcc("l", loop);
   };
-  const start = (name: "panel" | "kDone"): void => {
+  const start = (name: "panel" | "channelsDone"): void => {
     a.mov(rax.d, 0);
     a.mov(local(name), rax);
   };
-  /** kc = the steps of this block. */
+  /** The channels of this block, and as steps of k. */
   const setBlock = (): void => {
-    a.mov(rax, arg("k"));
-    a.sub(rax, local("kDone"));
-    a.mov(rcx, arg("kBlock"));
+    a.mov(rax, arg("channels"));
+    a.sub(rax, local("channelsDone"));
+    a.mov(rcx, arg("channelBlock"));
     a.cmp(rax, rcx);
     a.cmov("g", rax, rcx);
+    a.mov(local("channelsHere"), rax);
+    a.imul(rax, arg("tapCount"));
     a.mov(local("kc"), rax);
+    a.mov(rax, local("channelsDone"));
+    a.imul(rax, arg("tapCount"));
+    a.mov(local("kDone"), rax);
   };
   const nextBlock = (loop: ReturnType<typeof a.label>): void => {
-    a.mov(rax, local("kDone"));
-    a.add(rax, local("kc"));
-    a.mov(local("kDone"), rax);
-    a.cmp(rax, arg("k"));
+    a.mov(rax, local("channelsDone"));
+    a.add(rax, local("channelsHere"));
+    a.mov(local("channelsDone"), rax);
+    a.cmp(rax, arg("channels"));
     a.jcc("l", loop);
   };
   /** rdx = where the panel lies: each at its place where all are filled before the tiles, else all at the first. */
@@ -290,13 +310,15 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
     a.mov(rax, local("vector"));
     a.imul(rax, arg("vectorBytes"));
     a.add(rdx, rax);
-    a.mov(rcx, arg("panelStep"));
     a.mov(rdi, local("fillAt"));
-    a.mov(rsi, local("source"));
-    a.mov(r10, local("kDone"));
-    a.shl(r10, 2);
-    a.add(r10, arg("taps"));
-    a.mov(r8, local("kc"));
+    a.mov(r10, arg("sourceChannel"));
+    a.mov(rsi, local("channelsDone"));
+    a.imul(rsi, r10);
+    a.add(rsi, local("source"));
+    a.mov(r11, arg("panelStep"));
+    a.mov(rcx, arg("panelChannel"));
+    a.mov(r8, local("channelsHere"));
+    a.mov(r9, arg("tapCount"));
     a.mov(rax, arg("fill"));
     a.call(rax);
     a.mov(rax, arg("vectorSegments"));
@@ -388,7 +410,7 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
   {
     // a panel stays in the first-level cache while all weights pass
     const panelLoop = a.label(true);
-    start("kDone");
+    start("channelsDone");
     const kLoop = a.label(true);
     setBlock();
     fillPanel(false);
@@ -404,7 +426,7 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
   a.bind(tilesOutside);
   {
     // weights are read once for all panels
-    start("kDone");
+    start("channelsDone");
     const kLoop = a.label(true);
     setBlock();
     start("panel");

@@ -28,7 +28,8 @@ export interface DensePlan {
   readonly imageItems: number;
   readonly lastImages: number;
   readonly outputBlocks: number;
-  readonly kBlock: number;
+  /** Channels of a block of k. */
+  readonly channelBlock: number;
   /** All panels are filled before the tiles, and the weights read once for all of them. */
   readonly tilesOutside: boolean;
   /** Bytes of one image in the copy, and of the whole copy, a multiple of 64. */
@@ -45,24 +46,21 @@ export interface DensePlan {
   /** Keeps the memory of the tables; what follows are addresses in it. */
   readonly tables: Storage;
   readonly copyTable: number;
-  readonly taps: number;
-  readonly segmentsFull: number;
-  readonly segmentsLast: number;
+  readonly segmentTable: number;
   readonly entriesFull: number;
   readonly entriesLast: number;
 }
 
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
 
-/** Taps in a block at least, unless there are fewer. */
-const leastTaps = 512;
+/** Steps of k in a block about, where weights are read once for many panels. */
+const leastSteps = 512;
 /** Panels of an item at least, unless there are fewer pixels: so often are its weights used. */
 const leastPanels = 2;
 
-/** Steps of k in a block: about `wanted` of them, a multiple of four unless it is all. */
-function blockOf(k: number, wanted: number): number {
-  const blocks = Math.max(1, Math.round(k / wanted));
-  return blocks === 1 ? k : ceil(ceil(k, blocks), 4) * 4;
+/** Channels of a block that has about `wanted` steps of k. */
+function blockOf(channels: number, taps: number, wanted: number): number {
+  return ceil(channels, Math.max(1, Math.round((channels * taps) / wanted)));
 }
 
 /** Rows of an item, or its images, and blocks of output channels. */
@@ -70,19 +68,20 @@ function cutOf(shape: ConvShape, item: number, inPlace: boolean, cut: DenseCut, 
   const { images, groups, inputs, outHeight, outWidth, tapsY, tapsX } = shape;
   const k = inputs * tapsY.length * tapsX.length;
   const pixels = outHeight * outWidth;
-  const mostPanels = (kBlock: number): number => Math.max(1, Math.floor((cut.l2 * 0.4) / (kBlock * panel * item)));
+  const taps = tapsY.length * tapsX.length;
+  const mostPanels = (channels: number): number => Math.max(1, Math.floor((cut.l2 * 0.4) / (channels * taps * panel * item)));
   const copied = (rows: number): number => (inPlace ? 0 : inputs * pieceOf(shape, rows).channelElements * item);
   const limit = cut.l2 / 4;
   const tilesOutside = shape.outputs * k * item > cut.l2 * 0.5;
-  let kBlock = k;
+  let channelBlock = inputs;
   let most: number;
   if (tilesOutside) {
-    // all taps at once, if that leaves enough panels
+    // all channels at once, if that leaves enough panels
     const wanted = Math.min(12, ceil(images * pixels, panel));
-    if (mostPanels(k) < wanted) kBlock = blockOf(k, leastTaps);
-    most = mostPanels(kBlock) * panel;
+    if (mostPanels(inputs) < wanted) channelBlock = blockOf(inputs, taps, leastSteps);
+    most = mostPanels(channelBlock) * panel;
   } else {
-    kBlock = blockOf(k, cut.l1d / 2 / (panel * item)); // then the panel stays in the first-level cache
+    channelBlock = blockOf(inputs, taps, (cut.l1d * 0.75) / (panel * item)); // then the panel stays in the first-level cache
     most = 16 * panel;
   }
   let rows = outHeight;
@@ -103,111 +102,136 @@ function cutOf(shape: ConvShape, item: number, inPlace: boolean, cut: DenseCut, 
   while (items() < enough && many === 1 && rows > 1 && rows * outWidth >= 2 * leastPanels * panel) rows = ceil(rows, 2);
   rows = ceil(outHeight, ceil(outHeight, rows));
   const outputBlocks = items() >= enough ? 1 : Math.min(cut.tiles, ceil(enough, items()));
-  return { rows, many, kBlock, tilesOutside, outputBlocks };
+  return { rows, many, channelBlock, tilesOutside, outputBlocks };
 }
 
-/** Lanes of a vector that lie side by side in the input, seen from its first lane. */
-function segmentsOf(vectors: number, lanes: number, place: (pixel: number) => number): { offset: number; lanes: number[] }[][] {
-  return Array.from({ length: vectors }, (_, v) => {
-    const segments: { offset: number; lanes: number[] }[] = [];
-    for (let lane = 0; lane < lanes; lane++) {
-      const at = place(v * lanes + lane);
-      if (at < 0) continue;
-      const last = segments[segments.length - 1];
-      if (last !== undefined && at - lane === last.offset) last.lanes.push(lane);
-      else segments.push({ offset: at - lane, lanes: [lane] });
-    }
-    return segments;
-  });
+interface Segment {
+  readonly offset: number;
+  readonly lanes: number[];
+}
+
+/** Lanes of a vector that lie side by side in the input, seen from its first lane; `place` is where a lane lies, NaN where it is zero. */
+function segmentsOf(lanes: number, place: (lane: number) => number): Segment[] {
+  const segments: Segment[] = [];
+  for (let lane = 0; lane < lanes; lane++) {
+    const at = place(lane);
+    if (Number.isNaN(at)) continue;
+    const last = segments[segments.length - 1];
+    if (last !== undefined && at - lane === last.offset) last.lanes.push(lane);
+    else segments.push({ offset: at - lane, lanes: [lane] });
+  }
+  return segments;
 }
 
 export function makeDensePlan(shape: ConvShape, input: Images, target: GemmTarget, cut: DenseCut): DensePlan {
   const item = itemBytes(target);
   const lanes = lanesOf(target);
   const panel = cut.vectors * lanes;
-  const { images, inputs, groups, outputs, outHeight, outWidth, tapsY, tapsX } = shape;
-  const whole =
-    greatest(tapsY) + (outHeight - 1) * shape.strideY < shape.height &&
-    greatest(tapsX) + (outWidth - 1) * shape.strideX < shape.width;
-  const inPlace =
-    whole && shape.paddingY === 0 && shape.paddingX === 0 && shape.strideX === 1 && shape.strideY === 1 && input.column === 1;
-  const { rows, many, kBlock, tilesOutside, outputBlocks } = cutOf(shape, item, inPlace, cut, panel);
+  const { images, inputs, groups, outputs, outWidth, tapsY, tapsX } = shape;
+  const inPlace = shape.strideX === 1 && input.column === 1;
+  const { rows, many, channelBlock, tilesOutside, outputBlocks } = cutOf(shape, item, inPlace, cut, panel);
   const piece = pieceOf(shape, rows);
   const imageItems = ceil(images, many);
   const lastImages = images - (imageItems - 1) * many;
-  const k = inputs * tapsY.length * tapsX.length;
-
   const copyImage = inputs * piece.channelElements;
-  const rowOf = inPlace ? input.row : piece.planeWidth;
-  const imageOf = inPlace ? input.image : copyImage;
   const outImage = groups * outputs * shape.imageHeight * shape.imageWidth;
-  /** The same for each pixel of an item: its image, row and column, or -1. */
-  const over =
-    (imageCount: number, rowCount: number, at: (image: number, y: number, x: number) => number) =>
-    (pixel: number): number => {
-      const image = Math.floor(pixel / (rowCount * outWidth));
-      const inImage = pixel - image * rowCount * outWidth;
-      return image >= imageCount ? -1 : at(image, Math.floor(inImage / outWidth), inImage % outWidth);
-    };
-  const source = (image: number, y: number, x: number): number => image * imageOf + y * rowOf + x;
+
+  // what the items are: images, rows, first row
+  const parts = Array.from({ length: many > 1 ? imageItems : piece.blocks }, (_, i) => {
+    const isLast = i === (many > 1 ? imageItems : piece.blocks) - 1;
+    const imageCount = isLast && many > 1 ? lastImages : many;
+    const rowCount = isLast && many === 1 ? piece.lastRows : piece.rows;
+    return { imageCount, rowCount, firstRow: many > 1 ? 0 : i * piece.rows };
+  });
+  type Part = (typeof parts)[number];
+  const over = (part: Part, pixel: number, missing: number, at: (image: number, y: number, x: number) => number): number => {
+    const ofImage = part.rowCount * outWidth;
+    const image = Math.floor(pixel / ofImage);
+    const inImage = pixel - image * ofImage;
+    return image >= part.imageCount ? missing : at(image, Math.floor(inImage / outWidth), inImage % outWidth);
+  };
+  const measure = (part: Part) => {
+    const vectors = ceil(part.imageCount * part.rowCount * outWidth, lanes);
+    const panels = ceil(vectors, cut.vectors);
+    return { vectors, panels, edge: vectors - (panels - 1) * cut.vectors };
+  };
   const stored = (image: number, y: number, x: number): number =>
     image * outImage + (shape.firstY + y * shape.stepY) * shape.imageWidth + shape.firstX + x * shape.stepX;
-  const parts = (
-    [many > 1 ? [many, outHeight] : [1, rows], many > 1 ? [lastImages, outHeight] : [1, piece.lastRows]] as const
-  ).map(([imageCount, rowCount]) => {
-    const vectors = ceil(imageCount! * rowCount! * outWidth, lanes);
-    const panels = ceil(vectors, cut.vectors);
-    return {
-      panels,
-      edge: vectors - (panels - 1) * cut.vectors,
-      segments: segmentsOf(panels * cut.vectors, lanes, over(imageCount!, rowCount!, source)),
-      entries: entriesOf(vectors, lanes, over(imageCount!, rowCount!, stored)),
-    };
-  });
-  const [full, last] = parts as [(typeof parts)[number], (typeof parts)[number]];
-  const segments = greatest(parts.flatMap((part) => part.segments.map((list) => list.length)));
-  const perVector = greatest(parts.flatMap((part) => part.entries.map((list) => list.length)));
+  const stores = (part: Part) => {
+    const size = measure(part);
+    return { ...size, entries: entriesOf(size.vectors, lanes, (pixel) => over(part, pixel, -1, stored)) };
+  };
+  const full = stores(parts[0]!);
+  const last = stores(parts[parts.length - 1]!);
+  const perVector = greatest([...full.entries, ...last.entries].map((list) => list.length));
 
-  const segmentInts = segmentEntry.bytes / 4;
-  const entryInts = vectorEntry.bytes / 4;
-  const tapsAt = piece.blocks * piece.planes * 4;
-  const at = { segmentsFull: ceil(tapsAt + k, 16) * 16, segmentsLast: 0, entriesFull: 0, entriesLast: 0 };
-  at.segmentsLast = at.segmentsFull + full.segments.length * segments * segmentInts;
-  at.entriesFull = at.segmentsLast + last.segments.length * segments * segmentInts;
-  at.entriesLast = at.entriesFull + full.entries.length * perVector * entryInts;
-  const total = at.entriesLast + last.entries.length * perVector * entryInts;
+  // where the pixels of a part lie under a tap, in elements from its first image and row
+  const offsets = new Int32Array(tapsY.length * tapsX.length);
+  if (!inPlace) tapOffsets(shape, piece, 1, 1, offsets, 0);
+  const source = (part: Part, ty: number, tx: number) => (image: number, y: number, x: number) => {
+    if (!inPlace) return image * copyImage + offsets[ty * tapsX.length + tx]! + y * piece.planeWidth + x;
+    const row = y * shape.strideY + tapsY[ty]! - shape.paddingY;
+    const column = x + tapsX[tx]! - shape.paddingX;
+    const inside = part.firstRow * shape.strideY + row;
+    if (inside < 0 || inside >= shape.height || column < 0 || column >= shape.width) return Number.NaN;
+    return image * input.image + row * input.row + column;
+  };
+  // parts whose rows are cut off alike share their segments
+  const lists = new Map<string, { at: number; list: Segment[][] }>();
+  const keys = parts.map((part) => {
+    const first = part.firstRow * shape.strideY - shape.paddingY;
+    const end = (part.firstRow + part.rowCount - 1) * shape.strideY + greatest(tapsY) - shape.paddingY;
+    const key = `${part.imageCount} ${part.rowCount} ${inPlace && (first < 0 || end >= shape.height) ? part.firstRow : ""}`;
+    if (!lists.has(key)) {
+      const list: Segment[][] = [];
+      for (let v = 0; v < measure(part).panels * cut.vectors; v++) {
+        for (let ty = 0; ty < tapsY.length; ty++) {
+          for (let tx = 0; tx < tapsX.length; tx++) {
+            const at = source(part, ty, tx);
+            list.push(segmentsOf(lanes, (lane) => over(part, v * lanes + lane, Number.NaN, at)));
+          }
+        }
+      }
+      lists.set(key, { at: 0, list });
+    }
+    return key;
+  });
+  let segments = 1;
+  for (const { list } of lists.values()) for (const one of list) segments = Math.max(segments, one.length);
+
+  const entry = segmentEntry(target);
+  const entryInts = entry.bytes / 4;
+  const storeInts = vectorEntry.bytes / 4;
+  const segmentsAt = piece.blocks * piece.planes * 4;
+  let end = ceil(segmentsAt + parts.length, 16) * 16;
+  for (const one of lists.values()) {
+    one.at = end;
+    end += one.list.length * segments * entryInts;
+  }
+  const entriesFull = ceil(end, 16) * 16;
+  const entriesLast = entriesFull + full.entries.length * perVector * storeInts;
+  const total = entriesLast + last.entries.length * perVector * storeInts;
   const tables = allocate(total * 4);
   const ints = new Int32Array(tables.buffer, tables.byteOffset, total).fill(0);
   copyEntries(shape, input, piece, item, ints, 0);
-  if (inPlace) {
-    let end = tapsAt;
-    for (let c = 0; c < inputs; c++)
-      for (const dy of tapsY) for (const dx of tapsX) ints[end++] = (c * input.channel + dy * input.row + dx) * item;
-  } else tapOffsets(shape, piece, inputs, item, ints, tapsAt);
-  writeEntries(target, full.entries, perVector, ints, at.entriesFull);
-  writeEntries(target, last.entries, perVector, ints, at.entriesLast);
-  for (const [part, begin] of [
-    [full, at.segmentsFull],
-    [last, at.segmentsLast],
-  ] as const) {
-    for (const [v, list] of part.segments.entries()) {
-      for (const [s, segment] of list.entries()) {
-        const place = begin + (v * segments + s) * segmentInts;
-        ints[place + segmentEntry.offset / 4] = segment.offset * item;
+  for (const [i, key] of keys.entries()) ints[segmentsAt + i] = (lists.get(key)!.at - segmentsAt) * 4;
+  for (const { at, list } of lists.values()) {
+    for (const [i, one] of list.entries()) {
+      for (const [s, segment] of one.entries()) {
+        const place = at + (i * segments + s) * entryInts;
+        ints[place + entry.offset / 4] = segment.offset * item;
+        const mask = place + entry.mask / 4;
         for (const lane of segment.lanes) {
-          if (target.avx512) ints[place + segmentEntry.mask / 4]! |= 1 << lane;
-          else
-            ints.fill(
-              -1,
-              place + segmentEntry.mask / 4 + (lane * item) / 4,
-              place + segmentEntry.mask / 4 + ((lane + 1) * item) / 4,
-            );
+          if (target.avx512) ints[mask]! |= 1 << lane;
+          else ints.fill(-1, mask + (lane * item) / 4, mask + ((lane + 1) * item) / 4);
         }
       }
     }
   }
+  writeEntries(target, full.entries, perVector, ints, entriesFull);
+  writeEntries(target, last.entries, perVector, ints, entriesLast);
   return {
-    ...{ piece, inPlace, images: many, imageItems, lastImages, outputBlocks, kBlock, tilesOutside },
+    ...{ piece, inPlace, images: many, imageItems, lastImages, outputBlocks, channelBlock, tilesOutside },
     copyImage: copyImage * item,
     copyBytes: inPlace ? 0 : ceil(many * copyImage * item + slackBytes(target), 64) * 64,
     ...{
@@ -220,10 +244,8 @@ export function makeDensePlan(shape: ConvShape, input: Images, target: GemmTarge
       tables,
     },
     copyTable: tables.address,
-    taps: tables.address + tapsAt * 4,
-    segmentsFull: tables.address + at.segmentsFull * 4,
-    segmentsLast: tables.address + at.segmentsLast * 4,
-    entriesFull: tables.address + at.entriesFull * 4,
-    entriesLast: tables.address + at.entriesLast * 4,
+    segmentTable: tables.address + segmentsAt * 4,
+    entriesFull: tables.address + entriesFull * 4,
+    entriesLast: tables.address + entriesLast * 4,
   };
 }
