@@ -10,7 +10,7 @@ import { cat } from "../memory/cat.ts";
 import { type Op, defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
 import { narrow } from "../views/select.ts";
-import { type PoolGeometry, batched, checkPooled, poolGeometry, pooledSize } from "./maxPool.ts";
+import { type PoolGeometry, batched, checkPooled, maxPoolWithIndices, poolGeometry, pooledSize } from "./maxPool.ts";
 import { averagePoolBackwardKernel, averagePoolKernel } from "./poolKernels.ts";
 
 export interface AvgPoolOptions {
@@ -182,6 +182,12 @@ function adaptiveAvgPool(rank: number) {
     checkAdaptive(name, rank, input);
     const sizes = targetSizes(rank, name, input, outputSize);
     const spatial = input.shape.slice(-rank);
+    if (sizes.every((n) => n === 1)) {
+      return input.mean(
+        sizes.map((_, i) => i - rank),
+        { keepdim: true },
+      );
+    }
     if (sizes.every((n, i) => n > 0 && spatial[i]! % n === 0))
       return pool(
         rank,
@@ -232,10 +238,19 @@ function adaptiveMaxPool(rank: number) {
     const sizes = targetSizes(rank, name, input, outputSize);
     const lead = input.shape.slice(0, input.shape.length - rank);
     const spatial = input.shape.slice(-rank);
+    const wanted = typeof options === "boolean" ? options : options.returnIndices;
+    if (sizes.every((n, i) => n > 0 && spatial[i]! % n === 0)) {
+      const both = maxPoolWithIndices(
+        rank,
+        input,
+        sizes.map((n, i) => spatial[i]! / n),
+        { returnIndices: wanted },
+      );
+      return wanted ? both : both[0];
+    }
     const indices = adaptiveMaxima(input, lead, spatial, sizes);
     const flat = input.reshape([...lead, numelOf(spatial)]);
     const y = flat.gather(lead.length, indices.reshape([...lead, numelOf(sizes)])).reshape([...lead, ...sizes]);
-    const wanted = typeof options === "boolean" ? options : options.returnIndices;
     return wanted ? [y, indices] : y;
   };
 }

@@ -47,23 +47,30 @@ interface Attributes extends PoolGeometry {
   readonly rank: number;
 }
 
+/** Number of windows along each dimension, after those of batch and channels. */
+function pooledShape({ shape }: Tensor, g: Attributes): number[] {
+  const sizes = shape
+    .slice(2)
+    .map((n, i) => pooledSize(n, g.kernel[i]!, g.stride[i]!, g.padding[i]!, g.dilation[i]!, g.ceilMode));
+  return [...shape.slice(0, 2), ...sizes];
+}
+
+/** x (N, C, …); the maxima alone. */
+const valuesOp: Op<Attributes> = defineOp<Attributes>({
+  name: "max_pool",
+  run([x], attributes) {
+    const out = runtime.empty(pooledShape(x!, attributes), x!.dtype);
+    const source = runtime.withoutGrad(() => x!.contiguous());
+    if (out.numel() > 0) maxPoolKernel(source, out, null, attributes);
+    return [out];
+  },
+});
+
 /** x (N, C, …); results the maxima and their positions. */
 const op: Op<Attributes> = defineOp<Attributes>({
   name: "max_pool_with_indices",
   run([x], attributes, extra) {
-    const sizes = x!.shape
-      .slice(2)
-      .map((n, i) =>
-        pooledSize(
-          n,
-          attributes.kernel[i]!,
-          attributes.stride[i]!,
-          attributes.padding[i]!,
-          attributes.dilation[i]!,
-          attributes.ceilMode,
-        ),
-      );
-    const shape = [...x!.shape.slice(0, 2), ...sizes];
+    const shape = pooledShape(x!, attributes);
     const out = runtime.empty(shape, x!.dtype);
     const indices = runtime.empty(shape, int64);
     if (out.numel() > 0)
@@ -87,7 +94,7 @@ const backwardOp: Op<{ shape: readonly number[]; dtype: DType }> = defineOp<{ sh
   gradName: "MaxPool2DWithIndicesBackwardBackward0",
   saves: { inputs: [1] },
   run([g, indices], { shape }) {
-    const gx = runtime.full(shape, 0, g!.dtype);
+    const gx = g!.numel() > 0 ? runtime.empty(shape, g!.dtype) : runtime.full(shape, 0, g!.dtype);
     if (g!.numel() > 0)
       scatterToWindows(
         runtime.withoutGrad(() => g!.contiguous()),
@@ -183,7 +190,13 @@ export function checkPooled(x: Tensor, sizes: readonly number[], channels: numbe
   }
 }
 
-function pool(rank: number, input: Tensor, kernelSize: number | readonly number[], options: MaxPoolOptions): [Tensor, Tensor] {
+/** Maxima, and their places where somebody wants those: a caller, or the derivative. */
+export function maxPoolWithIndices(
+  rank: number,
+  input: Tensor,
+  kernelSize: number | readonly number[],
+  options: MaxPoolOptions,
+): [Tensor, Tensor] {
   const name = `max_pool${rank}d`;
   const geometry = poolGeometry(name, rank, kernelSize, options);
   const { x, single } = batched(name, rank, input);
@@ -193,7 +206,11 @@ function pool(rank: number, input: Tensor, kernelSize: number | readonly number[
       pooledSize(n, geometry.kernel[i]!, geometry.stride[i]!, geometry.padding[i]!, geometry.dilation[i]!, geometry.ceilMode),
     );
   checkPooled(x, sizes, x.shape[1]!);
-  const [y, indices] = runtime.callMany(op, [x], { ...geometry, rank }) as [Tensor, Tensor];
+  const needed = options.returnIndices === true || runtime.recording([x]);
+  const [y, indices = y] = runtime.callMany(needed ? op : valuesOp, [x], { ...geometry, rank }) as [Tensor, Tensor?] as [
+    Tensor,
+    Tensor,
+  ];
   return single ? [y.squeeze(0), indices.squeeze(0)] : [y, indices];
 }
 
@@ -225,7 +242,7 @@ function maxPool(rank: number): MaxPool {
     const options: MaxPoolOptions = isOptions
       ? (stride as MaxPoolOptions)
       : { stride: stride as number | readonly number[] | null | undefined, padding, dilation, ceilMode };
-    const both = pool(rank, input, kernelSize, options);
+    const both = maxPoolWithIndices(rank, input, kernelSize, options);
     return options.returnIndices ? both : both[0];
   }) as MaxPool;
 }

@@ -3,11 +3,12 @@
  * loops need no tests.
  */
 import { type DType, int64 } from "../../core/dtype.ts";
-import { type Expr, computeType, constant, input, param } from "../../ir/expr.ts";
+import { type Expr, type ScalarType, computeType, constant, input, param } from "../../ir/expr.ts";
 import { type Access, type LoopKernel, LoopVar, type Stmt, extent, index, load, local } from "../../ir/loops.ts";
 import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
 import { accumulate, accumulators, argument, at, buffer, define, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { integers } from "../indexing/integers.ts";
 import { copyElements } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
 import { slice } from "../views/select.ts";
@@ -89,14 +90,16 @@ function cache<T>(make: (dtype: DType) => T): (dtype: DType) => T {
 }
 const spec = (kernel: LoopKernel): LoopSpec => ({ kind: "loops", kernel, compiled: null });
 
+/** Less than or equal to every value. */
+function lowestOfType(type: ScalarType): Expr {
+  if (type === "f32" || type === "f64") return constant(Number.NEGATIVE_INFINITY, type);
+  return constant(type === "i64" ? -(2n ** 63n) : -(2 ** 31), type);
+}
+
 /** Buffers x, out, indices: the maximum of each window and its position in the plane. */
 const maxSpec = cache((dtype) => {
   const l = makeLoops();
   const type = computeType(dtype);
-  const lowest =
-    type === "f32" || type === "f64"
-      ? constant(Number.NEGATIVE_INFINITY, type)
-      : constant(type === "i64" ? -(2n ** 63n) : -(2 ** 31), type);
   const position = [
     ...l.out.map((loop, i) => times(index(loop), STEP + i)),
     ...l.kernel.map((loop, i) => times(index(loop), DILATED + i)),
@@ -111,8 +114,27 @@ const maxSpec = cache((dtype) => {
       l,
       true,
       [accumulate([0, 1], "argmax", [load(inputAccess(0, l), type), position])],
-      [accumulators([0, lowest], [1, first])],
+      [accumulators([0, lowestOfType(type)], [1, first])],
       [store(outputAccess(1, l), local(0, type)), store(outputAccess(2, l), local(1, "i64"))],
+    ),
+  });
+});
+
+/** Buffers x, out: the maximum of each window. */
+const bestSpec = cache((dtype) => {
+  const l = makeLoops();
+  const type = computeType(dtype);
+  return spec({
+    name: `max_pool_values_${dtype.key}`,
+    buffers: [buffer(dtype), buffer(dtype, "write")],
+    ints: INTS,
+    params: 0,
+    body: nest(
+      l,
+      true,
+      [accumulate([0], "max", [load(inputAccess(0, l), type)])],
+      [accumulators([0, lowestOfType(type)])],
+      [store(outputAccess(1, l), local(0, type))],
     ),
   });
 });
@@ -156,10 +178,11 @@ const averageBackwardSpec = cache((dtype) => {
   });
 });
 
-/** Buffers g, indices, gx; integers planes, windows per plane, elements per plane: gx[plane, index] += g. */
+/** Buffers g, indices, gx; integers planes, windows per plane, elements per plane: gx[plane] = 0, then gx[plane, index] += g. */
 const scatterSpec = cache((dtype) => {
   const plane = new LoopVar("plane");
   const k = new LoopVar("k");
+  const place = new LoopVar("place");
   const type = computeType(dtype);
   const from = (buffer: number) => at(buffer, [plane, argument(1)], [k, 1]);
   const target: Access = { ...at(2, [plane, argument(2)]), dynamic: { index: local(0, "i64"), stride: 1 } };
@@ -170,6 +193,7 @@ const scatterSpec = cache((dtype) => {
     params: 0,
     body: [
       loop(plane, argument(0), [
+        vectorLoop(place, argument(2), [store(at(2, [plane, argument(2)], [place, 1]), constant(0, type))]),
         loop(k, argument(1), [define(0, load(from(1), "i64")), store(target, load(target, type).add(load(from(0), type)))]),
       ]),
     ],
@@ -222,8 +246,8 @@ function bordered(x: Tensor, sides: readonly { before: number; after: number }[]
 const inside = (y: Tensor, shape: readonly number[], sides: readonly { before: number }[]): Tensor =>
   runtime.withoutGrad(() => sides.reduce((t, s, i) => slice(t, 2 + i, s.before, s.before + shape[2 + i]!), y));
 
-/** Maxima of the windows of a row-major x, and their positions in the planes of x. */
-export function maxPoolKernel(x: Tensor, out: Tensor, indices: Tensor, geometry: WindowGeometry): void {
+/** Maxima of the windows of a row-major x, and, if they are wanted, their positions in the planes of x. */
+export function maxPoolKernel(x: Tensor, out: Tensor, indices: Tensor | null, geometry: WindowGeometry): void {
   const spatial = x.shape.slice(2);
   const sizes = out.shape.slice(2);
   const sides = borders(spatial, sizes, geometry);
@@ -231,6 +255,10 @@ export function maxPoolKernel(x: Tensor, out: Tensor, indices: Tensor, geometry:
   const source = bordered(x, sides, lowest);
   const ints = windowArguments(source.shape, sizes, geometry);
   const steps = [ints[IN_PLANE]!, ints[OUT_PLANE]!, ints[OUT_PLANE]!];
+  if (indices === null) {
+    runtime.backendOf(x).loops(bestSpec(x.dtype), [source, out], ints, [], { extent: PLANES, steps: steps.slice(0, 2) });
+    return;
+  }
   runtime.backendOf(x).loops(maxSpec(x.dtype), [source, out, indices], ints, [], { extent: PLANES, steps });
   if (source === x) return;
   const [, ph, pw] = three(source.shape.slice(2), 1);
@@ -257,7 +285,7 @@ function lowestOf(dtype: DType): number {
   return dtype.isSigned ? -(2 ** (bits - 1)) : 0;
 }
 
-/** gx[plane, indices] += g, for row-major g and indices; gx is zeroed before by the caller. */
+/** gx = 0, then gx[plane, indices] += g, for row-major g and indices. */
 export function scatterToWindows(g: Tensor, indices: Tensor, gx: Tensor): void {
   const planes = gx.shape[0]! * gx.shape[1]!;
   const perPlane = gx.numel() / planes;
@@ -284,6 +312,13 @@ export function averagePoolBackwardKernel(g: Tensor, divisor: Tensor, gx: Tensor
   const sizes = g.shape.slice(2);
   const sides = borders(gx.shape.slice(2), sizes, geometry);
   const bare = sides.every((s) => s.before === 0 && s.after === 0);
+  const apart = gx.shape
+    .slice(2)
+    .every((n, i) => geometry.kernel[i] === geometry.stride[i] && n === sizes[i]! * geometry.stride[i]!);
+  if (bare && apart) {
+    spreadOverWindows(g, divisor, gx, geometry.kernel);
+    return;
+  }
   const shape = gx.shape.map((n, i) => (i < 2 ? n : n + sides[i - 2]!.before + sides[i - 2]!.after));
   const target = bare ? gx : runtime.empty(shape, gx.dtype);
   runtime.withoutGrad(() => target.zero_());
@@ -293,4 +328,19 @@ export function averagePoolBackwardKernel(g: Tensor, divisor: Tensor, gx: Tensor
     steps: [ints[OUT_PLANE]!, 0, ints[IN_PLANE]!],
   });
   if (!bare) copyElements(gx, inside(target, gx.shape, sides));
+}
+
+/** gx = g / divisor in every place of the windows, which lie side by side. */
+function spreadOverWindows(g: Tensor, divisor: Tensor, gx: Tensor, kernel: readonly number[]): void {
+  runtime.withoutGrad(() => {
+    const columns = gx.shape[gx.shape.length - 1]!;
+    const [width] = kernel.slice(-1) as [number];
+    const places = integers(g, [columns], (k) => Math.floor(k / width));
+    const rows = g.div(divisor).indexSelect(g.shape.length - 1, places); // (N, C, …windows, columns)
+    const split = gx.shape.slice(2, -1).flatMap((n, i) => [n / kernel[i]!, kernel[i]!]);
+    const lead = gx.shape.slice(0, 2);
+    const single = rows.shape.slice(2, -1).flatMap((n) => [n, 1]);
+    const shape = [...lead, ...split, columns];
+    copyElements(gx.view(shape), rows.view([...lead, ...single, columns]).expand(shape));
+  });
 }
