@@ -34,7 +34,7 @@ export class Dims {
       this.strides[base + n + p] = outputs[p]!.shape[d] === 1 ? 0 : outputs[p]!.strides[d]!;
   }
 
-  /** Orders the dimensions so that strides descend: the operands from `first` on decide, then the ones before. */
+  /** Orders the dimensions so that strides, without their signs, descend: the operands from `first` on decide, then the ones before. */
   sort(first: number, operands: number): void {
     for (let i = 1; i < this.count; i++) {
       for (let j = i; j > 0 && this.belongsBefore(j, j - 1, first, operands); j--) this.swap(j, j - 1, operands);
@@ -44,8 +44,8 @@ export class Dims {
   private belongsBefore(d: number, e: number, first: number, operands: number): boolean {
     for (let k = 0; k < operands; k++) {
       const p = (first + k) % operands;
-      const a = this.strides[d * maxOperands + p]!;
-      const b = this.strides[e * maxOperands + p]!;
+      const a = Math.abs(this.strides[d * maxOperands + p]!);
+      const b = Math.abs(this.strides[e * maxOperands + p]!);
       if (a === 0 || b === 0 || a === b) continue;
       return a > b;
     }

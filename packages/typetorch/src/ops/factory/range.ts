@@ -2,11 +2,11 @@
  * Tensors of numbers in a row: `arange`, `linspace`, `logspace`, `eye`.
  */
 import { checkArguments } from "../arguments.ts";
-import { type DType, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
+import { type DType, float32, float64, getDefaultDtype, int64 } from "../../core/dtype.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type NumberLike, categoryOfNumber, isNumberLike, numberOf } from "../../core/promotion.ts";
-import { computeType, param } from "../../ir/expr.ts";
-import { index, LoopVar, type Stmt } from "../../ir/loops.ts";
+import { computeType, type Expr, param, type ScalarType } from "../../ir/expr.ts";
+import { index, load, local, type LoopKernel, LoopVar, type Stmt } from "../../ir/loops.ts";
 import type { LoopSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
@@ -58,31 +58,60 @@ export function arange(...args: unknown[]): Tensor {
 
 /** start, start + step, …: computed in float64 as a kernel. */
 function progression(n: number, dtype: DType, start: number, step: number): Tensor {
-  const x = runtime.empty([n], workType(dtype));
-  if (n > 0) runtime.backendOf(x).loops(progressionSpec(x.dtype), [x], [n], [start, step]);
-  return toDtype(x, dtype);
+  const spec = sequenceSpec("arange", workType(dtype), 2, (i) => i.mul(param(1, "f64")).add(param(0, "f64")));
+  return toDtype(sequence(n, workType(dtype), spec, [start, step]), dtype);
 }
-const progressions = new Map<DType, LoopSpec>();
-function progressionSpec(dtype: DType): LoopSpec {
-  let spec = progressions.get(dtype);
+
+const sequences = new Map<string, LoopSpec>();
+/** Elements that share a start. */
+const blockSize = 4096;
+
+/** The kernel of element i = value(i), i in float64. A loop's counter does not know where a thread began: each block of elements loads its first number. */
+function sequenceSpec(name: string, dtype: DType, params: number, value: (i: Expr) => Expr): LoopSpec {
+  const key = `${name} ${dtype.key}`;
+  let spec = sequences.get(key);
   if (spec === undefined) {
-    const i = new LoopVar("i");
-    const value = index(i).cast("f64").mul(param(1, "f64")).add(param(0, "f64")).cast(computeType(dtype));
-    const store: Stmt = { kind: "store", access: { buffer: 0, terms: [{ loop: i, stride: 1 }] }, value };
-    spec = {
-      kind: "loops",
-      kernel: {
-        name: "arange",
-        buffers: [{ dtype, access: "write" }],
-        ints: 1,
-        params: 2,
-        body: [{ kind: "loop", loop: i, extent: { arg: 0 }, vector: true, body: [store] }],
-      },
-      compiled: null,
+    const [block, lane] = [new LoopVar("block"), new LoopVar("lane")];
+    const first = load({ buffer: 1, terms: [{ loop: block, stride: 1 }] }, "f64");
+    const terms = [
+      { loop: block, stride: blockSize },
+      { loop: lane, stride: 1 },
+    ];
+    const i = local(0, "f64").add(index(lane).cast("f64"));
+    const store: Stmt = { kind: "store", access: { buffer: 0, terms }, value: value(i).cast(computeType(dtype)) };
+    const body: Stmt[] = [
+      { kind: "let", id: 0, value: first },
+      { kind: "loop", loop: lane, extent: { arg: 1 }, vector: true, body: [store] },
+    ];
+    const kernel: LoopKernel = {
+      ...{ name, ints: 2, params },
+      buffers: [
+        { dtype, access: "write" },
+        { dtype: float64, access: "read" },
+      ],
+      body: [{ kind: "loop", loop: block, extent: { arg: 0 }, vector: false, body }],
     };
-    progressions.set(dtype, spec);
+    spec = { kind: "loops", kernel, compiled: null };
+    sequences.set(key, spec);
   }
   return spec;
+}
+
+function sequence(n: number, dtype: DType, spec: LoopSpec, params: readonly number[]): Tensor {
+  const x = runtime.empty([n], dtype);
+  if (n === 0) return x;
+  const whole = Math.floor(n / blockSize);
+  const starts = runtime.empty([whole + 1], float64);
+  const list = starts.data as Float64Array;
+  for (let k = 0; k <= whole; k++) list[k] = k * blockSize;
+  const backend = runtime.backendOf(x);
+  if (whole > 0) backend.loops(spec, [x, starts], [whole, blockSize], params, { extent: 0, steps: [blockSize, 1] });
+  const rest = n - whole * blockSize;
+  if (rest > 0) {
+    const last = runtime.alias(x, [rest], [1], whole * blockSize);
+    backend.loops(spec, [last, runtime.alias(starts, [1], [1], whole)], [1, rest], params);
+  }
+  return x;
 }
 
 function python(x: number): string {
@@ -100,18 +129,38 @@ export function linspace(start: NumberLike, end: NumberLike, steps: number, opti
   );
   const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
   if (!(steps >= 0)) throw new ValueError("number of steps must be non-negative");
-  return finish(generate(steps, dtype, spaced(numberOf(start), numberOf(end), steps, dtype)), options);
+  const [a, b] = [numberOf(start), numberOf(end)];
+  if ((dtype !== float32 && dtype !== float64) || steps < 2)
+    return finish(generate(steps, dtype, spaced(a, b, steps, dtype)), options);
+  const spec = sequenceSpec("linspace", dtype, 5, (i) => spacedBy(i, computeType(dtype)));
+  return finish(sequence(steps, dtype, spec, spacing(a, b, steps, dtype)), options);
 }
 
 /** PyTorch computes the second half from the end, in the dtype's own precision. */
 function spaced(start: number, end: number, steps: number, dtype: DType): (i: number) => number {
-  const round = dtype.key === "f64" || !dtype.isFloatingPoint ? (x: number): number => x : Math.fround;
-  const a = round(start);
-  const b = round(end);
-  const step = round((b - a) / (steps - 1));
-  const half = Math.floor(steps / 2);
+  const round = roundingOf(dtype);
+  const [a, b, step, , half] = spacing(start, end, steps, dtype);
   if (steps === 1) return () => a;
   return (i) => (i < half ? round(a + round(step * i)) : round(b - round(step * (steps - i - 1))));
+}
+
+function roundingOf(dtype: DType): (x: number) => number {
+  return dtype.key === "f64" || !dtype.isFloatingPoint ? (x) => x : Math.fround;
+}
+
+/** Start, end, step, the last position, and that where the second half begins: the params of {@link spacedBy}. */
+function spacing(start: number, end: number, steps: number, dtype: DType): [number, number, number, number, number] {
+  const round = roundingOf(dtype);
+  const [a, b] = [round(start), round(end)];
+  return [a, b, round((b - a) / (steps - 1)), steps - 1, Math.floor(steps / 2)];
+}
+
+/** {@link spaced} as an expression. */
+function spacedBy(i: Expr, type: ScalarType): Expr {
+  const step = param(2, "f64");
+  const low = param(0, type).add(step.mul(i).cast(type));
+  const high = param(1, type).sub(step.mul(param(3, "f64").sub(i)).cast(type));
+  return low.where(i.lt(param(4, "f64")), high);
 }
 
 /** `base ** x` for `steps` numbers x from `start` to `end`. As `torch.logspace`. */
@@ -130,8 +179,14 @@ export function logspace(
   );
   const dtype = options?.dtype ?? options?.out?.dtype ?? getDefaultDtype();
   if (!(steps >= 0)) throw new ValueError("number of steps must be non-negative");
-  const exponent = spaced(numberOf(start), numberOf(end), steps, dtype);
+  const [a, b] = [numberOf(start), numberOf(end)];
   const base = options?.base ?? 10;
+  if ((dtype === float32 || dtype === float64) && steps > 1) {
+    const power = (i: Expr): Expr => param(5, "f64").pow(spacedBy(i, computeType(dtype)).cast("f64"));
+    const spec = sequenceSpec("logspace", dtype, 6, power);
+    return finish(sequence(steps, dtype, spec, [...spacing(a, b, steps, dtype), base]), options);
+  }
+  const exponent = spaced(a, b, steps, dtype);
   return finish(
     generate(steps, dtype, (i) => base ** exponent(i)),
     options,

@@ -10,7 +10,7 @@ import type { LoopSpec } from "../../ir/spec.ts";
 import { argument, at, buffer, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type FactoryOptions, make } from "../factory/options.ts";
-import { writeIntegers } from "../indexing/integers.ts";
+import { wordsOf } from "../indexing/integers.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
@@ -117,7 +117,12 @@ export interface TriangleIndicesOptions extends FactoryOptions {
 }
 
 /** @__NO_SIDE_EFFECTS__ */
-function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: number, column: number, k: number) => boolean) {
+/** Of each row the columns from `start` up to but not including `end`, as far as there are. */
+function triangleIndices(
+  name: "tril_indices" | "triu_indices",
+  start: (row: number, k: number) => number,
+  end: (row: number, k: number) => number,
+) {
   const signature = `${name}(int row, int col, int|options? offset, options? options, {int offset, dtype|None dtype, device|None device, bool requiresGrad, Tensor out})`;
   return (row: number, col: number, offset?: number | TriangleIndicesOptions, options?: FactoryOptions): Tensor => {
     checkArguments(signature, row, col, offset, options);
@@ -134,26 +139,34 @@ function triangleIndices(name: "tril_indices" | "triu_indices", kept: (row: numb
       );
     }
     const k = o.offset ?? 0;
-    const rows: number[] = [];
-    const columns: number[] = [];
-    for (let i = 0; i < row; i++) {
-      for (let j = 0; j < col; j++) {
-        if (!kept(i, j, k)) continue;
-        rows.push(i);
-        columns.push(j);
-      }
-    }
-    const n = rows.length;
+    const clamp = (j: number): number => Math.min(Math.max(j, 0), col);
+    let n = 0;
+    for (let i = 0; i < row; i++) n += clamp(end(i, k)) - clamp(start(i, k));
     const dtype = o.dtype ?? int64;
     return make(o, dtype, () => {
       const made = runtime.empty([2, n], int64);
-      writeIntegers(made, (at) => (at < n ? rows[at]! : columns[at - n]!));
+      const words = wordsOf(made).fill(0);
+      for (let i = 0, at = 0; i < row; i++) {
+        const last = clamp(end(i, k));
+        for (let j = clamp(start(i, k)); j < last; j++, at += 2) {
+          words[at] = i;
+          words[2 * n + at] = j;
+        }
+      }
       return made.toDtype(dtype);
     });
   };
 }
 
 /** Row and column numbers of the lower triangle of a matrix, int64 (2, n). As `torch.tril_indices`. */
-export const trilIndices = triangleIndices("tril_indices", (row, column, k) => column - row <= k);
+export const trilIndices = triangleIndices(
+  "tril_indices",
+  () => 0,
+  (row, k) => row + k + 1,
+);
 /** Row and column numbers of the upper triangle of a matrix, int64 (2, n). As `torch.triu_indices`. */
-export const triuIndices = triangleIndices("triu_indices", (row, column, k) => column - row >= k);
+export const triuIndices = triangleIndices(
+  "triu_indices",
+  (row, k) => row + k,
+  () => Infinity,
+);
