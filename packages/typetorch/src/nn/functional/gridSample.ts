@@ -6,6 +6,7 @@ import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
+import { pickWeighted } from "../../ops/nn/sample.ts";
 import { linspace, ones, stack } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -72,8 +73,10 @@ export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
     return mode === "bicubic" ? position : confined(position, size, paddingMode, alignCorners);
   });
   const flat = input.reshape([batch, channels, -1]);
-  /** The elements at whole coordinates (N, P), times a weight. */
-  const pick = (at: readonly Tensor[], weight: Tensor | null): Tensor => {
+  const indices: Tensor[] = [];
+  const weights: Tensor[] = [];
+  /** Counts in the elements at whole coordinates (N, P), times a weight. */
+  const pick = (at: readonly Tensor[], weight: Tensor): void => {
     let inside: Tensor | null = null;
     let index: Tensor | null = null;
     at.forEach((c, d) => {
@@ -89,23 +92,16 @@ export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
         .to(int64);
       index = index === null ? bounded : (index as Tensor).mul(size).add(bounded);
     });
-    const places = (index as unknown as Tensor).unsqueeze(1).expand([batch, channels, -1]);
-    const mask = (inside as unknown as Tensor).to(input.dtype);
-    return flat.gather(2, places).mul((weight === null ? mask : weight.mul(mask)).unsqueeze(1)); // (N, C, P)
-  };
-  let out: Tensor | null = null;
-  const plus = (term: Tensor) => {
-    out = out === null ? term : out.add(term);
+    indices.push(index as unknown as Tensor);
+    weights.push(weight.mul((inside as unknown as Tensor).to(input.dtype)));
   };
   if (mode === "nearest") {
     // A weight of 1 whose gradient is 0: the grid has a gradient of zeros.
     const [c] = coordinates as [Tensor, ...Tensor[]];
     const never = c.ne(c).logicalAnd(c.eq(c));
-    plus(
-      pick(
-        coordinates.map((x) => x.detach().round()),
-        c.where(never, 1),
-      ),
+    pick(
+      coordinates.map((x) => x.detach().round()),
+      c.where(never, 1),
     );
   } else if (mode === "bilinear") {
     const low = coordinates.map((c) => c.detach().floor());
@@ -118,18 +114,18 @@ export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
         weight = weight === null ? factor : (weight as Tensor).mul(factor);
         return upper ? l.add(1) : l;
       });
-      plus(pick(at, weight));
+      pick(at, weight as unknown as Tensor);
     }
   } else {
     const low = coordinates.map((c) => c.detach().floor());
-    const weights = coordinates.map((c, d) => cubicWeights(c.sub(low[d]!)));
+    const shares = coordinates.map((c, d) => cubicWeights(c.sub(low[d]!)));
     for (let i = 0; i < 4; i++) {
       for (let j = 0; j < 4; j++) {
-        plus(pick([low[0]!.add(i - 1), low[1]!.add(j - 1)], weights[0]![i]!.mul(weights[1]![j]!)));
+        pick([low[0]!.add(i - 1), low[1]!.add(j - 1)], shares[0]![i]!.mul(shares[1]![j]!));
       }
     }
   }
-  return (out as unknown as Tensor).view([batch, channels, ...outShape]);
+  return pickWeighted(flat, stack(weights, 1), stack(indices, 1)).view([batch, channels, ...outShape]);
 }
 
 /** Coordinates brought into the image as the padding says; `zeros` leaves them. */

@@ -4,6 +4,7 @@
 import { checkArguments } from "../../ops/arguments.ts";
 import { float64 } from "../../core/dtype.ts";
 import { ShapeError, ArgumentTypeError, NotSupportedError, ValueError } from "../../core/errors.ts";
+import { resampleAlong } from "../../ops/nn/sample.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../../ops/nn/index.ts";
 import { tensor } from "../../tensor/index.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -150,13 +151,14 @@ function resample(
   const { positions, weights } = tapsOf(from, size, factor, mode, alignCorners, round);
   const pick = (tap: number[]) => x.indexSelect(dim, indexTensor(x.device, tap));
   if (weights === null) return pick(positions[0]!);
-  const shape = x.shape.map((_, d) => (d === dim ? size : 1));
-  let sum: Tensor | null = null;
-  positions.forEach((tap, k) => {
-    const term = pick(tap).mul(tensor(weights[k]!, { dtype: x.dtype, device: x.device }).view(shape));
-    sum = sum === null ? term : (sum as Tensor).add(term);
-  });
-  return sum!;
+  if (mode === "bicubic" && x.dtype.itemsize === 2) {
+    // PyTorch rounds every term and every sum
+    const shape = x.shape.map((_, d) => (d === dim ? size : 1));
+    const terms = positions.map((tap, k) => pick(tap).mul(tensor(weights[k]!, { dtype: x.dtype, device: x.device }).view(shape)));
+    return terms.reduce((sum, term) => sum.add(term));
+  }
+  const index = indexTensor(x.device, positions.flat()).view([positions.length, size]);
+  return resampleAlong(x, dim, index, tensor(weights, { dtype: x.dtype, device: x.device }));
 }
 
 /** `f` rounds to the precision in which PyTorch computes the positions. */
