@@ -6,8 +6,9 @@ import { type DType, float32, float64, getDefaultDtype, int64 } from "../../core
 import { ValueError } from "../../core/errors.ts";
 import { type NumberLike, categoryOfNumber, isNumberLike, numberOf } from "../../core/promotion.ts";
 import { computeType, type Expr, param, type ScalarType } from "../../ir/expr.ts";
-import { index, load, local, type LoopKernel, LoopVar, type Stmt } from "../../ir/loops.ts";
+import { index, load, local, LoopVar } from "../../ir/loops.ts";
 import type { LoopSpec } from "../../ir/spec.ts";
+import { argument, at, buffer, define, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
@@ -72,25 +73,12 @@ function sequenceSpec(name: string, dtype: DType, params: number, value: (i: Exp
   let spec = sequences.get(key);
   if (spec === undefined) {
     const [block, lane] = [new LoopVar("block"), new LoopVar("lane")];
-    const first = load({ buffer: 1, terms: [{ loop: block, stride: 1 }] }, "f64");
-    const terms = [
-      { loop: block, stride: blockSize },
-      { loop: lane, stride: 1 },
-    ];
     const i = local(0, "f64").add(index(lane).cast("f64"));
-    const store: Stmt = { kind: "store", access: { buffer: 0, terms }, value: value(i).cast(computeType(dtype)) };
-    const body: Stmt[] = [
-      { kind: "let", id: 0, value: first },
-      { kind: "loop", loop: lane, extent: { arg: 1 }, vector: true, body: [store] },
-    ];
-    const kernel: LoopKernel = {
-      ...{ name, ints: 2, params },
-      buffers: [
-        { dtype, access: "write" },
-        { dtype: float64, access: "read" },
-      ],
-      body: [{ kind: "loop", loop: block, extent: { arg: 0 }, vector: false, body }],
-    };
+    const body = loop(block, argument(0), [
+      define(0, load(at(1, [block, 1]), "f64")),
+      vectorLoop(lane, argument(1), [store(at(0, [block, blockSize], [lane, 1]), value(i).cast(computeType(dtype)))]),
+    ]);
+    const kernel = { name, buffers: [buffer(dtype, "write"), buffer(float64)], ints: 2, params, body: [body] };
     spec = { kind: "loops", kernel, compiled: null };
     sequences.set(key, spec);
   }

@@ -3,8 +3,9 @@
  */
 import { bool, int32, int64 } from "../../core/dtype.ts";
 import { constant, type Expr, input, param } from "../../ir/expr.ts";
-import { index, load, local, LoopVar, type Stmt } from "../../ir/loops.ts";
+import { type Access, index, load, local, LoopVar } from "../../ir/loops.ts";
 import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
+import { accumulate, accumulators, argument, at, buffer, loop, store } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
@@ -18,38 +19,17 @@ let listing: LoopSpec | null = null;
  * unless it counts: nothing to predict.
  */
 function listingSpec(): LoopSpec {
-  const [block, at] = [new LoopVar("block"), new LoopVar("at")];
-  const flag = load(
-    {
-      buffer: 0,
-      terms: [
-        { loop: block, stride: blockSize },
-        { loop: at, stride: 1 },
-      ],
-    },
-    "bool",
-  );
+  const [block, place] = [new LoopVar("block"), new LoopVar("place")];
+  const flag = load(at(0, [block, blockSize], [place, 1]), "bool");
   const count = local(0, "i64");
-  const list = { buffer: 1, terms: [{ loop: block, stride: blockSize }], dynamic: { index: count, stride: 1 } };
-  const inner: Stmt[] = [
-    { kind: "store", access: list, value: index(at).cast("i32") },
-    { kind: "accumulate", ids: [0], op: "add", values: [flag.cast("i64")] },
-  ];
-  const body: Stmt[] = [
-    { kind: "accumulators", ids: [0], types: ["i64"], init: [constant(0, "i64")] },
-    { kind: "loop", loop: at, extent: { arg: 1 }, vector: false, body: inner },
-    { kind: "store", access: { buffer: 2, terms: [{ loop: block, stride: 1 }] }, value: count },
-  ];
-  const kernel = {
-    ...{ name: "nonzero", ints: 2, params: 0 },
-    buffers: [
-      { dtype: bool, access: "read" },
-      { dtype: int32, access: "write" },
-      { dtype: int64, access: "write" },
-    ] as const,
-    body: [{ kind: "loop", loop: block, extent: { arg: 0 }, vector: false, body }] as const,
-  };
-  return { kind: "loops", kernel, compiled: null };
+  const list: Access = { ...at(1, [block, blockSize]), dynamic: { index: count, stride: 1 } };
+  const body = loop(block, argument(0), [
+    accumulators([0, constant(0, "i64")]),
+    loop(place, argument(1), [store(list, index(place).cast("i32")), accumulate([0], "add", [flag.cast("i64")])]),
+    store(at(2, [block, 1]), count),
+  ]);
+  const buffers = [buffer(bool), buffer(int32, "write"), buffer(int64, "write")];
+  return { kind: "loops", kernel: { name: "nonzero", buffers, ints: 2, params: 0, body: [body] }, compiled: null };
 }
 
 /** Lists of positions, one for each block of elements. */

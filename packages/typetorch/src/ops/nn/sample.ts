@@ -4,17 +4,19 @@
  */
 import { type DType, int64 } from "../../core/dtype.ts";
 import { type Expr, computeType, constant } from "../../ir/expr.ts";
-import { type Int, LoopVar, type Stmt, load, local } from "../../ir/loops.ts";
+import { type Access, type Int, LoopVar, type Stmt, load, local } from "../../ir/loops.ts";
 import type { LoopSpec } from "../../ir/spec.ts";
+import { accumulate, accumulators, argument, at, buffer, define, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { layoutOf } from "../indexing/kernels.ts";
 import { type Op, defineOp } from "../op.ts";
 import { specCache } from "../reduction/reduce.ts";
 import { runtime } from "../runtime.ts";
 
-const arg = (k: number): Int => ({ arg: k });
 /** Integers of the kernels over (samples, channels, elements) and (samples, taps, places). */
-const [SAMPLES, CHANNELS, TAPS, PLACES, ELEMENTS, PER_SAMPLE, INDEX_SAMPLE, OUT_SAMPLE] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+const [SAMPLES, CHANNELS, TAPS, PLACES, ELEMENTS, PER_SAMPLE, INDEX_SAMPLE, OUT_SAMPLE] = [0, 1, 2, 3, 4, 5, 6, 7].map(
+  argument,
+) as [Int, Int, Int, Int, Int, Int, Int, Int];
 
 interface Loops {
   readonly sample: LoopVar;
@@ -29,45 +31,20 @@ const makeLoops = (): Loops => ({
   tap: new LoopVar("tap"),
   place: new LoopVar("place"),
 });
-const loop = (variable: LoopVar, extent: number, body: readonly Stmt[], vector = false): Stmt => ({
-  ...{ kind: "loop", loop: variable, extent: arg(extent), vector, body },
-});
 /** An index or a weight, (samples, taps, places). */
-const tapAccess = (buffer: number, l: Loops) => ({
-  buffer,
-  terms: [
-    { loop: l.sample, stride: arg(INDEX_SAMPLE) },
-    { loop: l.tap, stride: arg(PLACES) },
-    { loop: l.place, stride: 1 },
-  ],
-});
+const tapAccess = (k: number, l: Loops): Access => at(k, [l.sample, INDEX_SAMPLE], [l.tap, PLACES], [l.place, 1]);
 /** An element that is chosen, of (samples, channels, elements). */
-const elementAccess = (buffer: number, l: Loops, index: Expr) => ({
-  buffer,
-  terms: [
-    { loop: l.sample, stride: arg(PER_SAMPLE) },
-    { loop: l.channel, stride: arg(ELEMENTS) },
-  ],
-  dynamic: { index, stride: 1 as Int },
+const elementAccess = (k: number, l: Loops, index: Expr): Access => ({
+  ...at(k, [l.sample, PER_SAMPLE], [l.channel, ELEMENTS]),
+  dynamic: { index, stride: 1 },
 });
 /** An element of the result, (samples, channels, places). */
-const placeAccess = (buffer: number, l: Loops) => ({
-  buffer,
-  terms: [
-    { loop: l.sample, stride: arg(OUT_SAMPLE) },
-    { loop: l.channel, stride: arg(PLACES) },
-    { loop: l.place, stride: 1 },
-  ],
-});
+const placeAccess = (k: number, l: Loops): Access => at(k, [l.sample, OUT_SAMPLE], [l.channel, PLACES], [l.place, 1]);
 
-function specOf(name: string, dtype: DType, written: "write" | "update", body: readonly Stmt[]): LoopSpec {
-  const buffers = [
-    { dtype, access: "read" },
-    { dtype, access: "read" },
-    { dtype: int64, access: "read" },
-    { dtype, access: written },
-  ] as const;
-  return { kind: "loops", kernel: { name: `${name}_${dtype.key}`, buffers, ints: 8, params: 0, body }, compiled: null };
+function specOf(name: string, dtype: DType, written: "write" | "update", body: Stmt): LoopSpec {
+  const buffers = [buffer(dtype), buffer(dtype), buffer(int64), buffer(dtype, written)];
+  const kernel = { name: `${name}_${dtype.key}`, buffers, ints: 8, params: 0, body: [body] };
+  return { kind: "loops", kernel, compiled: null };
 }
 
 /** Buffers x, weights, index, out. */
@@ -76,13 +53,12 @@ const pickSpecs = specCache((dtype) => {
   const type = computeType(dtype);
   const chosen = load(elementAccess(0, l, load(tapAccess(2, l), "i64")), type);
   const weighted = chosen.mul(load(tapAccess(1, l), type));
-  const inner: Stmt[] = [
-    { kind: "accumulators", ids: [0], types: [type], init: [constant(0, type)] },
-    loop(l.tap, TAPS, [{ kind: "accumulate", ids: [0], op: "add", values: [weighted] }]),
-    { kind: "store", access: placeAccess(3, l), value: local(0, type) },
-  ];
-  const perSample = [loop(l.channel, CHANNELS, [loop(l.place, PLACES, inner, true)])];
-  return specOf("pick", dtype, "write", [loop(l.sample, SAMPLES, perSample)]);
+  const places = vectorLoop(l.place, PLACES, [
+    accumulators([0, constant(0, type)]),
+    loop(l.tap, TAPS, [accumulate([0], "add", [weighted])]),
+    store(placeAccess(3, l), local(0, type)),
+  ]);
+  return specOf("pick", dtype, "write", loop(l.sample, SAMPLES, [loop(l.channel, CHANNELS, [places])]));
 });
 
 /** Buffers g, weights, index, gx: adds to gx, place by place. */
@@ -91,12 +67,9 @@ const spreadSpecs = specCache((dtype) => {
   const type = computeType(dtype);
   const target = elementAccess(3, l, local(0, "i64"));
   const given = load(placeAccess(0, l), type).mul(load(tapAccess(1, l), type));
-  const inner: Stmt[] = [
-    { kind: "let", id: 0, value: load(tapAccess(2, l), "i64") },
-    { kind: "store", access: target, value: load(target, type).add(given) },
-  ];
-  const perChannel = [loop(l.tap, TAPS, [loop(l.place, PLACES, inner)])];
-  return specOf("spread", dtype, "update", [loop(l.sample, SAMPLES, [loop(l.channel, CHANNELS, perChannel)])]);
+  const places = loop(l.place, PLACES, [define(0, load(tapAccess(2, l), "i64")), store(target, load(target, type).add(given))]);
+  const perSample = loop(l.channel, CHANNELS, [loop(l.tap, TAPS, [places])]);
+  return specOf("spread", dtype, "update", loop(l.sample, SAMPLES, [perSample]));
 });
 
 /** Buffers g, x, index, gw: the sum over the channels of g times the chosen elements. */
@@ -104,14 +77,13 @@ const weighSpecs = specCache((dtype) => {
   const l = makeLoops();
   const type = computeType(dtype);
   const product = load(elementAccess(1, l, local(1, "i64")), type).mul(load(placeAccess(0, l), type));
-  const inner: Stmt[] = [
-    { kind: "accumulators", ids: [0], types: [type], init: [constant(0, type)] },
-    { kind: "let", id: 1, value: load(tapAccess(2, l), "i64") },
-    loop(l.channel, CHANNELS, [{ kind: "accumulate", ids: [0], op: "add", values: [product] }]),
-    { kind: "store", access: tapAccess(3, l), value: local(0, type) },
-  ];
-  const perSample = [loop(l.tap, TAPS, [loop(l.place, PLACES, inner, true)])];
-  return specOf("weigh", dtype, "write", [loop(l.sample, SAMPLES, perSample)]);
+  const places = vectorLoop(l.place, PLACES, [
+    accumulators([0, constant(0, type)]),
+    define(1, load(tapAccess(2, l), "i64")),
+    loop(l.channel, CHANNELS, [accumulate([0], "add", [product])]),
+    store(tapAccess(3, l), local(0, type)),
+  ]);
+  return specOf("weigh", dtype, "write", loop(l.sample, SAMPLES, [loop(l.tap, TAPS, [places])]));
 });
 
 interface Size {
@@ -126,23 +98,23 @@ const integersFor = ({ samples, channels, elements }: Size, taps: number, places
 ];
 
 /** Threads share the samples, or the channels of a single one. */
-function sharing(ints: readonly number[], perSample: readonly number[], perChannel: readonly number[]) {
-  return ints[SAMPLES] === 1 ? { extent: CHANNELS, steps: perChannel } : { extent: SAMPLES, steps: perSample };
+function sharing({ samples }: Size, perSample: readonly number[], perChannel: readonly number[]) {
+  return samples === 1 ? { extent: 1, steps: perChannel } : { extent: 0, steps: perSample };
 }
 
 /** out[n, c, p] = the sum over k of x[n, c, index[n, k, p]] weights[n, k, p]. All are row-major. */
 function runPick(x: Tensor, weights: Tensor, index: Tensor, out: Tensor, size: Size, taps: number, places: number): void {
   const ints = integersFor(size, taps, places);
-  const perSample = [ints[PER_SAMPLE]!, taps * places, taps * places, ints[OUT_SAMPLE]!];
-  const parallel = sharing(ints, perSample, [size.elements, 0, 0, places]);
+  const perSample = [size.channels * size.elements, taps * places, taps * places, size.channels * places];
+  const parallel = sharing(size, perSample, [size.elements, 0, 0, places]);
   runtime.backendOf(x).loops(pickSpecs(x.dtype, x.dtype), [x, weights, index, out], ints, [], parallel);
 }
 
 /** gx[n, c, index[n, k, p]] += g[n, c, p] weights[n, k, p]. */
 function runSpread(g: Tensor, weights: Tensor, index: Tensor, gx: Tensor, size: Size, taps: number, places: number): void {
   const ints = integersFor(size, taps, places);
-  const perSample = [ints[OUT_SAMPLE]!, taps * places, taps * places, ints[PER_SAMPLE]!];
-  const parallel = sharing(ints, perSample, [places, 0, 0, size.elements]);
+  const perSample = [size.channels * places, taps * places, taps * places, size.channels * size.elements];
+  const parallel = sharing(size, perSample, [places, 0, 0, size.elements]);
   runtime.backendOf(g).loops(spreadSpecs(g.dtype, g.dtype), [g, weights, index, gx], ints, [], parallel);
 }
 
@@ -199,9 +171,10 @@ const weighOp: Op<Picked> = defineOp<Picked>({
     const [taps, places] = index!.shape.slice(1) as [number, number];
     const out = runtime.empty(index!.shape, g!.dtype);
     if (out.numel() === 0) return out;
-    const ints = integersFor(sizeOf(g!, elements), taps, places);
-    const steps = [ints[OUT_SAMPLE]!, ints[PER_SAMPLE]!, taps * places, taps * places];
-    const parallel = ints[SAMPLES] === 1 ? undefined : { extent: SAMPLES, steps };
+    const size = sizeOf(g!, elements);
+    const steps = [size.channels * places, size.channels * elements, taps * places, taps * places];
+    const parallel = size.samples === 1 ? undefined : { extent: 0, steps };
+    const ints = integersFor(size, taps, places);
     const [a, b, c] = rowMajor(g!, x!, index!) as [Tensor, Tensor, Tensor];
     runtime.backendOf(g!).loops(weighSpecs(g!.dtype, g!.dtype), [a, b, c, out], ints, [], parallel);
     return out;
@@ -232,55 +205,39 @@ interface Resampled {
   readonly weights: Tensor;
 }
 
-/** Buffers x, weights, index, out of the rows of (outer, from, inner): each row of out is a weighted sum of rows of x. Or its transpose. */
+/**
+ * Buffers x, weights, index, out of the rows of (outer, from, inner): each row of out is a weighted sum of rows of x; or its transpose. Integers: outer, rows of
+ * the result, inner, elements of an outer of the one and of the other, then where the index and the weights of each further tap begin.
+ */
 const rowSpecs = (taps: number, transposed: boolean) =>
-  specCache((dtype) => {
+  specCache((dtype): LoopSpec => {
     const [outer, row, lane] = [new LoopVar("outer"), new LoopVar("row"), new LoopVar("lane")];
     const type = computeType(dtype);
-    const tap = (buffer: number, k: number) => ({
-      buffer,
-      terms: [{ loop: row, stride: 1 }],
-      ...(k === 0 ? {} : { offset: arg(4 + k) }),
+    const tap = (buffer: number, k: number): Access => ({
+      ...at(buffer, [row, 1]),
+      ...(k === 0 ? {} : { offset: argument(4 + k) }),
     });
-    const lanes = { loop: lane, stride: 1 as Int };
-    const picked = (buffer: number, k: number) => ({
-      ...{ buffer, terms: [{ loop: outer, stride: arg(3) }, lanes] },
-      dynamic: { index: local(k, "i64"), stride: arg(2) },
+    const picked = (buffer: number, k: number): Access => ({
+      ...at(buffer, [outer, argument(3)], [lane, 1]),
+      dynamic: { index: local(k, "i64"), stride: argument(2) },
     });
-    const placed = (buffer: number) => ({
-      ...{ buffer, terms: [{ loop: outer, stride: arg(4) }, { loop: row, stride: arg(2) }, lanes] },
-    });
-    const body: Stmt[] = [];
-    for (let k = 0; k < taps; k++) {
-      body.push({ kind: "let", id: k, value: load(tap(2, k), "i64") });
-      body.push({ kind: "let", id: taps + k, value: load(tap(1, k), type) });
-    }
-    const overLanes = (access: ReturnType<typeof placed>, value: Expr): Stmt =>
-      loop(lane, 2, [{ kind: "store", access, value }], true);
-    if (transposed) {
-      for (let k = 0; k < taps; k++) {
-        const target = picked(3, k);
-        const value = load(placed(0), type).mul(local(taps + k, type));
-        body.push(overLanes(target as never, load(target, type).add(value)));
-      }
-    } else {
-      const terms = Array.from({ length: taps }, (_, k) => load(picked(0, k), type).mul(local(taps + k, type)));
-      body.push(
-        overLanes(
-          placed(3),
-          terms.reduce((a, b) => a.add(b)),
-        ),
-      );
-    }
-    const buffers = [
-      { dtype, access: "read" },
-      { dtype, access: "read" },
-      { dtype: int64, access: "read" },
-      { dtype, access: transposed ? "update" : "write" },
-    ] as const;
+    const placed = (buffer: number): Access => at(buffer, [outer, argument(4)], [row, argument(2)], [lane, 1]);
+    const all = Array.from({ length: taps }, (_, k) => k);
+    const defined = all.flatMap((k) => [define(k, load(tap(2, k), "i64")), define(taps + k, load(tap(1, k), type))]);
+    const weight = (k: number): Expr => local(taps + k, type);
+    const overLanes = (access: Access, value: Expr): Stmt => vectorLoop(lane, argument(2), [store(access, value)]);
+    const sums = transposed
+      ? all.map((k) => overLanes(picked(3, k), load(picked(3, k), type).add(load(placed(0), type).mul(weight(k)))))
+      : [
+          overLanes(
+            placed(3),
+            all.map((k) => load(picked(0, k), type).mul(weight(k))).reduce((a, b) => a.add(b)),
+          ),
+        ];
+    const body = loop(outer, argument(0), [loop(row, argument(1), [...defined, ...sums])]);
+    const buffers = [buffer(dtype), buffer(dtype), buffer(int64), buffer(dtype, transposed ? "update" : "write")];
     const name = `${transposed ? "spread" : "resample"}_rows_${taps}_${dtype.key}`;
-    const nest = [loop(outer, 0, [loop(row, 1, body)])];
-    return { kind: "loops", kernel: { name, buffers, ints: 5 + (taps - 1), params: 0, body: nest }, compiled: null } as LoopSpec;
+    return { kind: "loops", kernel: { name, buffers, ints: 4 + taps, params: 0, body: [body] }, compiled: null };
   });
 
 const rowKernels = new Map<string, ReturnType<typeof rowSpecs>>();

@@ -5,8 +5,9 @@
 import { type DType, int32 } from "../../core/dtype.ts";
 import { BLOCK_WORDS, type Generator } from "../../core/random/generator.ts";
 import { type Expr, computeType, input, param } from "../../ir/expr.ts";
-import { index, load, LoopVar } from "../../ir/loops.ts";
+import { type Access, index, load, LoopVar } from "../../ir/loops.ts";
 import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
+import { argument, at, buffer, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { runtime } from "../runtime.ts";
 
@@ -33,23 +34,14 @@ let twist: LoopSpec | null = null;
 
 function twistSpec(): LoopSpec {
   const [group, lane] = [new LoopVar("group"), new LoopVar("lane")];
-  const at = (offset: number) => ({
-    ...{ buffer: 0, offset },
-    terms: [
-      { loop: group, stride: together },
-      { loop: lane, stride: 1 },
-    ],
-  });
-  const value = twisted(load(at(0), "i32"), load(at(1), "i32"), load(at(397), "i32"));
-  const lanes = {
-    ...({ kind: "loop", loop: lane, extent: together, vector: true } as const),
-    body: [{ kind: "store", access: at(BLOCK_WORDS), value }] as const,
+  const word = (offset: number): Access => ({ ...at(0, [group, together], [lane, 1]), offset });
+  const value = twisted(load(word(0), "i32"), load(word(1), "i32"), load(word(397), "i32"));
+  const body = [loop(group, argument(0), [vectorLoop(lane, together, [store(word(BLOCK_WORDS), value)])])];
+  return {
+    kind: "loops",
+    kernel: { name: "mt19937", buffers: [buffer(int32, "update")], ints: 1, params: 0, body },
+    compiled: null,
   };
-  const kernel = {
-    ...{ name: "mt19937", buffers: [{ dtype: int32, access: "update" }] as const, ints: 1, params: 0 },
-    body: [{ kind: "loop", loop: group, extent: { arg: 0 }, vector: false, body: [lanes] }] as const,
-  };
-  return { kind: "loops", kernel, compiled: null };
 }
 
 /** An output of the generator, from a word of its state. */
@@ -190,17 +182,12 @@ let choices: LoopSpec | null = null;
  */
 export function drawPlaces(words: Tensor, offset: number, target: Tensor, first: number, count: number, n: number): void {
   if (choices === null) {
-    const loop = new LoopVar("place");
-    const access = (buffer: number) => ({ buffer, terms: [{ loop, stride: 1 }] });
-    const place = index(loop).cast("f64").add(param(0, "f64"));
-    const output = unsigned(tempered(load(access(0), "i32")));
-    const value = place.add(modulo(output, param(1, "f64").sub(place))).cast("i32");
-    const store = { kind: "store", access: access(1), value } as const;
-    const buffers = [
-      { dtype: int32, access: "read" },
-      { dtype: int32, access: "write" },
-    ] as const;
-    const body = [{ kind: "loop", loop, extent: { arg: 0 }, vector: true, body: [store] }] as const;
+    const place = new LoopVar("place");
+    const position = index(place).cast("f64").add(param(0, "f64"));
+    const output = unsigned(tempered(load(at(0, [place, 1]), "i32")));
+    const value = position.add(modulo(output, param(1, "f64").sub(position))).cast("i32");
+    const body = [vectorLoop(place, argument(0), [store(at(1, [place, 1]), value)])];
+    const buffers = [buffer(int32), buffer(int32, "write")];
     choices = { kind: "loops", kernel: { name: "shuffle", buffers, ints: 1, params: 2, body }, compiled: null };
   }
   const from = runtime.alias(words, [count], [1], offset);

@@ -7,8 +7,9 @@ import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { computeType, input, param } from "../../ir/expr.ts";
-import { load, LoopVar } from "../../ir/loops.ts";
+import { type Access, load, LoopVar } from "../../ir/loops.ts";
 import type { LoopSpec, MapSpec } from "../../ir/spec.ts";
+import { argument, at, buffer, loop, store } from "../../ir/statements.ts";
 import { extremesOf } from "../indexing/integers.ts";
 import { put } from "../indexing/kernels.ts";
 import { toDtype } from "../memory/copy.ts";
@@ -34,24 +35,12 @@ const mostSeparate = 8192;
 
 /** For each block of `ints[1]` places: one more at each of them, in the block's counters. */
 function countingSpec(): LoopSpec {
-  const [block, at] = [new LoopVar("block"), new LoopVar("at")];
-  const terms = [
-    { loop: block, stride: blockSize },
-    { loop: at, stride: 1 },
-  ];
-  const place = load({ buffer: 0, terms }, "i64");
-  const counter = { buffer: 1, terms: [{ loop: block, stride: { arg: 2 } }], dynamic: { index: place, stride: 1 } };
-  const body = [{ kind: "store", access: counter, value: load(counter, "i64").add(1) }] as const;
-  const elements = { kind: "loop", loop: at, extent: { arg: 1 }, vector: false, body } as const;
-  const kernel = {
-    ...{ name: "count", ints: 3, params: 0 },
-    buffers: [
-      { dtype: int64, access: "read" },
-      { dtype: int64, access: "update" },
-    ] as const,
-    body: [{ kind: "loop", loop: block, extent: { arg: 0 }, vector: false, body: [elements] }] as const,
-  };
-  return { kind: "loops", kernel, compiled: null };
+  const [block, place] = [new LoopVar("block"), new LoopVar("place")];
+  const chosen = load(at(0, [block, blockSize], [place, 1]), "i64");
+  const counter: Access = { ...at(1, [block, argument(2)]), dynamic: { index: chosen, stride: 1 } };
+  const body = loop(block, argument(0), [loop(place, argument(1), [store(counter, load(counter, "i64").add(1))])]);
+  const buffers = [buffer(int64), buffer(int64, "update")];
+  return { kind: "loops", kernel: { name: "count", buffers, ints: 3, params: 0, body: [body] }, compiled: null };
 }
 
 /** How often each of the places 0 to size - 1 occurs in a contiguous int64 vector: int64 (size). */
