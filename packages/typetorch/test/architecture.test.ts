@@ -21,18 +21,11 @@ const FLOORS: Record<string, number> = {
   ops: 2,
   backends: 2,
   tensor: 3,
-  compile: 4,
   nn: 4,
   optim: 5,
   serialization: 5,
-  multiprocessing: 4,
   autograd: 4,
   data: 5,
-  distributed: 5,
-  legacy: 5,
-  onnx: 5,
-  trainer: 6,
-  tensorboard: 6,
   cli: 6,
 };
 const TOP = 7;

@@ -34,7 +34,7 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 }
 
 /** Columns that a terminal shows for text: wide characters take two, combining marks none. */
-export function displayWidth(text: string): number {
+function displayWidth(text: string): number {
   let width = 0;
   for (const c of text) {
     if (/\p{Mn}|\p{Me}/u.test(c)) continue;

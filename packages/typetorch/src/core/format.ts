@@ -106,7 +106,7 @@ export function formatTensor(tensor: Printable, options: PrintOptions = printOpt
 }
 
 /** A shape as Python prints a tuple: `(2, 3)`, `(2,)`, `()`. */
-export function formatTuple(shape: Shape): string {
+function formatTuple(shape: Shape): string {
   return shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
 }
 

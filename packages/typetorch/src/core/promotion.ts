@@ -30,7 +30,7 @@ export function categoryOfNumber(x: NumberLike): Category {
 }
 
 /** The dtype that a number has by itself: int64, the default floating type, or bool. */
-export function dtypeOfNumber(x: NumberLike): DType {
+function dtypeOfNumber(x: NumberLike): DType {
   if (x instanceof Scalar && x.dtype.category !== 2) return x.dtype;
   const category = categoryOfNumber(x);
   return category === 2 ? getDefaultDtype() : category === 1 ? int64 : bool;

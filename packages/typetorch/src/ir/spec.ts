@@ -50,5 +50,3 @@ export interface LoopSpec {
   readonly kernel: LoopKernel;
   compiled: unknown;
 }
-
-export type KernelSpec = MapSpec | RowSpec | LoopSpec;

@@ -9,6 +9,7 @@ import { checkArguments } from "./arguments.ts";
 import { checkInternalOverlap } from "./layout.ts";
 import { runtime } from "./runtime.ts";
 
+/** The element types as this one message of PyTorch has them: as C++ names them. */
 const names: Record<string, string> = {
   f32: "float",
   f64: "double",

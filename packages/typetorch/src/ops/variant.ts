@@ -338,7 +338,7 @@ function collectInputs(e: Expr, used: Set<number>): void {
 }
 
 /** The expression with its `input` leaves replaced. Shared parts stay shared. */
-export function substitute(e: Expr, replacement: (k: number) => Expr, done = new Map<Expr, Expr>()): Expr {
+function substitute(e: Expr, replacement: (k: number) => Expr, done = new Map<Expr, Expr>()): Expr {
   const known = done.get(e);
   if (known) return known;
   let result: Expr;

@@ -65,7 +65,7 @@ export function latin1(bytes: Uint8Array): string {
 }
 
 /** A number where it is exact, otherwise a bigint. */
-export function wholeNumber(value: bigint): number | bigint {
+function wholeNumber(value: bigint): number | bigint {
   const n = Number(value);
   return Number.isSafeInteger(n) ? n : value;
 }

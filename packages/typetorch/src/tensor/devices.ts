@@ -21,7 +21,7 @@ import { Tensor } from "./tensor.ts";
 import { createWebgpuBackend } from "#webgpu";
 
 /** The CPU's backend. */
-export const cpuBackend: Backend = createCpuBackend();
+const cpuBackend: Backend = createCpuBackend();
 let webgpuBackend: Backend = createWebgpuBackend(cpuBackend);
 
 /** `mixed`: tensors of more than one device exist, or may. Until then nobody has to look at devices. */

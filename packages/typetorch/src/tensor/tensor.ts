@@ -1,9 +1,9 @@
 /**
  * The Tensor: a strided view of a storage with a place in the autograd graph. Its methods come from the op files in ops/, which declare them on this interface.
  */
-import { type DType, type TypedArray, bool } from "../core/dtype.ts";
-import { ArgumentTypeError, AutogradError, DTypeError, IndexError, ValueError } from "../core/errors.ts";
-import { contiguousStrides, isContiguous, numelOf, wrapDim } from "../core/shape.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
+import { ArgumentTypeError, AutogradError, IndexError, ValueError } from "../core/errors.ts";
+import { isContiguous, numelOf, wrapDim } from "../core/shape.ts";
 import type { Device, Storage } from "../core/storage.ts";
 import type { Node } from "./autograd/node.ts";
 import { runtime } from "../ops/runtime.ts";
@@ -244,15 +244,3 @@ function wrapIndex(dim: number, rank: number): number {
   if (rank === 0) throw new IndexError(`Dimension specified as ${dim} but tensor has no dimensions`);
   return wrapDim(dim, rank);
 }
-
-/** Throws unless the tensor holds booleans or bytes, as masks must. */
-export function checkMask(mask: Tensor): void {
-  if (mask.dtype !== bool && mask.dtype.key !== "u8")
-    throw new DTypeError(`expected a bool or uint8 tensor as mask, but got ${mask.dtype}`);
-}
-
-export function isRowMajor(x: Tensor): boolean {
-  return isContiguous(x.shape, x.strides);
-}
-
-export { contiguousStrides };

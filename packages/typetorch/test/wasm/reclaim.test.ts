@@ -4,7 +4,8 @@
 import "./onWasm.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allocateTensor, emptyCache, typedArrayOf } from "../../src/backends/cpu/memory.ts";
+import { emptyCache, typedArrayOf } from "../../src/backends/cpu/memory.ts";
+import { allocateTensor } from "../../src/backends/cpu/reclaim.ts";
 import { wasm } from "../../src/backends/cpu/target.ts";
 import { float32 } from "../../src/core/dtype.ts";
 import { OutOfMemoryError } from "../../src/core/errors.ts";

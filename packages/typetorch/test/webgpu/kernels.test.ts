@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createCpuBackend } from "../../src/backends/cpu/index.ts";
-import { allocateTensor, typedArrayOf } from "../../src/backends/cpu/memory.ts";
+import { typedArrayOf } from "../../src/backends/cpu/memory.ts";
+import { allocateTensor } from "../../src/backends/cpu/reclaim.ts";
 import type { Operand } from "../../src/backends/backend.ts";
 import { createWebgpuBackend, hostKernelRuns } from "../../src/backends/webgpu/index.ts";
 import type { DeviceMemory } from "../../src/backends/webgpu/memory.ts";

@@ -6,7 +6,8 @@ import type { Backend, Convolutions, Operand } from "../backend.ts";
 import { runGemm } from "./contract.ts";
 import { block, Compiled, runCost } from "./launch.ts";
 import { runMap, runMapFlat } from "./map.ts";
-import { allocateTensor, release } from "./memory.ts";
+import { release } from "./memory.ts";
+import { allocateTensor } from "./reclaim.ts";
 import { runRow } from "./row.ts";
 
 export { availableTargets, target, type TargetName } from "./target.ts";

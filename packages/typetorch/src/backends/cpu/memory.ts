@@ -6,14 +6,15 @@
  * `allocate` looks first: used memory is in the caches, fresh memory costs page faults.
  *
  * Where the memory comes from: for machine code and JavaScript it is buffers of JavaScript, nothing here refers to a live storage or slab but the one being cut,
- * and the garbage collector frees what nobody released (but see `Tracked` for large ones). For the wasm target it is regions of the linear memory, which the
+ * and the garbage collector frees what nobody released (but see tracked.ts for large ones). For the wasm target it is regions of the linear memory, which the
  * collector does not see: every storage refers to the owner of its region, and so does every typed array over it (see wasm/linear.ts).
  */
 import { type DType, type TypedArray, dtypes } from "../../core/dtype.ts";
 import { OutOfMemoryError } from "../../core/errors.ts";
 import { Storage, cpu } from "../../core/storage.ts";
-import { allocateUninitialized, collectGarbage, memoryLimit, now, openNative, releaseWeakTargets } from "../../platform/index.ts";
+import { allocateUninitialized, memoryLimit, openNative } from "../../platform/index.ts";
 import { wasm } from "./target.ts";
+import { untrack } from "./tracked.ts";
 import { type LinearMemory, Owner } from "./wasm/linear.ts";
 
 const alignment = 64;
@@ -31,8 +32,8 @@ for (let units = 0, k = 0; units < classOfUnits.length; units++) {
   classOfUnits[units] = k;
 }
 
-function slabBytes(classBytes: number): number {
-  return classBytes <= 64 ? 4096 : Math.min(Math.max(classBytes * 32, 8 << 10), Math.max(classBytes * 4, 64 << 10));
+function slabBytes(each: number): number {
+  return each <= 64 ? 4096 : Math.min(Math.max(each * 32, 8 << 10), Math.max(each * 4, 64 << 10));
 }
 
 /** Memory of one size class: the slab being cut, and what was released. */
@@ -69,75 +70,9 @@ let cachedBytes = 0;
 let cacheLimit = Math.max(256 * 2 ** 20, Math.min(memoryLimit() / 8, 4 * 2 ** 30));
 let epoch = 0;
 
-/** A large buffer in use, and the storage that uses it, for as long as anybody holds that. */
-interface Tracked {
-  readonly owner: WeakRef<Storage>;
-  readonly entry: SizeClass;
-  readonly buffer: ArrayBuffer;
-  readonly byteOffset: number;
-  readonly address: number;
-}
-
-const trackedFrom = 1 << 19;
-/** How much may be allocated before the first look, at least. */
-const leastBudget = Math.min(512 * 2 ** 20, memoryLimit() / 8, linear === null ? Infinity : linear.limit / 8);
-/** Bytes to allocate between two collections for each millisecond that one takes, so that they stay a small part of the time also with a large JavaScript heap. */
-const bytesPerMillisecond = 48 * 2 ** 20;
-const tracked = new Set<Tracked>();
-let tracking = native !== null;
-let trackedBytes = 0;
-let budget = leastBudget;
-/** Bytes of the storages that got a WeakRef lately: it holds them until the end of the job, also those that V8 shall free. */
-let weakBytes = 0;
-/** About the shortest that a collection took lately, in milliseconds: one that another process held up must not let the budget grow, which means fresh memory. */
-let shortestPause = 10;
-
-/**
- * Memory of a new tensor, as `allocate`; may first find out which tensors are gone. Not for use while the addresses of tensors are being packed: the
- * collection could free one that only its address stands for.
- */
-export function allocateTensor(nbytes: number): Storage {
-  if (linear !== null) {
-    const low = linear.freeBytes < nbytes + linear.limit / 16;
-    if (linear.takenBytes >= nextLook || (low && linear.takenBytes - lastLook > leastBetweenLooks)) reclaimLinear(linear);
-    try {
-      return allocate(nbytes);
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      reclaimLinear(linear);
-      return allocate(nbytes);
-    }
-  }
-  if (nbytes < trackedFrom || !tracking) return allocate(nbytes);
-  if (trackedBytes + nbytes > budget) reclaim();
-  if (!tracking) return allocate(nbytes);
-  weakBytes += nbytes;
-  if (weakBytes > budget / 4) {
-    weakBytes = 0;
-    releaseWeakTargets();
-  }
-  const storage = allocate(nbytes);
-  const entry = classes[storage.sizeClass]!;
-  const record: Tracked = {
-    owner: new WeakRef(storage),
-    entry,
-    buffer: storage.buffer,
-    byteOffset: storage.byteOffset,
-    address: storage.address,
-  };
-  tracked.add(record);
-  trackedBytes += entry.nbytes;
-  storage.tracked = record;
-  return storage;
-}
-
-/** Leaves the memory of a storage to the garbage collector: something else than the storage may refer to it. */
-function untrack(storage: Storage): void {
-  if (linear !== null) return; // there whatever refers to the memory refers to its owner
-  const record = storage.tracked as Tracked | null;
-  if (record === null) return;
-  storage.tracked = null;
-  if (tracked.delete(record)) trackedBytes -= record.entry.nbytes;
+/** Bytes of a size class. */
+export function classBytes(sizeClass: number): number {
+  return classes[sizeClass]!.nbytes;
 }
 
 /** The storage object takes over the memory of a larger one, so that all its views follow. */
@@ -151,63 +86,6 @@ export function adopt(storage: Storage, larger: Storage): void {
   storage.address = larger.address;
   storage.sizeClass = larger.sizeClass;
   storage.views = null;
-}
-
-/** Collects garbage and takes back the buffers of the large storages that are gone. The next time comes when as much as is live now was allocated again. */
-function reclaim(): void {
-  const start = now();
-  if (!collectGarbage()) {
-    tracking = false; // V8 frees what is dropped
-    tracked.clear();
-    trackedBytes = 0;
-    return;
-  }
-  shortestPause = Math.min(now() - start, shortestPause * 1.05);
-  for (const record of tracked) {
-    if (record.owner.deref() !== undefined) continue;
-    tracked.delete(record);
-    trackedBytes -= record.entry.nbytes;
-    const storage = new Storage(cpu, "buffer", record.buffer, record.byteOffset, record.entry.nbytes, record.address);
-    storage.sizeClass = record.entry.index;
-    release(storage);
-  }
-  const between = Math.min(shortestPause * bytesPerMillisecond, memoryLimit() / 8);
-  budget = Math.max(leastBudget, trackedBytes + between, 2 * trackedBytes);
-}
-
-// ---- linear memory
-
-/** Value of `linear.takenBytes` at which to look next which storages are gone. */
-let nextLook = leastBudget;
-/** What was taken at the last look. */
-let lastLook = 0;
-/** A look costs a collection: not again before this much was handed out, however little is left. */
-const leastBetweenLooks = leastBudget / 16;
-
-/**
- * Finds out which storages are gone. Where a collection can be asked for, that is done here and now; elsewhere the engine is made to collect, and what it finds
- * comes back in a later turn of the event loop.
- */
-function reclaimLinear(memory: LinearMemory): void {
-  const start = now();
-  const collected = collectGarbage();
-  if (collected) shortestPause = Math.min(now() - start, shortestPause * 1.05);
-  else provokeCollection();
-  memory.sweep();
-  const between = Math.min(shortestPause * bytesPerMillisecond, memory.limit / 8);
-  lastLook = memory.takenBytes;
-  // as much again as is live, but leaving some of the memory for scratch
-  const room = Math.max(leastBetweenLooks, memory.freeBytes - memory.limit / 8);
-  nextLook = lastLook + Math.min(Math.max(leastBudget, between, memory.usedBytes - cachedBytes), room);
-}
-
-/** The engine counts the bytes of buffers, also of those that are never touched, and collects when they have become many. */
-function provokeCollection(): void {
-  try {
-    for (let k = 0; k < 4; k++) new ArrayBuffer(32 << 20);
-  } catch {
-    // it counted, and has no more
-  }
 }
 
 /** A region of the linear memory. */

@@ -132,7 +132,7 @@ function collapse(out: Operand, a: Operand, b: Operand, product: Product, batch:
 }
 
 /** The same product with its sides swapped: out^T = B^T A^T. */
-export function transposeProduct(p: Product): void {
+function transposeProduct(p: Product): void {
   [p.m, p.n] = [p.n, p.m];
   [p.a, p.b] = [p.b, p.a];
   [p.aRow, p.aStep, p.bStep, p.bColumn] = [p.bColumn, p.bStep, p.aStep, p.aRow];

@@ -13,7 +13,8 @@ import type { DType, TypedArray } from "../../core/dtype.ts";
 import { DeviceLostError } from "../../core/errors.ts";
 import { type Device, type RemoteMemory, Storage } from "../../core/storage.ts";
 import { collectGarbage, now } from "../../platform/index.ts";
-import { allocateTensor, typedArrayOf } from "../cpu/memory.ts";
+import { typedArrayOf } from "../cpu/memory.ts";
+import { allocateTensor } from "../cpu/reclaim.ts";
 import type { CommandQueue } from "./commandQueue.ts";
 import { type DeviceLayout, deviceBytes, deviceLayout, toDevice, toHost } from "./layout.ts";
 import type { Binding } from "./queue.ts";
@@ -216,11 +217,6 @@ function handOver(memory: DeviceMemory, storage: Storage, larger: Storage): void
   storage.remote = memory;
   storage.nbytes = larger.nbytes;
   registry.register(storage, record, storage);
-}
-
-/** Whether kernels can have this storage: its dtype has a place in device memory. */
-export function isOnDevice(storage: Storage): boolean {
-  return (storage.remote as DeviceMemory).layout !== null;
 }
 
 /** The GPU buffer of a storage, for a kernel that is enqueued next; what the host changed is uploaded. */

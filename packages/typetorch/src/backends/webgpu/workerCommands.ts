@@ -28,7 +28,7 @@ interface Pending {
   resolve: (() => void) | null;
 }
 
-export class WorkerCommands implements GpuCommands {
+class WorkerCommands implements GpuCommands {
   readonly facts: DeviceFacts;
   readonly #memory: RingMemory;
   readonly #control: Int32Array;

@@ -54,7 +54,7 @@ export function isAlgebra<T>(x: T | number | undefined): x is T {
 const isFloat = (type: ScalarType): boolean => type === "f32" || type === "f64";
 
 /** Floored quotient, as Python's `//`: exact also where x / y would round up to the next integer. */
-export function floorQuotient(x: Expr, y: Expr, type: ScalarType): Expr {
+function floorQuotient(x: Expr, y: Expr, type: ScalarType): Expr {
   if (!isFloat(type)) {
     const q = x.div(y);
     const adjust = x

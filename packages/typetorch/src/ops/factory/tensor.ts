@@ -100,7 +100,7 @@ function inferDtype(flat: readonly (number | bigint | boolean | Scalar)[]): DTyp
 }
 
 /** Writes numbers into a new row-major tensor; integers wrap as C's conversions do. */
-export function fromFlat(flat: readonly (number | bigint | boolean | Scalar)[], shape: readonly number[], dtype: DType): Tensor {
+function fromFlat(flat: readonly (number | bigint | boolean | Scalar)[], shape: readonly number[], dtype: DType): Tensor {
   const x = runtime.empty(shape, dtype);
   const data = x.data;
   const encode = encoderFor(dtype);
@@ -112,7 +112,7 @@ export function fromFlat(flat: readonly (number | bigint | boolean | Scalar)[], 
 }
 
 /** How a JavaScript value is put into the typed array of a dtype. */
-export function encoderFor(dtype: DType): (value: number | bigint | boolean) => number | bigint {
+function encoderFor(dtype: DType): (value: number | bigint | boolean) => number | bigint {
   switch (dtype.key) {
     case "i64":
       return (v) => {

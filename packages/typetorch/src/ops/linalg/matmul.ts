@@ -96,7 +96,7 @@ export function mm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
   return run(mmOp, input, mat2, options);
 }
 
-export function checkInner(name: string, a: Tensor, b: Tensor): void {
+function checkInner(name: string, a: Tensor, b: Tensor): void {
   const [m, k] = a.shape.slice(-2) as [number, number];
   const [l, n] = b.shape.slice(-2) as [number, number];
   if (k !== l) {

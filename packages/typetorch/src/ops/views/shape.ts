@@ -47,7 +47,7 @@ export function shapeOf(args: readonly unknown[]): readonly number[] {
 }
 
 /** The shape with a -1 worked out. Throws PyTorch's errors. */
-export function inferShape(shape: readonly number[], numel: number): readonly number[] {
+function inferShape(shape: readonly number[], numel: number): readonly number[] {
   let unknown = -1;
   let known = 1;
   for (let i = 0; i < shape.length; i++) {
@@ -76,11 +76,7 @@ export function inferShape(shape: readonly number[], numel: number): readonly nu
 }
 
 /** Strides that show a strided tensor in another shape without a copy, or null where there are none. */
-export function viewStrides(
-  shape: readonly number[],
-  strides: readonly number[],
-  to: readonly number[],
-): readonly number[] | null {
+function viewStrides(shape: readonly number[], strides: readonly number[], to: readonly number[]): readonly number[] | null {
   if (numelOf(shape) === 0) return sameShape(shape, to) ? strides : contiguousStrides(to);
   if (isContiguous(shape, strides)) return contiguousStrides(to);
   const out = new Array<number>(to.length);

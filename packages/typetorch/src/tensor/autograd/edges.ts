@@ -92,7 +92,7 @@ export function checkInPlace(x: Tensor): void {
  * The gradient of a base that was changed through a view: `fn` is the node of the in-place op on the view. The base's gradient goes to its former node, but for
  * the elements of the view, which go through `fn`.
  */
-export class CopySlices extends Node {
+class CopySlices extends Node {
   private readonly shape: readonly number[];
   private readonly strides: readonly number[];
   private readonly offset: number;

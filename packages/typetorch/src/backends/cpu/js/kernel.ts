@@ -16,7 +16,7 @@ export type JsKernel = (views: readonly TypedArray[], block: Float64Array) => vo
 let generation: boolean | null = null;
 
 /** Whether code may be generated from text here. */
-export function canGenerateCode(): boolean {
+function canGenerateCode(): boolean {
   if (generation === null) {
     try {
       generation = new Function("return true")() === true;

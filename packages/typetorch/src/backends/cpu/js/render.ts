@@ -18,11 +18,6 @@ export function compileText(kernel: LoopKernel): JsKernel {
   return new Function(...scopeNames, `"use strict"; return (V, B) => {\n${text}};`)(...scopeValues) as JsKernel;
 }
 
-/** The body of the function that {@link compileText} makes, for tests and for reading. */
-export function renderText(kernel: LoopKernel): string {
-  return new Renderer(kernel).kernelText();
-}
-
 class Renderer {
   private readonly kernel: LoopKernel;
   private readonly lines: string[] = [];

@@ -8,7 +8,7 @@
  * columns by it, with those taps that it meets. All sums run in one fixed order, so results do not depend on the number of threads. What depends on the geometry alone (tables of offsets) is kept for the next call.
  */
 import type { Storage } from "../../../core/storage.ts";
-import { type Native, openNative } from "../../../platform/index.ts";
+import type { Native } from "../../../platform/index.ts";
 import type { Activation, ConvGeometry, Operand } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
 import { addressOf, type Copy, itemGrid } from "../product.ts";
@@ -684,15 +684,4 @@ export class Conv {
 
 function supported(x: Operand): boolean {
   return (x.dtype.key === "f32" || x.dtype.key === "f64") && (x.shape.length === 3 || x.shape.length === 4);
-}
-
-let best: Conv | null | undefined;
-
-/** The convolutions for this processor, or null when it has neither AVX2 with FMA nor a native layer. */
-export function openConv(): Conv | null {
-  if (best === undefined) {
-    const native = openNative();
-    best = native?.features.avx2 && native.features.fma && native.features.bmi2 ? new Conv(native) : null;
-  }
-  return best;
 }

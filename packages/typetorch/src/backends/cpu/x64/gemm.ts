@@ -7,7 +7,7 @@
  * - dot: few rows and both operands contiguous along k (matrix-vector products, small batches through a linear layer): nothing is copied, each matrix is read once.
  * Blocks of k depend on the shape and the processor only, so results do not depend on the number of threads.
  */
-import { type CpuFeatures, type Native, openNative } from "../../../platform/index.ts";
+import type { CpuFeatures, Native } from "../../../platform/index.ts";
 import type { GemmArguments } from "../../backend.ts";
 import { allocate, release } from "../memory.ts";
 import { type Copy, itemGrid, noBatch, overOuterBatch, type Product, readProduct, throughCopies } from "../product.ts";
@@ -326,15 +326,4 @@ export class Gemm {
 function flagsOf({ alpha, beta, relu }: Product): number {
   const scaled = beta === 0 ? 0 : beta === 1 ? flag.beta : flag.beta | flag.betaFactor;
   return scaled | (alpha === 1 ? 0 : flag.alpha) | (relu ? flag.relu : 0);
-}
-
-let best: Gemm | null | undefined;
-
-/** The generator for this processor, or null when it has neither AVX2 with FMA nor a native layer. */
-export function openGemm(): Gemm | null {
-  if (best === undefined) {
-    const native = openNative();
-    best = native?.features.avx2 && native.features.fma && native.features.bmi2 ? new Gemm(native) : null;
-  }
-  return best;
 }
