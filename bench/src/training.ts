@@ -1,4 +1,4 @@
-import type * as torch from "typetorch";
+import * as torch from "typetorch";
 
 interface Model {
   call(...inputs: torch.Tensor[]): unknown;
@@ -20,4 +20,10 @@ export function trainStep(model: Model, loss: Loss, optimizer: Optimizer, x: tor
     optimizer.step();
     return value;
   };
+}
+
+/** A model in evaluation mode, called without recording. */
+export function inference(model: torch.nn.Module, x: torch.Tensor): () => unknown {
+  model.eval();
+  return () => torch.noGrad(() => model.call(x));
 }

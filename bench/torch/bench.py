@@ -197,14 +197,43 @@ def train_resnet18_cifar_b16():
 
 
 @workload
-def infer_resnet18_224_b1():
-    model, x = ResNet18().eval(), torch.randn(1, 3, 224, 224)
+def train_resnet18_64_b8():
+    model = ResNet18()
+    return train(model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), torch.randn(8, 3, 64, 64), torch.randint(0, 1000, (8,)))
+
+
+def infer(model, x):
+    model.eval()
 
     def run():
         with torch.no_grad():
             model(x)
 
     return run
+
+
+@workload
+def infer_resnet18_224_b1():
+    return infer(ResNet18(), torch.randn(1, 3, 224, 224))
+
+
+@workload
+def infer_resnet18_64_b8():
+    return infer(ResNet18(), torch.randn(8, 3, 64, 64))
+
+
+@workload
+def infer_mobilenet_v2_224_b1():
+    from torchvision.models import mobilenet_v2
+
+    return infer(mobilenet_v2(), torch.randn(1, 3, 224, 224))
+
+
+@workload
+def infer_squeezenet_224_b1():
+    from torchvision.models import squeezenet1_1
+
+    return infer(squeezenet1_1(), torch.randn(1, 3, 224, 224))
 
 
 class Classifier(nn.Module):

@@ -6,8 +6,9 @@ import { bmmAttention } from "./bmmAttention.ts";
 import { conv3x3, conv3x3Backward } from "./conv3x3.ts";
 import { geluChain } from "./geluChain.ts";
 import { matmul1024, matmul2048 } from "./matmul.ts";
-import { inferResnet18, trainResnet18 } from "./resnet18.ts";
+import { inferResnet18, inferResnet18Batch, trainResnet18, trainResnet18Batch } from "./resnet18.ts";
 import { layerNorm, softmax, sumDim0 } from "./rows.ts";
+import { inferMobilenet, inferSqueezenet } from "./smallNetworks.ts";
 import { sort1M } from "./sort1M.ts";
 import { trainCnn } from "./trainCnn.ts";
 import { trainGpt } from "./trainGpt.ts";
@@ -33,7 +34,11 @@ export const workloads: readonly Workload[] = [
   trainTinyMlp,
   trainCnn,
   trainResnet18,
+  trainResnet18Batch,
   inferResnet18,
+  inferResnet18Batch,
+  inferMobilenet,
+  inferSqueezenet,
   trainLstm,
   trainGpt,
 ];

@@ -101,6 +101,15 @@ function isPointwise(weight: Operand, geometry: ConvGeometry): boolean {
   return weight.shape.slice(2).every((k) => k === 1) && geometry.stride.every((t) => t === 1) && isPlain(geometry);
 }
 
+/** Pixels of a picture below which a product for each picture would leave vectors of x64 mostly empty. */
+const fewPlaces = 16;
+
+/** Whether a convolution is best done as products of the weight with each picture. */
+function isProduct(weight: Operand, places: Operand, geometry: ConvGeometry): boolean {
+  if (!isPointwise(weight, geometry)) return false;
+  return wasm !== null || places.shape[0] === 1 || numelOf(places.shape.slice(2)) >= fewPlaces;
+}
+
 function isPlain(geometry: ConvGeometry): boolean {
   return geometry.padding.every((p) => p === 0);
 }
@@ -221,7 +230,7 @@ export function convForward(
     inFloat32(out, operands, (y, [a, w, b]) => convForward(a!, w!, b ?? null, y, geometry, activation));
     return;
   }
-  if (direct !== null && !isPointwise(weight, geometry) && direct.forward(x, weight, bias, out, geometry, activation)) {
+  if (direct !== null && !isProduct(weight, out, geometry) && direct.forward(x, weight, bias, out, geometry, activation)) {
     if (needsActivation(activation)) activate(out, activation as Exclude<Activation, "none">);
     return;
   }
@@ -278,7 +287,7 @@ export function convBackwardInput(g: Operand, weight: Operand, gx: Operand, geom
     inFloat32(gx, [g, weight], (y, [a, w]) => convBackwardInput(a!, w!, y, geometry));
     return;
   }
-  if (direct !== null && !isPointwise(weight, geometry) && direct.backwardInput(g, weight, gx, geometry)) return;
+  if (direct !== null && !isProduct(weight, g, geometry) && direct.backwardInput(g, weight, gx, geometry)) return;
   if (!supported(g) || numelOf(g.shape) === 0 || numelOf(weight.shape) === 0) {
     reference.convBackwardInput(g, weight, gx, geometry);
     return;
