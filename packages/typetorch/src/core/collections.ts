@@ -11,7 +11,7 @@ export class OrderedDict<K = unknown, V = unknown> extends Map<K, V> {
 /** A `collections.Counter`: how often each key occurs. */
 export class Counter<K = unknown> extends Map<K, number> {}
 
-/** A `collections.defaultdict`. `factory` is the name of the builtin type that made its missing values, or null. */
+/** A `collections.defaultdict`. `factory` is the name of the type that made its missing values (`list`, `collections.OrderedDict`), or null. */
 export class DefaultDict<K = unknown, V = unknown> extends Map<K, V> {
   factory: string | null = null;
 }

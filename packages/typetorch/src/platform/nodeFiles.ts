@@ -10,19 +10,27 @@ import {
   fsyncSync,
   openSync,
   readSync,
+  readdirSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { pid } from "node:process";
+import { hostname } from "node:os";
+import { kill, pid } from "node:process";
+import { threadId } from "node:worker_threads";
 import * as zlib from "node:zlib";
 import { SerializationError } from "../core/errors.ts";
 import { crc32 as crc32OfTable } from "./crc32.ts";
 import type { FileMapping, Native, OpenFile, OpenFileAsync, Replacement } from "./types.ts";
+
+/** zlib's CRC where Node has it (from 20.15 and 22.2 on). */
+export const crc32OfNode: (bytes: Uint8Array, crc: number) => number =
+  (zlib as { crc32?: (bytes: Uint8Array, crc: number) => number }).crc32 ?? crc32OfTable;
 
 /** The most that one system call moves. */
 const callBytes = 1 << 30;
@@ -132,6 +140,32 @@ export async function openFileAsync(path: string): Promise<OpenFileAsync> {
 
 let replacements = 0;
 
+/** Of this computer: processes are told apart by their numbers only on one of them, and folders may be shared. */
+const host = crc32OfNode(new TextEncoder().encode(hostname()), 0).toString(16).padStart(8, "0");
+
+/** The beginning of the names of temporary files for a target: the same for all processes. */
+function temporaryPrefix(target: string): string {
+  return `.${basename(target).slice(0, 100)}.${host}-`;
+}
+
+/** Removes what processes left that were killed while they wrote the target. */
+function removeLeftOvers(target: string): void {
+  const prefix = temporaryPrefix(target);
+  for (const name of readdirSync(dirname(target))) {
+    const writer =
+      name.startsWith(prefix) && name.endsWith(".tmp") ? Number(/^\d+/.exec(name.slice(prefix.length))?.[0]) : Number.NaN;
+    if (writer > 0 && !isAlive(writer)) rmSync(join(dirname(target), name), { force: true });
+  }
+}
+
+function isAlive(process: number): boolean {
+  try {
+    return kill(process, 0);
+  } catch (error) {
+    return (error as { code?: string }).code !== "ESRCH"; // of another user
+  }
+}
+
 export function replaceFile(path: string): Replacement {
   try {
     // Through a link, so that it stays one; a pipe or a device is written to as it is.
@@ -139,7 +173,12 @@ export function replaceFile(path: string): Replacement {
     const old = existsSync(target) ? statSync(target) : null;
     if (old?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
     const inPlace = old !== null && !old.isFile();
-    const written = inPlace ? target : join(dirname(target), `.${basename(target)}.${pid}-${replacements++}.tmp`);
+    const own = `${temporaryPrefix(target)}${pid}-${threadId}-${replacements++}.tmp`;
+    const written = inPlace ? target : join(dirname(target), own);
+    if (!inPlace) {
+      removeLeftOvers(target);
+      rmSync(written, { force: true }); // of a process that had the same number
+    }
     const fd = openSync(written, inPlace ? "w" : "wx");
     if (old !== null && !inPlace) fchmodSync(fd, old.mode & 0o777);
     return { write: writerOf(fd, path), ...ending(fd, path, written, inPlace ? null : target) };
@@ -203,7 +242,3 @@ function syncFolder(folder: string): void {
 export function deflateRaw(bytes: Uint8Array): Uint8Array {
   return zlib.deflateRawSync(bytes);
 }
-
-/** zlib's CRC where Node has it (from 20.15 and 22.2 on). */
-export const crc32OfNode: (bytes: Uint8Array, crc: number) => number =
-  (zlib as { crc32?: (bytes: Uint8Array, crc: number) => number }).crc32 ?? crc32OfTable;

@@ -2,8 +2,9 @@
  * `torch.save` and `torch.load`.
  */
 import { uint8 } from "../core/dtype.ts";
-import { DeviceError, ValueError } from "../core/errors.ts";
+import { ValueError } from "../core/errors.ts";
 import { Device, Storage, cpu } from "../core/storage.ts";
+import { deviceOf } from "../ops/factory/options.ts";
 import { runtime } from "../ops/runtime.ts";
 import { openFile } from "../platform/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -13,7 +14,10 @@ import { checkpointPieces } from "./checkpointWriter.ts";
 import { fileSink, memorySink, writeTo, writeToAsync } from "./sink.ts";
 import { type AsyncInput, openSource, openSourceAsync, type Progress, type SyncInput, withProgress } from "./source.ts";
 
-/** Where tensors go that were on a device: one place for all, by name (`{ "cuda:0": "cpu" }`), or a function of the name. */
+/**
+ * Where tensors go: one place for all (`"webgpu"`), by the name of where they were (`{ "cuda:0": "webgpu" }`), or a function of that name. What is not named, or
+ * answered with null, goes to the CPU.
+ */
 export type MapLocation =
   | string
   | Device
@@ -22,7 +26,7 @@ export type MapLocation =
   | ((location: string) => string | Device | null | undefined);
 
 export interface LoadOptions {
-  /** Where the tensors go: the CPU unless told otherwise, wherever they were when they were saved. */
+  /** Where the tensors go: the CPU unless told otherwise, wherever they were when they were saved. Throws {@link DeviceError} for other places than "cpu" and "webgpu". */
   mapLocation?: MapLocation | null;
   /** Accepted because PyTorch has it: loading never runs code, whatever this says. */
   weightsOnly?: boolean;
@@ -52,12 +56,12 @@ export interface LoadFileOptions extends LoadOptions {
  * torch.load(bytes).get("weight")! // tensor([1., 1.])
  */
 export function load<T = Map<string, Tensor>>(input: SyncInput, options: LoadFileOptions = {}): T {
-  const checkLocation = locationChecker(options.mapLocation ?? null);
+  const placeOf = placesOf(options.mapLocation ?? null);
   const source: ByteSource = withProgress(openSource(input, "torch.load"), options.progress);
   try {
     const map = options.mmap === true ? mapperOf(input) : null;
     const maxBytes = options.maxBytes ?? null;
-    return readSync(source, readCheckpoint(source, { checkLocation, map, maxBytes })) as T;
+    return readSync(source, readCheckpoint(source, { placeOf, map, maxBytes })) as T;
   } finally {
     source.close();
   }
@@ -71,13 +75,10 @@ export function load<T = Map<string, Tensor>>(input: SyncInput, options: LoadFil
  * state.get("bias")! // tensor([0., 0.])
  */
 export async function loadAsync<T = Map<string, Tensor>>(input: AsyncInput, options: LoadOptions = {}): Promise<T> {
-  const checkLocation = locationChecker(options.mapLocation ?? null);
+  const placeOf = placesOf(options.mapLocation ?? null);
   const source = await openSourceAsync(input, "torch.load", options.progress);
   try {
-    return (await readAsync(
-      source,
-      readCheckpoint(source, { checkLocation, map: null, maxBytes: options.maxBytes ?? null }),
-    )) as T;
+    return (await readAsync(source, readCheckpoint(source, { placeOf, map: null, maxBytes: options.maxBytes ?? null }))) as T;
   } finally {
     await source.close();
   }
@@ -118,21 +119,12 @@ export async function saveAsync(value: unknown, path?: string): Promise<Uint8Arr
   await writeToAsync(fileSink(path), bytes);
 }
 
-/** Throws for locations that `mapLocation` sends to a device that is not there. */
-function locationChecker(mapLocation: MapLocation | null): (location: string) => void {
-  const check = (target: string | Device) => {
-    const type = typeof target === "string" ? target.replace(/:\d+$/, "") : target.type;
-    if (type !== cpu.type) {
-      throw new DeviceError(
-        `torch.load: tensors are loaded onto the CPU, not onto ${String(target)}`,
-        "load without mapLocation and move what needs it: model.to(device), tensor.to(device)",
-      );
-    }
-  };
-  if (mapLocation === null) return () => {};
+/** Where `mapLocation` sends what was at a location. Throws for devices that are not there. */
+function placesOf(mapLocation: MapLocation | null): (location: string) => Device {
+  if (mapLocation === null) return () => cpu;
   if (typeof mapLocation === "string" || mapLocation instanceof Device) {
-    check(mapLocation);
-    return () => {};
+    const place = deviceOf(mapLocation);
+    return () => place;
   }
   return (location) => {
     const target =
@@ -140,8 +132,10 @@ function locationChecker(mapLocation: MapLocation | null): (location: string) =>
         ? mapLocation(location)
         : mapLocation instanceof Map
           ? mapLocation.get(location)
-          : (mapLocation as Readonly<Record<string, string | Device>>)[location];
-    if (target !== undefined && target !== null) check(target);
+          : Object.hasOwn(mapLocation, location)
+            ? (mapLocation as Readonly<Record<string, string | Device>>)[location]
+            : null;
+    return target === undefined || target === null ? cpu : deviceOf(target);
   };
 }
 

@@ -3,16 +3,17 @@
  * behind them. The pickle is read first; then each storage goes from the file straight to its tensors' memory.
  */
 import { type DType, partsOf, uint8 } from "../core/dtype.ts";
-import { SerializationError, UnpicklingError } from "../core/errors.ts";
-import type { Storage } from "../core/storage.ts";
+import { DeviceError, SerializationError, UnpicklingError } from "../core/errors.ts";
+import { cpu, type Device, type Storage } from "../core/storage.ts";
+import { replaceData } from "../nn/parameter.ts";
 import { runtime } from "../ops/runtime.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { Reader } from "./bytes.ts";
 import { SavedStorage, tensorOfStorage } from "./rebuild.ts";
 import { storageWindows } from "./storageBytes.ts";
 import { findTorchGlobal, StorageType } from "./torchGlobals.ts";
 import { PickleAccount, heapBytes } from "./pickleAccount.ts";
-import { checkTree } from "./pickleTree.ts";
+import { checkTree, visitTree } from "./pickleTree.ts";
 import { describe, isTuple } from "./pickleValues.ts";
 import { TruncatedPickleError, unpickle } from "./unpickler.ts";
 import {
@@ -30,8 +31,8 @@ import {
 export type MapRange = (offset: number, nbytes: number) => Storage | null;
 
 export interface ReadOptions {
-  /** Hears where PyTorch had each storage (`cpu`, `cuda:0`) before it is made; throws where there is no place for it. */
-  readonly checkLocation: (location: string) => void;
+  /** Where storages go that PyTorch had at a location (`cpu`, `cuda:0`); asked before they are made. */
+  readonly placeOf: (location: string) => Device;
   readonly map: MapRange | null;
   /** The most bytes that small things in the file may become, see `LoadOptions`; null for what is usual. */
   readonly maxBytes: number | null;
@@ -104,6 +105,12 @@ function formatOf(head: Uint8Array, size: number): [what: string, help?: string]
 
 /** Checks a storage's persistent id. */
 function storageIdOf(id: unknown): StorageId {
+  if (typeof id === "string") {
+    throw new UnpicklingError(
+      "a persistent id is text, as protocol 0 writes it: PyTorch itself cannot load such a file",
+      "save it with another pickle_protocol in Python",
+    );
+  }
   if (!isTuple(id) || id[0] === "module") {
     throw new UnpicklingError(
       isTuple(id) ? "the file holds a whole pickled module" : `a persistent id is ${describe(id)}`,
@@ -139,6 +146,8 @@ function viewOf(view: unknown, itemsize: number, nbytes: number): StorageId["vie
 /** The storages that a pickle names, each made once. */
 class Storages {
   readonly byKey = new Map<string, { readonly storage: Storage; readonly id: StorageId; readonly tensor: Tensor }>();
+  /** Storages that are not to stay on the CPU. */
+  readonly places = new Map<Storage, Device>();
   private readonly options: ReadOptions;
   private readonly account: PickleAccount;
   private readonly make: (id: StorageId) => Storage;
@@ -154,8 +163,9 @@ class Storages {
     const known = this.byKey.get(id.key);
     if (known === undefined) {
       this.account.spend(heapBytes.storage);
-      this.options.checkLocation(id.location);
+      const place = this.options.placeOf(id.location);
       const storage = this.make(id);
+      if (place !== cpu) this.places.set(storage, place);
       const tensor = tensorOf(storage, id);
       this.byKey.set(id.key, { storage, id, tensor });
       return tensor;
@@ -167,6 +177,29 @@ class Storages {
     this.account.spend(heapBytes.storage);
     return tensorOf(known.storage, id);
   }
+}
+
+/** Moves tensors whose storages have another place than the CPU; those that share a storage share the new one. */
+function moveToPlaces(value: unknown, { places }: Storages): unknown {
+  if (places.size === 0) return value;
+  const moved = new Map<Storage, Tensor>();
+  visitTree(value, (x) => {
+    if (!(x instanceof Tensor)) return;
+    const { storage, dtype, shape, strides, storageOffset } = x;
+    const place = places.get(storage);
+    if (place === undefined) return;
+    const whole = new Tensor(storage, [Math.floor(storage.nbytes / dtype.itemsize)], [1], 0, dtype);
+    const there = moved.get(storage) ?? runtime.withoutGrad(() => runtime.moveTo(whole, place));
+    if (there.dtype !== dtype) {
+      throw new DeviceError(
+        `torch.load: tensors of ${there.dtype} and of ${dtype} share memory, which they cannot on the device ${place}`,
+        "load without mapLocation and move what needs it: model.to(device), tensor.to(device)",
+      );
+    }
+    moved.set(storage, there);
+    replaceData(x, new Tensor(there.storage, shape, strides, storageOffset, dtype));
+  });
+  return value;
 }
 
 function tensorOf(storage: Storage, { type, view }: StorageId): Tensor {
@@ -211,7 +244,7 @@ function* readZip(file: File, options: ReadOptions): Reader<unknown> {
     yield* readEntryInto(archive, entryOf(id), () => storageWindows(storage));
     if (bigEndian && id.type.dtype !== null) swapBytes(storage, id.type.dtype);
   }
-  return value;
+  return moveToPlaces(value, storages);
 }
 
 /** The folder of the archive that holds the checkpoint, with its slash. */
@@ -277,7 +310,7 @@ function* mapStorages(
   });
   const { value } = unpickleTensors(pickle, storages, account);
   for (const [storage, entry] of unmapped) yield* readEntryInto(archive, entry, () => storageWindows(storage));
-  return value;
+  return moveToPlaces(value, storages);
 }
 
 // The legacy format
@@ -320,7 +353,7 @@ function* readLegacy(file: File, options: ReadOptions): Reader<unknown> {
     }
   }
   if (missing.size > 0) throw new UnpicklingError(`the file has no data for the storage ${quoted([...missing][0]!)}`);
-  return value;
+  return moveToPlaces(value, storages);
 }
 
 /** Runs the pickles at the beginning, on as much of the file as they need. */

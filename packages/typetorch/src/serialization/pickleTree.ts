@@ -52,7 +52,7 @@ export function checkTree(root: unknown, account: PickleAccount): void {
     if (path.length >= deepest) throw new UnpicklingError(`the object is nested more than ${deepest} levels deep`);
     account.spend(heapBytes.entry + 40);
     seen.set(value as object, null);
-    path.push({ node: value as object, rest: childrenOf(value), height: 0, values: 1 });
+    path.push({ node: value as object, rest: childrenOf(value)[Symbol.iterator](), height: 0, values: 1 });
   };
   enter(root);
   while (path.length > 0) {
@@ -71,6 +71,20 @@ export function checkTree(root: unknown, account: PickleAccount): void {
   }
 }
 
+/** Calls `visit` with each object below a value once, for values that {@link checkTree} has found right. */
+export function visitTree(root: unknown, visit: (value: object) => void): void {
+  const seen = new Set<object>();
+  const waiting: unknown[] = [root];
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (typeof value !== "object" || value === null || seen.has(value)) continue;
+    seen.add(value);
+    visit(value);
+    if (sizeOf(value) === 0) continue;
+    for (const child of childrenOf(value)) waiting.push(child);
+  }
+}
+
 /** How many values stand directly in a container; 0 for what is none. */
 function sizeOf(value: unknown): number {
   if (Array.isArray(value)) return value.length;
@@ -80,15 +94,12 @@ function sizeOf(value: unknown): number {
 }
 
 function isFlat(container: unknown): boolean {
-  for (const children = childrenOf(container); ; ) {
-    const { done, value } = children.next();
-    if (done) return true;
-    if (sizeOf(value) > 0) return false;
-  }
+  for (const value of childrenOf(container)) if (sizeOf(value) > 0) return false;
+  return true;
 }
 
-function childrenOf(container: unknown): Iterator<unknown> {
-  return container instanceof Map ? entriesOf(container) : (container as unknown[] | Set<unknown>).values();
+function childrenOf(container: unknown): Iterable<unknown> {
+  return container instanceof Map ? entriesOf(container) : (container as unknown[] | Set<unknown>);
 }
 
 function* entriesOf(map: Map<unknown, unknown>): Generator<unknown> {

@@ -278,7 +278,8 @@ export class Pickler {
       this.global("collections", "defaultdict");
       if (value.factory === null) this.opcode(0x29);
       else {
-        this.global("__builtin__", value.factory);
+        const [module, name] = value.factory.includes(".") ? value.factory.split(".") : ["__builtin__", value.factory];
+        this.global(module!, name!);
         this.opcode(0x85);
       }
       this.reduce();

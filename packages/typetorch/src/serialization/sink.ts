@@ -54,7 +54,7 @@ const gatheredBytes = 256 << 10;
 
 /**
  * Writes to a temporary file beside `path`, which takes its place when the sink is finished and the bytes are on the disk. A kill at any moment leaves the old
- * file or the new one (and perhaps the temporary file, whose name begins with a dot and ends in `.tmp`).
+ * file or the new one (and perhaps the temporary file, whose name begins with a dot and ends in `.tmp`: the next save of the same file removes it).
  */
 export function fileSink(path: string): Sink {
   const file = replaceFile(path);

@@ -52,8 +52,16 @@ export const storageNames: ReadonlyMap<DType, string> = new Map([
   [complex128, "ComplexDoubleStorage"],
 ]);
 
-/** Names of the builtins that a `defaultdict` may call for missing values. */
-const factories = new Set(["list", "dict", "set", "int", "float", "str", "bool", "tuple"]);
+/** What a `defaultdict` may call for missing values, beside other dictionaries of `collections`. */
+const factories = new Set(["list", "dict", "set", "frozenset", "int", "float", "complex", "str", "bytes", "bool", "tuple"]);
+const dictionaries = /^collections\.(OrderedDict|Counter|defaultdict)$/;
+
+/** Names of Python 2, which protocols up to 2 use. */
+const renamed: Readonly<Record<string, string>> = {
+  "__builtin__.long": "builtins.int",
+  "__builtin__.unicode": "builtins.str",
+  "__builtin__.xrange": "builtins.range",
+};
 
 const globals = new Map<string, unknown>();
 
@@ -103,7 +111,8 @@ define("collections.Counter", (args) => new Counter(entriesOf("collections.Count
 define("collections.defaultdict", (args) => {
   const [factory = null, ...rest] = args;
   const name = factory instanceof Callable ? factory.name.replace("builtins.", "") : null;
-  if (factory !== null && (name === null || !factories.has(name))) throw badArguments("collections.defaultdict", args);
+  if (factory !== null && (name === null || !(factories.has(name) || dictionaries.test(name))))
+    throw badArguments("collections.defaultdict", args);
   const dict = new DefaultDict(entriesOf("collections.defaultdict", rest));
   dict.factory = name;
   return dict;
@@ -221,7 +230,8 @@ const quantizedStorage = /^torch\.(QInt8|QUInt8|QInt32|QUInt4x2|QUInt2x4)Storage
 
 /** What a global of this name stands for. Throws for names that are not on the list. */
 export function findTorchGlobal(module: string, name: string): unknown {
-  const full = `${module === "__builtin__" ? "builtins" : module}.${name}`;
+  const written = `${module}.${name}`;
+  const full = renamed[written] ?? written.replace(/^__builtin__\./, "builtins.");
   const found = globals.get(full);
   if (found !== undefined) return found;
   if (quantizedStorage.test(full))
@@ -241,9 +251,15 @@ export function findTorchGlobal(module: string, name: string): unknown {
 
 function adviceFor(module: string, name: string): string {
   const isClass = /^_?[A-Z]/.test(name);
+  if (/^(datetime|pathlib|uuid|decimal|fractions)$/.test(module)) return "save str(value) or numbers in Python instead";
+  if (/^argparse$/.test(module)) return "save vars(namespace), a dict, in Python instead";
   if (/^(numpy|jax|pandas)\b/.test(module)) {
     return "save plain numbers and tensors: in Python, number.item() and torch.from_numpy(array)";
   }
+  if (/^(builtins|__builtin__)$/.test(module) && name === "getattr") {
+    return "Python writes methods and enum members so; of the state of a OneCycleLR of PyTorch before 2.0, save all but 'anneal_func'";
+  }
+  if (module === "collections") return "save a list or a dict instead";
   if (module.startsWith("torch.nn.") || module.startsWith("torchvision.models") || module === "__main__" || isClass) {
     return `the file holds whole objects (of the class ${/^\w{1,80}$/.test(name) ? name : "above"}), not just their values; for a model, in Python: torch.save(model.state_dict(), path)`;
   }
