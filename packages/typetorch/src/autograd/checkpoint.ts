@@ -3,7 +3,7 @@
  */
 import { AutogradError } from "../core/errors.ts";
 import { defaultGenerator } from "../core/random.ts";
-import { Tensor, enableGrad, isGradEnabled } from "../tensor/index.ts";
+import { Tensor, enableGrad, isGradEnabled } from "../tensor/core.ts";
 import { backward } from "../tensor/autograd/api.ts";
 import { Function, type FunctionContext } from "../tensor/autograd/function.ts";
 

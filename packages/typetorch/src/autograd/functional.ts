@@ -2,7 +2,7 @@
  * Derivatives of functions as functions: `torch.autograd.functional`.
  */
 import { AutogradError } from "../core/errors.ts";
-import { type Tensor, Tensor as TensorClass, enableGrad, stack, zerosLike } from "../tensor/index.ts";
+import { type Tensor, Tensor as TensorClass, enableGrad, stack, zerosLike } from "../tensor/core.ts";
 import { grad } from "../tensor/autograd/api.ts";
 
 type OneOrMany = Tensor | readonly Tensor[];

@@ -3,7 +3,7 @@
  */
 import { AutogradError } from "../core/errors.ts";
 import { float64 } from "../core/dtype.ts";
-import { Tensor, enableGrad, noGrad, ones } from "../tensor/index.ts";
+import { Tensor, enableGrad, noGrad, ones } from "../tensor/core.ts";
 import { grad } from "../tensor/autograd/api.ts";
 
 type Result = Tensor | readonly Tensor[];

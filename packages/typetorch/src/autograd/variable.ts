@@ -2,7 +2,7 @@
  * `Variable`, for scripts in the habits of the oldest PyTorch.
  */
 import { AutogradError } from "../core/errors.ts";
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/core.ts";
 
 export interface VariableOptions {
   requiresGrad?: boolean;

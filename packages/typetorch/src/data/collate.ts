@@ -4,7 +4,7 @@
 import { classNameOf } from "../core/className.ts";
 import { bool, float64, int64 } from "../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
-import { stack, Tensor, tensor } from "../tensor/index.ts";
+import { stack, Tensor, tensor } from "../tensor/core.ts";
 
 /** What {@link defaultCollate} makes of a batch of `T`. */
 export type Collated<T> = T extends Tensor

@@ -3,7 +3,7 @@
  */
 import { classNameOf, keepClassNames } from "../core/className.ts";
 import { ValueError } from "../core/errors.ts";
-import { indexSelect, tensor, type Tensor } from "../tensor/index.ts";
+import { indexSelect, tensor, type Tensor } from "../tensor/core.ts";
 import { int64 } from "../core/dtype.ts";
 
 /** A dataset as the loader sees it: your own class extends {@link Dataset}; a plain array is one too. */

@@ -5,7 +5,7 @@ import { classNameOf, keepClassNames } from "../core/className.ts";
 import { float64, int64 } from "../core/dtype.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
 import { defaultGenerator, fillMultinomial, fillRandom, fillRandomFromTo, fillRandperm, Generator } from "../core/random.ts";
-import { Tensor, tensor } from "../tensor/index.ts";
+import { Tensor, tensor } from "../tensor/core.ts";
 
 /** Anything with a length. */
 export interface Sized {

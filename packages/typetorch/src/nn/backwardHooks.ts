@@ -4,7 +4,7 @@
 import { AutogradError } from "../core/errors.ts";
 import { defineOp, type Gradients } from "../ops/op.ts";
 import { runtime } from "../ops/runtime.ts";
-import { isGradEnabled } from "../tensor/index.ts";
+import { isGradEnabled } from "../tensor/core.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { BackwardHook } from "./hooks.ts";
 import type { AnyModule } from "./module.ts";

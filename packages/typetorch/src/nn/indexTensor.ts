@@ -1,6 +1,6 @@
 import { int64 } from "../core/dtype.ts";
 import type { Device } from "../core/storage.ts";
-import { empty } from "../tensor/index.ts";
+import { empty } from "../tensor/core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Numbers as an int64 vector on a device. */

@@ -5,7 +5,7 @@ import { checkArguments } from "../ops/arguments.ts";
 import { float64 } from "../core/dtype.ts";
 import { ShapeError, ValueError } from "../core/errors.ts";
 import { erf } from "../core/special.ts";
-import { empty, eye, tensor as fromNumbers, noGrad, randperm } from "../tensor/index.ts";
+import { empty, eye, tensor as fromNumbers, noGrad, randperm } from "../tensor/core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Trailing, trailing } from "../core/trailing.ts";
 

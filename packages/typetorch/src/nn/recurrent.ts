@@ -2,7 +2,7 @@
  * Stacks of recurrent layers: directions, layers, dropout between them, sequences of different lengths.
  */
 import { type RecurrentMode, type RecurrentWeights, recurrentLayer } from "../ops/rnn/layer.ts";
-import { cat, stack } from "../tensor/index.ts";
+import { cat, stack } from "../tensor/core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { dropout } from "./functional.ts";
 

@@ -4,7 +4,7 @@
 import { keepClassNames } from "../core/className.ts";
 import { StateDictError } from "../core/errors.ts";
 import { sameShape } from "../core/shape.ts";
-import { noGrad } from "../tensor/index.ts";
+import { noGrad } from "../tensor/core.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { AnyModule } from "./module.ts";
 import { Parameter } from "./parameter.ts";

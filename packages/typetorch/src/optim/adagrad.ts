@@ -1,6 +1,6 @@
 import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/core.ts";
 import { FusedUpdate, filledState, nextStep, scalarFromOld, scalarState, type UpdateRule, variants } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput, type State } from "./optimizer.ts";
 

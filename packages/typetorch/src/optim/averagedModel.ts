@@ -1,7 +1,7 @@
 import { keepClassNames } from "../core/className.ts";
 import { int64 } from "../core/dtype.ts";
 import { Module } from "../nn/module.ts";
-import { noGrad, type Tensor, tensor } from "../tensor/index.ts";
+import { noGrad, type Tensor, tensor } from "../tensor/core.ts";
 
 /** The new average of a parameter, from the old one, the model's present value and the number of models averaged so far. */
 export type AverageFunction = (averaged: Tensor, current: Tensor, count: Tensor) => Tensor;

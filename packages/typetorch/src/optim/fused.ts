@@ -10,7 +10,7 @@ import { computeType, type Expr, input, param as scalarLeaf } from "../ir/expr.t
 import type { Num } from "../ir/num.ts";
 import type { MapSpec } from "../ir/spec.ts";
 import { runtime } from "../ops/runtime.ts";
-import { fullLike, Tensor, tensor, zerosLike } from "../tensor/index.ts";
+import { fullLike, Tensor, tensor, zerosLike } from "../tensor/core.ts";
 
 /**
  * One step for one element. `x`: the parameter, its gradient, then the state tensors. `s`: the scalars of this step, computed in double precision before.

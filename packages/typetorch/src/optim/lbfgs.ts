@@ -1,7 +1,7 @@
 import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import { ArgumentTypeError, ValueError } from "../core/errors.ts";
-import { cat, enableGrad, noGrad, type Tensor, zerosLike } from "../tensor/index.ts";
+import { cat, enableGrad, noGrad, type Tensor, zerosLike } from "../tensor/core.ts";
 import { Optimizer, type ParamsInput, type State } from "./optimizer.ts";
 import { strongWolfe } from "./strongWolfe.ts";
 

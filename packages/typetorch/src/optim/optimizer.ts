@@ -3,7 +3,7 @@
  */
 import { classNameOf, keepClassNames } from "../core/className.ts";
 import { ArgumentTypeError, NotSupportedError, StateDictError, ValueError } from "../core/errors.ts";
-import { enableGrad, Tensor } from "../tensor/index.ts";
+import { enableGrad, Tensor } from "../tensor/core.ts";
 import { camelCase, type Dict, fieldsOf, pythonNumber, pythonRepr, recordOf, snakeCase } from "./naming.ts";
 
 /** Parameters with their options. Beside the optimizer's own options a group holds what schedulers keep there (`initialLr`, `maxLr` …). */

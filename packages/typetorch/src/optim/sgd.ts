@@ -1,7 +1,7 @@
 import { keepClassNames } from "../core/className.ts";
 import { checkArguments } from "../ops/arguments.ts";
 import { ValueError } from "../core/errors.ts";
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/core.ts";
 import { FusedUpdate, type UpdateRule, variants } from "./fused.ts";
 import { checkOption, Optimizer, type ParamGroup, type ParamsInput } from "./optimizer.ts";
 

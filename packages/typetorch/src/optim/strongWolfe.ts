@@ -2,7 +2,7 @@
  * Line search for L-BFGS: finds a step that lowers the function enough and flattens its slope enough (the strong Wolfe conditions). After `lswolfe.lua` of
  * torch/optim, as PyTorch's.
  */
-import type { Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/core.ts";
 
 /** The function along the line: its value, its gradient, and its slope in the direction of the line. */
 export interface LinePoint {

@@ -1,6 +1,6 @@
 import type { AnyModule, Module } from "../nn/module.ts";
 import { BatchNorm } from "../nn/modules/batchNorm.ts";
-import { noGrad, onesLike, type Tensor, zerosLike } from "../tensor/index.ts";
+import { noGrad, onesLike, type Tensor, zerosLike } from "../tensor/core.ts";
 
 /**
  * Computes the running statistics of a model's batch norm layers anew, in one pass over the data: for averaged models. Batches are tensors, or lists whose

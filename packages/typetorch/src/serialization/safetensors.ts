@@ -4,7 +4,7 @@
 import { SerializationError } from "../core/errors.ts";
 import type { DType } from "../core/dtype.ts";
 import type { Device } from "../core/storage.ts";
-import { type Index, Slice, noGrad } from "../tensor/index.ts";
+import { type Index, Slice, noGrad } from "../tensor/core.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type AsyncByteSource, type ByteSource, type Reader, readAsync, readSync } from "./bytes.ts";
 import { type SafetensorsHeader, type SafetensorsInfo, dtypeOfInfo, readHeader } from "./safetensorsHeader.ts";

@@ -9,7 +9,7 @@ import { contiguousStrides, numelOf } from "../core/shape.ts";
 import { cpu, Device } from "../core/storage.ts";
 import { checkSizes, deviceOf } from "../ops/factory/options.ts";
 import { copyElements, type MemoryFormat, toDtype } from "../ops/memory/copy.ts";
-import { methods } from "../ops/methods.ts";
+import { bindPrototype } from "../ops/methods.ts";
 import { runtime } from "../ops/runtime.ts";
 import { asStridedOp } from "../ops/views/strided.ts";
 import { transposeProperties } from "../ops/views/permute.ts";
@@ -243,7 +243,7 @@ export function installMethods(dtypeOfKey: Readonly<Record<string, DType>>): voi
   const define = (name: string | symbol, value: unknown): void => {
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true });
   };
-  for (const [name, fn] of Object.entries(methods)) define(name, fn);
+  bindPrototype(prototype);
   for (const [name, key] of Object.entries(casts)) {
     define(name, function (this: Tensor) {
       return converted(this, dtypeOfKey[key]!);

@@ -1,7 +1,7 @@
 import { checkArguments } from "../../ops/arguments.ts";
 import { bool } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
-import { cat, zeros } from "../../tensor/index.ts";
+import { cat, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pythonTuple } from "../pythonFormat.ts";
 import * as F from "../functional.ts";

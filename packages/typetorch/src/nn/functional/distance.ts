@@ -3,7 +3,7 @@ import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
-import { zerosLike, scalar } from "../../tensor/index.ts";
+import { zerosLike, scalar } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor } from "../indexTensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";

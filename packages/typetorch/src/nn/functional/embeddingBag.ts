@@ -4,7 +4,7 @@ import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { embedding } from "../../ops/nn/index.ts";
-import { stack, zeros } from "../../tensor/index.ts";
+import { stack, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor, numbersOf } from "../indexTensor.ts";
 

@@ -5,7 +5,7 @@ import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
 import { ArgumentTypeError, ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
-import { minimum, scalar } from "../../tensor/index.ts";
+import { minimum, scalar } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pairwiseDistance } from "./distance.ts";
 import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";

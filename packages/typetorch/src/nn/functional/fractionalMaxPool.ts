@@ -2,7 +2,7 @@ import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { numelOf } from "../../core/shape.ts";
-import { empty, rand } from "../../tensor/index.ts";
+import { empty, rand } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { expandSize, type Size } from "../sizes.ts";
 

@@ -7,7 +7,7 @@ import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { pickWeighted } from "../../ops/nn/sample.ts";
-import { linspace, ones, stack } from "../../tensor/index.ts";
+import { linspace, ones, stack } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface GridSampleOptions {

@@ -6,7 +6,7 @@ import { float64 } from "../../core/dtype.ts";
 import { ShapeError, ArgumentTypeError, NotSupportedError, ValueError } from "../../core/errors.ts";
 import { resampleAlong } from "../../ops/nn/sample.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "../../ops/nn/index.ts";
-import { tensor } from "../../tensor/index.ts";
+import { tensor } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor } from "../indexTensor.ts";
 import { expandSize, type Size } from "../sizes.ts";

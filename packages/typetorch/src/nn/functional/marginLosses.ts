@@ -6,7 +6,7 @@ import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";
-import { full, zeros } from "../../tensor/index.ts";
+import { full, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { WeightedLossOptions } from "./classificationLosses.ts";
 

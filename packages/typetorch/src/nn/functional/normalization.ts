@@ -4,7 +4,7 @@ import { float16, float32, float64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf } from "../../core/shape.ts";
 import { avgPool2d, avgPool3d, batchNorm, layerNorm, pad } from "../../ops/nn/index.ts";
-import { noGrad } from "../../tensor/index.ts";
+import { noGrad } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface GroupNormOptions {

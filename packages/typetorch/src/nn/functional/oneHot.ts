@@ -3,7 +3,7 @@ import { int64 } from "../../core/dtype.ts";
 import { extremesOf } from "../../ops/indexing/integers.ts";
 import { DTypeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { zeros } from "../../tensor/index.ts";
+import { zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /**

@@ -6,7 +6,7 @@ import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { Num } from "../../ir/num.ts";
 import { definePointwise } from "../../ops/pointwise.ts";
-import { noGrad } from "../../tensor/index.ts";
+import { noGrad } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type LossReduction as Reduction, reduceLoss as reduce } from "../../ops/nn/crossEntropy.ts";
 

@@ -3,7 +3,7 @@ import { bool } from "../../core/dtype.ts";
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 import { dropout, softmax } from "../../ops/nn/index.ts";
-import { arange } from "../../tensor/index.ts";
+import { arange } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface ScaledDotProductAttentionOptions {

@@ -1,7 +1,7 @@
 import { checkArguments } from "../../ops/arguments.ts";
 import type { DType } from "../../core/dtype.ts";
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../../ops/nn/index.ts";
-import { empty, noGrad, zeros } from "../../tensor/index.ts";
+import { empty, noGrad, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 

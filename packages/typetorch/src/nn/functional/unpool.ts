@@ -2,7 +2,7 @@ import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf, sameShape } from "../../core/shape.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { zeros } from "../../tensor/index.ts";
+import { zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { expandSize, type Size } from "../sizes.ts";
 

@@ -1,7 +1,7 @@
 import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ValueError } from "../../core/errors.ts";
-import { empty } from "../../tensor/index.ts";
+import { empty } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import * as init from "../init.ts";

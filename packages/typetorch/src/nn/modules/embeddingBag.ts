@@ -2,7 +2,7 @@ import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { empty, noGrad } from "../../tensor/index.ts";
+import { empty, noGrad } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import * as init from "../init.ts";

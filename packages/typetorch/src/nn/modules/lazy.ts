@@ -7,7 +7,7 @@ import { checkArguments } from "../../ops/arguments.ts";
 import { int64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { empty, ones, zeros } from "../../tensor/index.ts";
+import { empty, ones, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Parameter, replaceData } from "../parameter.ts";
 import { type FactoryOptions, factoryOptions, type Size } from "../sizes.ts";

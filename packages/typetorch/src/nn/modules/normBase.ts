@@ -1,6 +1,6 @@
 import { keepClassNames } from "../../core/className.ts";
 import { int64 } from "../../core/dtype.ts";
-import { empty, ones, zeros } from "../../tensor/index.ts";
+import { empty, ones, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as init from "../init.ts";
 import { Module } from "../module.ts";

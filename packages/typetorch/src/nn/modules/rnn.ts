@@ -2,7 +2,7 @@ import { keepClassNames } from "../../core/className.ts";
 import { describeKind, checkArguments } from "../../ops/arguments.ts";
 import { DTypeError, ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import type { RecurrentMode, RecurrentWeights } from "../../ops/rnn/layer.ts";
-import { empty, zeros } from "../../tensor/index.ts";
+import { empty, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as init from "../init.ts";
 import { Module } from "../module.ts";

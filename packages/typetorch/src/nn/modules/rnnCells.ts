@@ -2,7 +2,7 @@ import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { type RecurrentMode, recurrentLayer } from "../../ops/rnn/layer.ts";
-import { empty, zeros } from "../../tensor/index.ts";
+import { empty, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as init from "../init.ts";
 import { Module } from "../module.ts";

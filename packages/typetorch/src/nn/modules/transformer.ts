@@ -1,7 +1,7 @@
 import { keepClassNames } from "../../core/className.ts";
 import { describeKind, checkArguments } from "../../ops/arguments.ts";
 import { ArgumentTypeError, ShapeError, ValueError } from "../../core/errors.ts";
-import { arange, full } from "../../tensor/index.ts";
+import { arange, full } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import * as F from "../functional.ts";
 import * as init from "../init.ts";

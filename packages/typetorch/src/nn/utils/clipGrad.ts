@@ -1,5 +1,5 @@
 import { ValueError } from "../../core/errors.ts";
-import { noGrad, stack, tensor } from "../../tensor/index.ts";
+import { noGrad, stack, tensor } from "../../tensor/core.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { pythonFloat } from "../pythonFormat.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";

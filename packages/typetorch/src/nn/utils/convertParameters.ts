@@ -1,4 +1,4 @@
-import { cat, noGrad } from "../../tensor/index.ts";
+import { cat, noGrad } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { ValueError } from "../../core/errors.ts";
-import { noGrad, zeros } from "../../tensor/index.ts";
+import { noGrad, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { BatchNorm } from "../modules/batchNorm.ts";
 import type { ConvNd } from "../modules/conv.ts";

@@ -4,7 +4,7 @@
 import { keepClassNames } from "../../core/className.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { cpu } from "../../core/storage.ts";
-import { cat, full, stack } from "../../tensor/index.ts";
+import { cat, full, stack } from "../../tensor/core.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { indexTensor, numbersOf } from "../indexTensor.ts";
 

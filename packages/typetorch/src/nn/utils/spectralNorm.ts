@@ -1,6 +1,6 @@
 import { ValueError } from "../../core/errors.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
-import { empty, noGrad } from "../../tensor/index.ts";
+import { empty, noGrad } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { normalize } from "../functional/distance.ts";
 import type { AnyModule } from "../module.ts";

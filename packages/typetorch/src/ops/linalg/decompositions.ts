@@ -6,6 +6,7 @@ import { int32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { cat } from "../memory/cat.ts";
 import { method } from "../methods.ts";
 import { type Op, defineOp } from "../op.ts";
 import { type ReturnType, returnType } from "../returnTypes.ts";
@@ -127,15 +128,9 @@ const qrOp = defineOp<{ complete: boolean }>({
     const [r1, gR1, gR2] = [r.narrow(-1, 0, m), gR.narrow(-1, 0, m), gR.narrow(-1, m, n - m)];
     const right = x.narrow(-1, m, n - m);
     const first = tallGradient(gQ.add(matmul(right, gR2.mT)), gR1, q, r1);
-    return [joinColumns(first, matmul(q, gR2))];
+    return [cat([first, matmul(q, gR2)], -1)];
   },
 });
-
-function joinColumns(a: Tensor, b: Tensor): Tensor {
-  const width = a.shape[a.shape.length - 1]! + b.shape[b.shape.length - 1]!;
-  const out = runtime.full([...a.shape.slice(0, -1), width], 0, a.dtype);
-  return out.sliceScatter(a, -1, 0, a.shape[a.shape.length - 1]!).sliceScatter(b, -1, a.shape[a.shape.length - 1]!, width);
-}
 
 function tallGradient(gQ: Tensor, gR: Tensor, q: Tensor, r: Tensor): Tensor {
   const upper = matmul(gR, r.mT).sub(matmul(q.mT, gQ)).triu();

@@ -9,9 +9,10 @@ import { type NumberLike, numberOf } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
+import { cat } from "../memory/cat.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
-import { vectorNorm as reduceNorm } from "../reduction/norm.ts";
+import { bringNuclearNorm, vectorNorm as reduceNorm } from "../reduction/norm.ts";
 import { type Dims, checkReducible, reductionArguments } from "../reduction/reduce.ts";
 import { runtime } from "../runtime.ts";
 import { checkMatrices, sizesOf } from "./batches.ts";
@@ -294,10 +295,8 @@ export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
   const ones = runtime.newFull(v, [...v.shape, 1], 1, dtype);
   if (n <= 1) return ones.narrow(-1, 0, Math.max(n, 0));
   const powers = base.expand([...v.shape, n - 1]).cumprod(-1);
-  return runtime
-    .newFull(v, [...v.shape, n], 0, dtype)
-    .sliceScatter(ones, -1, 0, 1)
-    .sliceScatter(powers, -1, 1, n);
+  return cat([ones, powers], -1);
 }
 
+bringNuclearNorm((input, options) => matrixNorm(input, "nuc", options));
 method("pinverse", pinverse);

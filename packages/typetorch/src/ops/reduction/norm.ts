@@ -3,13 +3,12 @@
  */
 import { checkArguments } from "../arguments.ts";
 import { type DType, kernelName } from "../../core/dtype.ts";
-import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
+import { DTypeError, NotSupportedError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
 import { wrapDim } from "../../core/shape.ts";
 import { type Expr, param } from "../../ir/expr.ts";
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { matrixNorm } from "../linalg/norms.ts";
 import { toDtype } from "../memory/copy.ts";
 import { method } from "../methods.ts";
 import { defineOp } from "../op.ts";
@@ -23,6 +22,18 @@ import {
   simpleReduction,
   specCache,
 } from "./reduce.ts";
+
+type NuclearNorm = (
+  input: Tensor,
+  options: { dim: readonly number[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor },
+) => Tensor;
+
+let nuclearNorm: NuclearNorm | null = null;
+
+/** The nuclear norm needs singular values: linalg/norms.ts brings it, which `typetorch/core` does without. */
+export function bringNuclearNorm(brought: NuclearNorm): void {
+  nuclearNorm = brought;
+}
 
 export type NormOrder = NumberLike | "fro" | "nuc" | null;
 
@@ -174,7 +185,9 @@ export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | No
         `Expected a tensor with 2 dimensions, but got a tensor with ${pair.length} dimension${pair.length === 1 ? "" : "s"} instead.`,
         "the nuclear norm is that of matrices; give { dim: [rows, columns] }",
       );
-    return matrixNorm(input, "nuc", { dim: pair, keepdim: keepdim ?? o.keepdim, dtype: o.dtype, out: o.out });
+    if (nuclearNorm === null)
+      throw new NotSupportedError("norm: the nuclear norm is not part of typetorch/core", 'import "typetorch", which has it');
+    return nuclearNorm(input, { dim: pair, keepdim: keepdim ?? o.keepdim, dtype: o.dtype, out: o.out });
   }
   const { dims } = reductionArguments(input, given, undefined);
   const number = typeof order === "string" ? 2 : numberOf(order);
