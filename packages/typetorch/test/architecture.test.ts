@@ -156,3 +156,64 @@ test("no tracked text names a package registry's host or a path of one machine",
   });
   assert.deepEqual(found, []);
 });
+
+/** Files that are loaded at run time by the given ones, which are among them. */
+function loadedBy(entries: readonly string[]): Set<string> {
+  const found = new Set(entries.map((name) => join(source, name)));
+  for (const file of found)
+    for (const specifier of runtimeImports(readFileSync(file, "utf8"))) found.add(join(dirname(file), specifier));
+  return found;
+}
+
+/** The methods of Tensor that an op file registers by name. */
+function methodsOf(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/\b(?:method|variadicMethod|unary)\(\s*"(\w+)"/g)].map((m) => m[1]!);
+}
+
+test("bundlers keep every file that registers methods: package.json's sideEffects names it", () => {
+  const { sideEffects } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { sideEffects: string[] };
+  const kept = sideEffects.map((pattern) => new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("**", ".*")}$`));
+  const registering = files.filter(
+    (file) => folderOf(file) === "ops" && dirname(file) !== join(source, "ops") && methodsOf(file).length > 0,
+  );
+  assert.ok(registering.length > 60);
+  const dropped = [
+    ...registering,
+    ...["ops/index.ts", "ops/core.ts", "tensor/index.ts", "tensor/core.ts"].map((name) => join(source, name)),
+  ]
+    .map((file) => `./dist/src/${relative(source, file).split(sep).join("/").replace(/ts$/, "js")}`)
+    .filter((file) => !kept.some((pattern) => pattern.test(file)));
+  assert.deepEqual(dropped, []);
+});
+
+test("classes whose names are printed keep them when a bundler renames classes", () => {
+  const nameless = files
+    .filter((file) => ["nn", "optim", "data"].includes(folderOf(file)))
+    .flatMap((file) => {
+      const text = codeOnly(readFileSync(file, "utf8"));
+      const kept = /\bkeepClassNames\(\{([^}]*)\}\)/.exec(text)?.[1]?.split(/[\s,]+/) ?? [];
+      const classes = [...text.matchAll(/^export (?:abstract )?class (\w+)/gm)].map((m) => m[1]!);
+      return classes
+        .filter((name) => !kept.includes(name))
+        .map((name) => `${relative(source, file)}: keepClassNames({ ${name} })`);
+    });
+  assert.deepEqual(nameless, []);
+});
+
+test("typetorch/core, and what is built on it, use no method of the ops that it leaves out", () => {
+  // op files declare the methods that they register, so those of files that are not imported are unknown to the compiler
+  const tsc = [join(repository, "node_modules/typescript/bin/tsc"), "-p", join(packageRoot, "tsconfig.core.json"), "--listFiles"];
+  const listed = execFileSync(process.execPath, tsc, { encoding: "utf8" })
+    .split(/\r?\n/)
+    .map((line) => join(line));
+  const core = loadedBy(["core.ts"]);
+  assert.ok(listed.includes(join(source, "nn/index.ts")) && core.has(join(source, "ops/arithmetic/mul.ts")));
+  assert.ok(!core.has(join(source, "ops/index.ts")) && !listed.includes(join(source, "ops/index.ts")));
+  // the compiler knows also the methods of files of which only types are imported, or which a single module imports
+  const others = listed.filter((file) => folderOf(file) === "ops" && file.startsWith(source) && !core.has(file));
+  assert.deepEqual(
+    others.filter((file) => methodsOf(file).length > 0),
+    [],
+  );
+});
