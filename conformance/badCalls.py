@@ -6,6 +6,7 @@ Each call runs in a worker process with limited memory and time, which is starte
 """
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import warnings
 
 DTYPES = "f32 float32 f64 float64 f16 float16 bf16 bfloat16 i64 int64 i32 int32 i16 int16 i8 int8 u8 uint8 bool bool".split()
+RANDOM = re.compile("rand|normal|uniform|dropout|bernoulli|multinomial|poisson|exponential|geometric|cauchy|rrelu|gumbel|^empty|new_empty|resize|fractional")
 NAMES = dict(zip(DTYPES[::2], DTYPES[1::2]))
 
 
@@ -68,11 +70,35 @@ def worker(calls_file, out_file, start):
                 tensors_of(v, out, depth + 1)
         return out
 
-    def elements(x):
+    def elements(x, digits="%.5g"):
         out = []
         for v in x.detach().reshape(-1).tolist():
             v = float(v)
-            out.append("nan" if v != v else "inf" if v == float("inf") else "-inf" if v == -float("inf") else float("%.5g" % v))
+            out.append("nan" if v != v else "inf" if v == float("inf") else "-inf" if v == -float("inf") else float(digits % v))
+        return out
+
+    def describe(call, x, name=None):
+        out = {"d": kinds.get(x.dtype, str(x.dtype)), "s": list(x.shape), "st": list(x.stride()) if not x.is_sparse else [], "g": x.requires_grad,
+               "fn": type(x.grad_fn).__name__ if x.grad_fn is not None else None}
+        if name is not None:
+            out["name"] = name
+        if x.numel() <= 400 and not x.is_complex() and not x.is_sparse and not x.is_quantized:
+            out["v"] = [v if isinstance(v, str) else float("%.9g" % v) for v in elements(x, "%.9g")]
+        return out
+
+    def details(call, tensors, results):
+        out = [describe(call, x) for x in results]
+        differentiable = [x for x in results if x.requires_grad and x.is_floating_point()]
+        if not differentiable or call["form"] in ("inplace", "module") or RANDOM.search(call["op"]):
+            return out
+        loss = 0
+        for x in differentiable:
+            w = torch.tensor([((k * 37) % 11 - 5) / 4 for k in range(x.numel())], dtype=x.dtype).reshape(x.shape)
+            loss = loss + (x * w).sum()
+        loss.backward()
+        for i, x in enumerate(tensors):
+            if x.requires_grad and x.is_leaf and x.grad is not None:
+                out.append({**describe(call, x.grad, f"grad {i}"), "g": False, "fn": None})
         return out
 
     def run(call):
@@ -103,6 +129,8 @@ def worker(calls_file, out_file, start):
                 result.step(lambda: torch.tensor(1.0))
                 return {"tensors": []}
         found = tensors_of(result, [])
+        if call.get("detail"):
+            return {"details": details(call, tensors, found)}
         return {"tensors": [[kinds.get(x.dtype, str(x.dtype)), list(x.shape)] + ([elements(x)] if x.numel() <= 24 and form != "module" and not x.is_complex() and not x.is_sparse and not x.is_quantized else []) for x in found if True]}
 
     with open(calls_file) as f, open(out_file, "a", buffering=1) as out:

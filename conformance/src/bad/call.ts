@@ -27,8 +27,22 @@ export interface BadCall {
   readonly forward?: readonly Json[];
   /** What was done to a good call. */
   readonly change: string;
+  /** Whether everything about the result is asked for, and gradients. */
+  readonly detail?: boolean;
   /** What PyTorch did. */
   readonly torch?: Outcome;
+}
+
+/** A tensor of a result, or (with a name) the gradient of an argument. */
+export interface Detail {
+  readonly name?: string;
+  readonly d: Kind;
+  readonly s: readonly number[];
+  readonly st: readonly number[];
+  /** Whether it requires grad, and the name of its node. */
+  readonly g: boolean;
+  readonly fn: string | null;
+  readonly v?: readonly (number | string)[];
 }
 
 /** What became of a call. */
@@ -38,6 +52,7 @@ export interface Outcome {
   readonly message?: string;
   /** The tensors of the result: dtype, shape, and elements where there are few. */
   readonly tensors?: readonly (readonly [Kind, readonly number[], (readonly (number | string)[])?])[];
+  readonly details?: readonly Detail[];
   /** What was found wrong without knowing PyTorch's answer. */
   readonly broken?: string;
 }

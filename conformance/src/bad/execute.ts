@@ -7,7 +7,7 @@ import fs from "node:fs";
 import { Api, camel, Decoder, Missing, type TensorLike } from "../api.ts";
 import { isObject, type Json, type Kind } from "../format.ts";
 import { overloads, place } from "../signatures.ts";
-import { type BadCall, entryOf, type Outcome } from "./call.ts";
+import { type BadCall, type Detail, entryOf, type Outcome } from "./call.ts";
 
 const [callsFile, outcomesFile, from] = process.argv.slice(2) as [string, string, string];
 const api = await Api.load(undefined);
@@ -54,9 +54,9 @@ function invoke(call: BadCall, decode: Decoder): unknown {
   return self[name]!(...rest);
 }
 
-function elements(x: TensorLike): (number | string)[] {
+function elements(x: TensorLike, digits = 5): (number | string)[] {
   const flat = (x.detach().reshape([-1]).toArray() as unknown[]).map(Number);
-  return flat.map((v) => (Number.isFinite(v) ? Number(v.toPrecision(5)) : Number.isNaN(v) ? "nan" : v > 0 ? "inf" : "-inf"));
+  return flat.map((v) => (Number.isFinite(v) ? Number(v.toPrecision(digits)) : Number.isNaN(v) ? "nan" : v > 0 ? "inf" : "-inf"));
 }
 
 const count = (x: TensorLike): number => x.shape.reduce((a, b) => a * b, 1);
@@ -66,6 +66,36 @@ function tensorsOf(value: unknown, out: TensorLike[], depth = 0): TensorLike[] {
   else if (Array.isArray(value)) for (const v of value.slice(0, 8)) tensorsOf(v, out, depth + 1);
   else if (typeof value === "object" && value !== null && depth < 2)
     for (const v of Object.values(value)) tensorsOf(v, out, depth + 1);
+  return out;
+}
+
+/** Everything about the results, and the gradients of the arguments of a weighted sum of them. */
+function details(call: BadCall, decode: Decoder, results: readonly TensorLike[]): Detail[] {
+  const describe = (x: TensorLike, name?: string): Detail => ({
+    ...(name !== undefined && { name }),
+    d: kindOf[x.dtype.name]!,
+    s: [...x.shape],
+    st: [...x.stride()],
+    g: x.requiresGrad,
+    fn: /\w+/.exec(String((x as unknown as { gradFn: object | null }).gradFn ?? ""))?.[0] ?? null,
+    ...(count(x) <= 400 && !usesRandom(call) && call.form !== "module" && { v: elements(x, 9) }),
+  });
+  const out = results.map((x) => describe(x));
+  const differentiable = results.filter((x) => x.requiresGrad && x.dtype.isFloatingPoint);
+  if (differentiable.length === 0 || call.form === "inplace" || call.form === "module" || usesRandom(call)) return out;
+  let loss: unknown = null;
+  for (const x of differentiable) {
+    const weights = Array.from({ length: count(x) }, (_, k) => (((k * 37) % 11) - 5) / 4);
+    const w = (api.fn("tensor")(weights, { dtype: x.dtype }) as TensorLike).reshape(x.shape);
+    const term = ((x as unknown as Callables).mul!(w) as Callables).sum!();
+    loss = loss === null ? term : (loss as Callables).add!(term);
+  }
+  (loss as Callables).backward!();
+  call.T.forEach((entry, i) => {
+    if (entry.g !== 1 || !decode.has(i)) return;
+    const { grad } = decode.tensor(i);
+    if (grad !== null && grad !== undefined) out.push({ ...describe(grad, `grad ${i}`), g: false, fn: null });
+  });
   return out;
 }
 
@@ -93,6 +123,7 @@ function run(call: BadCall): Outcome {
     const result = invoke(call, decode);
     const tensors = tensorsOf(result, []);
     for (const x of tensors) if (count(x) < 1e6) elements(x); // every element can be read
+    if (call.detail) return { details: details(call, decode, tensors) };
     return {
       tensors: tensors.map(
         (x) =>

@@ -312,7 +312,7 @@ export function badCall(dice: Dice, base: Base, id: string, forms: readonly Form
 }
 
 /** The call without the tensors that it does not use. */
-function prune(call: BadCall): BadCall {
+export function prune(call: BadCall): BadCall {
   const used: number[] = [];
   const T: Literal[] = [];
   const move = (i: number): number => {

@@ -63,7 +63,9 @@ export interface OpDeclaration<A> {
 
 export function gradNameOf(name: string): string {
   const words = name.split("_").filter((part) => part.length > 0);
-  return `${words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join("")}Backward0`;
+  const joined = words.map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join("");
+  // PyTorch's names have a capital behind a digit too: Log1PBackward0
+  return `${joined.replace(/\d[a-z]/g, (pair) => pair.toUpperCase())}Backward0`;
 }
 
 /**

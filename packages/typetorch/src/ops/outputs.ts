@@ -23,10 +23,13 @@ const names: Record<string, string> = {
   bool: "bool",
 };
 
+/** C++'s name of a dtype, which some of PyTorch's messages have. */
+export const cppName = (dtype: DType): string => names[dtype.key] ?? dtype.name;
+
 /** Throws unless `out` has the dtype that the result will have. */
 export function checkOutDtype(dtype: DType, out: Tensor): void {
   if (out.dtype !== dtype)
-    throw new DTypeError(`Expected out tensor to have dtype ${names[dtype.key]}, but got ${names[out.dtype.key]} instead`);
+    throw new DTypeError(`Expected out tensor to have dtype ${cppName(dtype)}, but got ${cppName(out.dtype)} instead`);
 }
 
 /** Throws where an output is written that is (part of) an input. */

@@ -1,8 +1,9 @@
 /**
  * Losses of several classes or labels that are compositions of other ops.
  */
+import { kernelName } from "../../core/dtype.ts";
 import { checkArguments } from "../../ops/arguments.ts";
-import { ValueError } from "../../core/errors.ts";
+import { ValueError, DTypeError } from "../../core/errors.ts";
 import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
 import type { Num } from "../../ir/num.ts";
 import { definePointwise } from "../../ops/pointwise.ts";
@@ -89,6 +90,14 @@ export function binaryCrossEntropy(input: Tensor, target: Tensor, options: Weigh
       `Using a target size (${sizeText(target)}) that is different to the input size (${sizeText(input)}) is deprecated. Please ensure they have the same size.`,
     );
   }
+  if (input.dtype !== target.dtype) {
+    throw new DTypeError(
+      `Found dtype ${kernelName(target.dtype)} but expected ${kernelName(input.dtype)}`,
+      "convert the target: target.to(input.dtype)",
+    );
+  }
+  if (!input.dtype.isFloatingPoint)
+    throw new DTypeError(`"binary_cross_entropy" not implemented for '${kernelName(input.dtype)}'`, "pass probabilities");
   if (input.numel() > 0 && input.lt(0).logicalOr(input.gt(1)).any().item()) {
     throw new ValueError(
       "all elements of input should be between 0 and 1",

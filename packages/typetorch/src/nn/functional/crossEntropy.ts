@@ -1,5 +1,5 @@
 import { checkArguments } from "../../ops/arguments.ts";
-import { int64 } from "../../core/dtype.ts";
+import { int64, kernelName } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf, sameShape } from "../../core/shape.ts";
 import { checkTargets } from "../../ops/nn/crossEntropy.ts";
@@ -31,6 +31,11 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
     throw new ValueError(`label_smoothing must be between 0.0 and 1.0. Got: ${labelSmoothing}`);
   }
   const rank = input.shape.length;
+  if (!input.dtype.isFloatingPoint)
+    throw new DTypeError(
+      `"log_softmax_lastdim_kernel_impl" not implemented for '${kernelName(input.dtype)}'`,
+      "convert the input: x.to(torch.float32)",
+    );
   if (sameShape(input.shape, target.shape)) return ofProbabilities(input, target, options);
   if (rank < 1) throw new ShapeError(`Expected 1 or more dimensions (got ${rank})`);
   const x = rank === 1 ? input.unsqueeze(0) : input; // (N, C, *)

@@ -1,7 +1,7 @@
-import { bool } from "../../core/dtype.ts";
+import { bool, kernelName, promoteTypes } from "../../core/dtype.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { ShapeError, ValueError, DTypeError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
 import { zerosLike, scalar } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -54,8 +54,14 @@ export function cosineSimilarity(
   checkArguments("cosine_similarity(Tensor x1, Tensor x2, ~dim, ~eps, {int dim, float eps})", x1, x2, ...rest);
   const { dim = 1, eps = 1e-8 } = trailing<CosineSimilarityOptions>(rest, ["dim", "eps"]);
   const shape = broadcastShapes(x1.shape, x2.shape);
+  const dtype = promoteTypes(x1.dtype, x2.dtype);
+  if (!dtype.isFloatingPoint)
+    throw new DTypeError(
+      `expected common dtype to be floating point, yet common dtype is ${kernelName(dtype)}`,
+      "convert them: x.to(torch.float32)",
+    );
   const unit = (x: Tensor) => {
-    const whole = x.expand(shape);
+    const whole = x.to(dtype).expand(shape);
     return whole.div(whole.norm(2, dim, true).clamp({ min: eps }));
   };
   return unit(x1).mul(unit(x2)).sum(dim);

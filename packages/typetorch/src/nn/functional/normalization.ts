@@ -91,6 +91,16 @@ export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): 
   if (!useInputStats && (runningMean === null || runningVar === null)) {
     throw new ValueError("Expected running_mean and running_var to be defined when use_input_stats is false");
   }
+  for (const [name, x] of [
+    ["weight", weight],
+    ["bias", bias],
+  ] as const) {
+    if (x !== null && (x.shape.length !== 1 || x.shape[0] !== channels))
+      throw new ShapeError(
+        `${name} should contain ${batch * channels} elements not ${batch * x.numel()}`,
+        "a vector with one element per channel",
+      );
+  }
   const repeated = (x: Tensor | null) => x?.expand([batch, channels]).reshape([-1]) ?? null; // (N C)
   // Batch norm over (1, N C, *): each channel of each sample is a channel of its own.
   const mean = noGrad(() => repeated(runningMean)?.clone() ?? null);

@@ -2,7 +2,7 @@
  * Losses that compare numbers, each a pointwise op and a reduction.
  */
 import { checkArguments } from "../../ops/arguments.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { ShapeError, ValueError, DTypeError } from "../../core/errors.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { Num } from "../../ir/num.ts";
 import { definePointwise } from "../../ops/pointwise.ts";
@@ -166,6 +166,8 @@ export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {})
     options,
   );
   const { reduction = "mean", logTarget = false } = options;
+  if (!input.dtype.isFloatingPoint && !target.dtype.isFloatingPoint)
+    throw new DTypeError("kl_div: Integral inputs not supported.", "convert them: x.to(torch.float32)");
   const loss = logTarget
     ? target.exp().mul(target.sub(input))
     : target.log().where(target.gt(0), 0).sub(input).mul(target).where(target.gt(0), 0);

@@ -1,6 +1,6 @@
 import { keepClassNames } from "../../core/className.ts";
 import { checkArguments } from "../../ops/arguments.ts";
-import { ShapeError, ValueError } from "../../core/errors.ts";
+import { ShapeError, ValueError, DTypeError } from "../../core/errors.ts";
 import { type RecurrentMode, recurrentLayer } from "../../ops/rnn/layer.ts";
 import { empty, zeros } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -59,6 +59,14 @@ abstract class RNNCellBase<State, Out> extends Module<[input: Tensor, ...rest: S
     if (x.shape[1] !== this.inputSize) {
       throw new ShapeError(`input has inconsistent input_size: got ${x.shape[1]} expected ${this.inputSize}`);
     }
+    const checkDtype = (value: Tensor): void => {
+      if (value.dtype !== this.weightIh.dtype)
+        throw new DTypeError(
+          "mat1 and mat2 must have the same dtype",
+          `the weights are ${this.weightIh.dtype.name}, the input or state ${value.dtype.name}`,
+        );
+    };
+    checkDtype(x);
     const state = (given: Tensor | null): Tensor => {
       if (given === null) return zeros([x.shape[0]!, this.hiddenSize], { dtype: x.dtype, device: x.device });
       const h = batched ? given : given.unsqueeze(0);
@@ -68,6 +76,7 @@ abstract class RNNCellBase<State, Out> extends Module<[input: Tensor, ...rest: S
       if (h.shape[0] !== x.shape[0]) {
         throw new ShapeError(`Input batch size ${x.shape[0]} doesn't match hidden batch size ${h.shape[0]}`);
       }
+      checkDtype(h);
       return h;
     };
     const { h, c } = recurrentLayer(mode, x.unsqueeze(0), state(hx), mode === "LSTM" ? state(cx) : null, this);

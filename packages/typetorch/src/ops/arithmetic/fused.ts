@@ -1,6 +1,7 @@
 /**
  * Several steps in one kernel: `lerp`, `addcmul`, `addcdiv`.
  */
+import { cppName } from "../outputs.ts";
 import { checkArguments } from "../arguments.ts";
 import { bool, kernelName } from "../../core/dtype.ts";
 import { ArgumentTypeError, DTypeError } from "../../core/errors.ts";
@@ -61,7 +62,7 @@ function lerpOperands(input: Tensor, end: Tensor, weight: Tensor | NumberLike): 
   ] as const) {
     if (!runtime.isTensor(x) || x.dtype === dtype) continue;
     throw new DTypeError(
-      `expected dtype ${dtype.name} for \`${name}\` but got dtype ${x.dtype.name}`,
+      `expected dtype ${cppName(dtype)} for \`${name}\` but got dtype ${cppName(x.dtype)}`,
       "lerp does not convert: convert one of them with x.to(dtype)",
     );
   }

@@ -2,7 +2,7 @@
  * What surrounds Fourier transforms: frequencies in the order of their results, and moving zero to the middle.
  */
 import { getDefaultDtype } from "../../core/dtype.ts";
-import { ValueError } from "../../core/errors.ts";
+import { IndexError, ValueError } from "../../core/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkArguments } from "../arguments.ts";
 import { arange } from "../factory/range.ts";
@@ -21,10 +21,15 @@ function shifted(name: string, input: Tensor, dim: Dims, by: (size: number) => n
       : typeof given === "number"
         ? [given]
         : [...(given as readonly number[])];
-  if (dims.length === 0) return input.clone();
+  if (dims.length === 0) throw new ValueError("`shifts` required", "the tensor has no dimensions to shift along");
+  for (const d of dims) {
+    if (rank === 0) throw new IndexError(`Dimension specified as ${d} but tensor has no dimensions`);
+    if (d < -rank || d >= rank)
+      throw new IndexError(`Dimension out of range (expected to be in range of [${-rank}, ${rank - 1}], but got ${d})`);
+  }
   return roll(
     input,
-    dims.map((d) => by(input.shape[d < 0 ? d + rank : d] ?? 0)),
+    dims.map((d) => by(input.shape[d < 0 ? d + rank : d]!)),
     dims,
   );
 }

@@ -196,7 +196,9 @@ function fillArguments(x: Tensor, dim: number, index: Tensor): Attributes {
   const checked = checkedIndices(index, size, true, (value) => {
     throw new IndexError(`index ${value} is out of bounds for dimension ${d} with size ${size}`);
   });
-  return { dim: d, checked, alpha: 1 };
+  // A 0-d tensor has one row, which all indices mean.
+  const once = x.shape.length === 0 && checked.numel() > 1;
+  return { dim: d, checked: once ? checked.narrow(0, 0, 1) : checked, alpha: 1 };
 }
 
 /** `input` with the rows `index` of a dimension set to a value. As `torch.index_fill`. */

@@ -1,7 +1,7 @@
 /**
  * What a Cholesky factor is good for: `choleskySolve`, `choleskyInverse`.
  */
-import { DTypeError, ShapeError } from "../../core/errors.ts";
+import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { kernelName } from "../../core/dtype.ts";
 import { broadcastShapes } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -124,6 +124,13 @@ export function choleskyInverse(input: Tensor, upper?: boolean | CholeskyFactorO
   checkArguments("cholesky_inverse(Tensor input, bool|options? upper, {bool upper, Tensor out})", input, upper);
   const o = optionsOf(upper);
   checkMatrices("cholesky_inverse", input, true);
+  runtime.withoutGrad(() => {
+    const zero = input.detach().diagonal(0, -2, -1).eq(0).nonzero();
+    if (zero.shape[0]! > 0)
+      throw new ValueError(
+        `cholesky_inverse: ${input.shape.length > 2 ? `(Batch element ${Number(zero.at(0, 0).item())}): ` : ""}The diagonal element ${Number(zero.at(0, -1).item()) + 1} is zero, the inversion could not be completed because the input matrix is singular.`,
+      );
+  });
   return toOut("cholesky_inverse", runtime.call(inverseOp, [input], { upper: o.upper ?? false }), o.out);
 }
 

@@ -13,7 +13,7 @@ import { type ReturnType, returnType } from "../returnTypes.ts";
 import { runtime } from "../runtime.ts";
 import { checkMatrices, elementsOf, sizesOf, tensorOf } from "./batches.ts";
 import { choleskyFactor, qrFactor, singularValues, symmetricEigen, transposed } from "./dense.ts";
-import { inv, solve } from "./inverse.ts";
+import { inv, solved } from "./inverse.ts";
 import { matmul } from "./matmul.ts";
 
 export type QrResult = ReturnType<readonly ["Q", "R"]>;
@@ -369,7 +369,7 @@ export function solveTriangular(
   if (unitriangular) a = a.add(eyeLike(input).toDtype(a.dtype));
   const batch = broadcastShapes(a.shape.slice(0, -2), B.shape.slice(0, -2));
   const b = B.expand([...batch, ...B.shape.slice(-2)]);
-  return solve(a.expand([...batch, ...a.shape.slice(-2)]), b, { left });
+  return solved(a.expand([...batch, ...a.shape.slice(-2)]), b, left, false);
 }
 
 /** Solves `A X = B` for triangular A, as the older `torch.triangular_solve`. */
@@ -389,6 +389,15 @@ export function triangularSolve(
     unitriangular,
   );
   const o: TriangularOptions = typeof upper === "object" ? upper : { upper, transpose, unitriangular };
+  for (const [name, x] of [
+    ["b", input],
+    ["A", A],
+  ] as const) {
+    if (x.shape.length < 2)
+      throw new ShapeError(
+        `torch.triangular_solve: Expected ${name} to have at least 2 dimensions, but it has ${x.shape.length} dimensions instead`,
+      );
+  }
   const up = o.upper ?? true;
   const x = solveTriangular(o.transpose ? A.mT : A, input, {
     upper: o.transpose ? !up : up,

@@ -2,7 +2,7 @@
  * QR factorisations in LAPACK's packed form, and products with the Q that they stand for.
  */
 import { kernelName } from "../../core/dtype.ts";
-import { DTypeError, ShapeError } from "../../core/errors.ts";
+import { DTypeError, ShapeError, NotSupportedError } from "../../core/errors.ts";
 import { sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkArguments } from "../arguments.ts";
@@ -45,6 +45,9 @@ const geqrfOp = defineOp<null>({
       scales.set(taus, b * k);
     }
     return [tensorOf(packed, x!.shape, x!.dtype), tensorOf(scales, [...batch, k], x!.dtype)];
+  },
+  backward() {
+    throw new NotSupportedError("the derivative for 'geqrf' is not implemented.", "torch.linalg.qr has one");
   },
 });
 

@@ -3,7 +3,7 @@
  */
 import { toOut } from "../outputs.ts";
 import { checkArguments } from "../arguments.ts";
-import { int32 } from "../../core/dtype.ts";
+import { int32, kernelName } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { broadcastShapes, formatShape, sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -140,10 +140,13 @@ export function solve(A: Tensor, B: Tensor, options: { left?: boolean; out?: Ten
   return written(solved(A, B, options.left ?? true, true), options);
 }
 
-function solved(A: Tensor, B: Tensor, left: boolean, strict: boolean): Tensor {
+/** {@link solve}; `strict` throws for a singular matrix, else what comes out is not finite. */
+export function solved(A: Tensor, B: Tensor, left: boolean, strict: boolean): Tensor {
   checkMatrices("linalg.solve", A, true);
   if (A.dtype !== B.dtype)
-    throw new ValueError(`linalg.solve: Expected A and B to have the same dtype, but found ${A.dtype} and ${B.dtype}`);
+    throw new ValueError(
+      `linalg.solve: Expected A and B to have the same dtype, but found A of type ${kernelName(A.dtype)} and B of type ${kernelName(B.dtype)} instead`,
+    );
   const vector = isVector(A, B);
   if (vector && !left)
     throw new ShapeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False");

@@ -12,11 +12,14 @@ import { matmul } from "./matmul.ts";
 /** A less M, where there is one, times x. */
 const times = (a: Tensor, m: Tensor | null, x: Tensor): Tensor => (m === null ? matmul(a, x) : matmul(a, x).sub(matmul(m, x)));
 
+/** Iterations after which nothing changes any more. */
+const ENOUGH = 1000;
+
 /** q orthonormal columns whose span is close to that of A. */
 function approximateBasis(a: Tensor, q: number, niter: number, m: Tensor | null): Tensor {
   const start = randn([a.shape[a.shape.length - 1]!, q], { dtype: a.dtype, device: a.device });
   let basis = qr(times(a, m, start)).Q;
-  for (let i = 0; i < niter; i++) {
+  for (let i = 0; i < Math.min(niter, ENOUGH); i++) {
     basis = qr(times(a.mT, m === null ? null : m.mT, basis)).Q;
     basis = qr(times(a, m, basis)).Q;
   }

@@ -289,11 +289,10 @@ export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
   checkArguments("linalg_vander(Tensor x, options? options, {int|None N})", x, options);
   const v = x.shape.length === 0 ? x.reshape([1]) : x;
   const n = options.N ?? v.shape[v.shape.length - 1]!;
-  if (n <= 1 && options.N !== undefined && options.N !== null) throw new ValueError(`N must be greater than 1.`);
+  if (n <= 1) throw new ValueError(`N must be greater than 1.`);
   const dtype = v.dtype.isFloatingPoint ? v.dtype : int64;
   const base = toDtype(v, dtype).unsqueeze(-1);
   const ones = runtime.newFull(v, [...v.shape, 1], 1, dtype);
-  if (n <= 1) return ones.narrow(-1, 0, Math.max(n, 0));
   const powers = base.expand([...v.shape, n - 1]).cumprod(-1);
   return cat([ones, powers], -1);
 }

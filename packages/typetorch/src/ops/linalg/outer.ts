@@ -94,6 +94,11 @@ export function tensordot(
       ? [Array.from({ length: given }, (_, i) => i - given), Array.from({ length: given }, (_, i) => i)]
       : given;
   if (left.length !== right.length) throw new ShapeError("both dimension lists should have same length");
+  if (a.dtype !== b.dtype)
+    throw new DTypeError(
+      `expected scalar type ${kernelName(a.dtype)} but found ${kernelName(b.dtype)}`,
+      "convert one of them: x.to(dtype)",
+    );
   const from = left.map((d) => wrapDim(d, a.shape.length));
   const to = right.map((d) => wrapDim(d, b.shape.length));
   let count = 1;

@@ -2,6 +2,7 @@
  * Convolutions of one to three dimensions and their transposes. Three linear ops make a closed family: the convolution, its gradient for the input and its
  * gradient for the weight are each other's derivatives.
  */
+import { kernelName } from "../../core/dtype.ts";
 import { describeKind, checkArguments } from "../arguments.ts";
 import type { ConvGeometry } from "../../backends/backend.ts";
 import { ArgumentTypeError, DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
@@ -143,7 +144,10 @@ function checkOperands(rank: number, x: Tensor, weight: Tensor, bias: Tensor | n
     );
   }
   if (!x.dtype.isFloatingPoint && x.dtype.key !== "i64")
-    throw new DTypeError(`"slow_conv2d_cpu" not implemented for '${x.dtype.name}'`, "convert the input to a floating dtype");
+    throw new DTypeError(
+      `"slow_conv2d_cpu" not implemented for '${kernelName(x.dtype)}'`,
+      "convert the input to a floating dtype",
+    );
   const channels = x.shape[x.shape.length - rank - 1]!;
   const weightText = `weight of size ${formatShape(weight.shape)}`;
   if (weight.shape[0]! < groups)

@@ -2,7 +2,7 @@
  * Negative log likelihood of class indices, and the cross entropy of logits as one fused op.
  */
 import { checkArguments } from "../arguments.ts";
-import { type DType, int64 } from "../../core/dtype.ts";
+import { int64, kernelName, type DType } from "../../core/dtype.ts";
 import { DTypeError, IndexError, ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shape.ts";
 import { type Expr, Expr as ExprClass, accumulator, at, computeType, constant, input, param } from "../../ir/expr.ts";
@@ -255,6 +255,11 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: Class
     );
   }
   const known = checkTargets(t, classes, ignoreIndex);
+  if (!x.dtype.isFloatingPoint)
+    throw new DTypeError(
+      `"${rank > 2 ? "nll_loss2d_forward_out_frame" : "nll_loss_out_frame"}" not implemented for '${kernelName(x.dtype)}'`,
+      "convert the input: x.to(torch.float32)",
+    );
   const index = toDtype(t, int64);
   const picked = runtime.call(pickOp, [x, index], { ignoreIndex });
   const factors = weight ? weightsOf(weight, index, ignoreIndex) : null;

@@ -1,6 +1,7 @@
 /**
  * Histograms over given or equal intervals, in one dimension (`histogram`) and in several (`histogramdd`).
  */
+import { cppName } from "../outputs.ts";
 import { kernelName, float64 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { sameShape } from "../../core/shape.ts";
@@ -118,7 +119,7 @@ function edgesOf(x: Tensor, bins: readonly number[] | readonly Tensor[], range: 
     return (bins as readonly Tensor[]).map((edges, d) => {
       if (edges.dtype !== x.dtype)
         throw new DTypeError(
-          `torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype ${cppName(x)} and bins for dimension ${d} with dtype ${cppName(edges)}`,
+          `torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype ${cppName(x.dtype)} and bins for dimension ${d} with dtype ${cppName(edges.dtype)}`,
         );
       if (edges.shape.length !== 1)
         throw new ShapeError(
@@ -139,8 +140,6 @@ function edgesOf(x: Tensor, bins: readonly number[] | readonly Tensor[], range: 
   );
 }
 
-const cppName = (x: Tensor): string => ({ f32: "float", f64: "double" })[x.dtype.key as string] ?? x.dtype.name;
-
 /** Counts the rows of x (rows, D); `shown` is the shape of the input that messages name. */
 function counted(x: Tensor, bins: readonly number[] | readonly Tensor[], o: HistogramOptions, leading: readonly number[]) {
   if (x.dtype.key !== "f32" && x.dtype.key !== "f64")
@@ -148,7 +147,7 @@ function counted(x: Tensor, bins: readonly number[] | readonly Tensor[], o: Hist
   const weight = o.weight ?? null;
   if (weight !== null && weight.dtype !== x.dtype)
     throw new DTypeError(
-      `torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, but got input(${cppName(x)}), and weight(${cppName(weight)})`,
+      `torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, but got input(${cppName(x.dtype)}), and weight(${cppName(weight.dtype)})`,
     );
   if (weight !== null && !sameShape(weight.shape, leading))
     throw new ShapeError(

@@ -104,7 +104,7 @@ export function igammac(input: Tensor, other: Tensor, options?: OutOption): Tens
   return upper(input, other, options);
 }
 
-const zetaOp = hostBinary("zeta", zetaOf, (g, x, q) => g.mul(x.neg()).mul(zeta(x.add(1), q)));
+const zetaOp = hostBinary("zeta", zetaOf, (g, x, q) => g.mul(x.neg()).mul(zeta(x.add(1), q)), "zeta");
 /** The Hurwitz zeta function: the sum of (other + k)^-input over k >= 0. As `torch.special.zeta`. */
 export function zeta(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
   checkArguments("special_zeta(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})", input, other, options);

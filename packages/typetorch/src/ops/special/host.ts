@@ -3,7 +3,7 @@
  * floating dtype.
  */
 import { type DType, float64, getDefaultDtype } from "../../core/dtype.ts";
-import { ArgumentTypeError } from "../../core/errors.ts";
+import { ArgumentTypeError, NotSupportedError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, numberOf, resultType } from "../../core/promotion.ts";
 import { broadcastShapes, sameShape } from "../../core/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -77,6 +77,7 @@ export function hostBinary(
   name: string,
   f: (x: number, y: number) => number,
   byOther?: (g: Tensor, x: Tensor, y: Tensor) => Tensor,
+  inputDerivative = `${name}: input`,
 ): HostBinary {
   const op = defineOp<{ dtype: DType }>({
     name,
@@ -90,6 +91,11 @@ export function hostBinary(
     },
     backward: byOther
       ? ([g], saved: Saved<{ dtype: DType }>) => {
+          if (saved.needs(0))
+            throw new NotSupportedError(
+              `the derivative for '${inputDerivative}' is not implemented.`,
+              "detach() the first argument, or compute it without gradient",
+            );
           if (!saved.needs(1)) return [null, null];
           const gradient = sumToShape(byOther(g!, saved.input(0), saved.input(1)), saved.inputShape(1));
           return [null, toDtype(gradient, saved.inputDtype(1))];
