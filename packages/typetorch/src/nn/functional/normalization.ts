@@ -3,6 +3,7 @@ import { checkArguments } from "../../ops/arguments.ts";
 import { float16, float32, float64 } from "../../core/dtype.ts";
 import { ShapeError, ValueError } from "../../core/errors.ts";
 import { formatShape, numelOf } from "../../core/shape.ts";
+import { groupNormRows } from "../../ops/nn/groupNorm.ts";
 import { avgPool2d, avgPool3d, batchNorm, layerNorm, pad } from "../../ops/nn/index.ts";
 import { noGrad } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -14,11 +15,6 @@ export interface GroupNormOptions {
   bias?: Tensor | null;
   /** Added to the variance. Default: 1e-5. */
   eps?: number;
-}
-
-/** A value per channel, laid out along dimension 1. */
-function perChannel(values: Tensor, like: Tensor): Tensor {
-  return values.reshape([1, -1, ...like.shape.slice(2).map(() => 1)]);
 }
 
 /**
@@ -56,9 +52,12 @@ export function groupNorm(input: Tensor, numGroups: number, options: GroupNormOp
       `Expected more than 1 value per channel when training, got input size torch.Size(${formatShape([batch * numGroups, channels / numGroups, ...shape.slice(2)])})`,
     );
   }
+  if (input.dtype.itemsize > 2) return groupNormRows(input, numGroups, weight, bias, eps);
+  // in 16 bits PyTorch rounds after each step
+  const perChannel = (values: Tensor): Tensor => values.reshape([1, -1, ...shape.slice(2).map(() => 1)]);
   let out = layerNorm(input.reshape([batch, numGroups, perGroup]), [perGroup], { eps }).view(shape);
-  if (weight !== null) out = out.mul(perChannel(weight, input));
-  return bias === null ? out : out.add(perChannel(bias, input));
+  if (weight !== null) out = out.mul(perChannel(weight));
+  return bias === null ? out : out.add(perChannel(bias));
 }
 
 export interface InstanceNormOptions extends GroupNormOptions {

@@ -2,10 +2,14 @@
  * Finding places in sorted rows and elements in sets: `searchsorted`, `bucketize`, `isin`.
  */
 import { checkArguments } from "../arguments.ts";
-import { type DType, bool, int32, int64, promoteTypes } from "../../core/dtype.ts";
+import { type DType, bool, float32, int32, int64, promoteTypes, uint8 } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
 import { type NumberLike, isNumberLike, resultType } from "../../core/promotion.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
+import { type Expr, computeType, constant } from "../../ir/expr.ts";
+import { type Access, LoopVar, extent, load, local } from "../../ir/loops.ts";
+import type { LoopSpec } from "../../ir/spec.ts";
+import { accumulate, accumulators, argument, at, buffer, define, loop, store, vectorLoop } from "../../ir/statements.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { defineOp } from "../op.ts";
@@ -30,55 +34,78 @@ interface Attributes {
   readonly dtype: DType;
 }
 
+const specs = new Map<string, LoopSpec>();
+
+/**
+ * For each value the first place of its row whose element is not before it; NaN is the largest. Buffers sequence, values, places (, sorter); integers rows,
+ * values of a row, elements of a row of the sequence, elements from one row to the next, steps.
+ */
+function searchSpec(common: DType, dtype: DType, right: boolean, sorted: boolean): LoopSpec {
+  const key = `${common.key} ${dtype.key} ${right} ${sorted}`;
+  let spec = specs.get(key);
+  if (spec !== undefined) return spec;
+  const [row, lane, step] = [new LoopVar("row"), new LoopVar("lane"), new LoopVar("step")];
+  const type = computeType(common);
+  const [low, left] = [local(1, "i64"), local(2, "i64")];
+  const element = (k: number, position: Expr): Access => ({
+    ...at(k, [row, argument(3)]),
+    dynamic: { index: position, stride: 1 },
+  });
+  const half = left.shr(1);
+  const middle = low.add(half).minimum(extent(argument(2)).sub(1));
+  const found = load(element(0, sorted ? load(element(3, middle), "i64") : middle), type);
+  const value = local(0, type);
+  const before = (right ? found.gt(value) : found.ge(value)).logicalNot().logicalAnd(left.gt(0));
+  const search = vectorLoop(lane, argument(1), [
+    define(0, load(at(1, [row, argument(1)], [lane, 1]), type)),
+    accumulators([1, constant(0, "i64")], [2, extent(argument(2))]),
+    loop(step, argument(4), [
+      define(3, low.add(half).add(1).where(before, low)),
+      define(4, left.sub(half).sub(1).where(before, half)),
+      accumulate([1], "set", [local(3, "i64")]),
+      accumulate([2], "set", [local(4, "i64")]),
+    ]),
+    store(at(2, [row, argument(1)], [lane, 1]), low.cast(computeType(dtype))),
+  ]);
+  const buffers = [buffer(common), buffer(common), buffer(dtype, "write"), ...(sorted ? [buffer(int64)] : [])];
+  const body = [loop(row, argument(0), [search])];
+  spec = { kind: "loops", kernel: { name: "searchsorted", buffers, ints: 5, params: 0, body }, compiled: null };
+  specs.set(key, spec);
+  return spec;
+}
+
 const op = defineOp<Attributes>({
   name: "searchsorted",
   run([sequence, values, sorter], { right, dtype }) {
     return runtime.withoutGrad(() => {
-      const common = promoteTypes(sequence!.dtype, values!.dtype);
-      const wide = common.itemsize === 2 && common.isFloatingPoint ? promoteTypes(common, int64) : common;
-      const rows = toComparable(sequence!, wide);
-      const wanted = toComparable(values!, wide);
-      const order = sorter ? toComparable(sorter, int64) : null;
-      const n = sequence!.shape[sequence!.shape.length - 1]!;
+      const common = comparableDtype(promoteTypes(sequence!.dtype, values!.dtype));
       const out = runtime.empty(values!.shape, dtype);
-      const to = out.data;
+      const n = sequence!.shape[sequence!.shape.length - 1]!;
+      if (out.numel() === 0) return out;
+      if (n === 0) return out.zero_();
+      const operands = [toDtype(sequence!, common).contiguous(), toDtype(values!, common).contiguous(), out];
+      if (sorter) operands.push(sorter.contiguous());
       // Every row of values has its own row to search in, unless there is only one.
-      const perRow = sequence!.shape.length === 1 ? to.length : (values!.shape[values!.shape.length - 1] ?? 1);
       const shared = sequence!.shape.length === 1;
-      for (let i = 0; i < to.length; i++) {
-        const start = shared ? 0 : Math.floor(i / perRow) * n;
-        const at = place(rows, start, n, wanted[i]!, right, order);
-        to[i] = dtype === int64 ? BigInt(at) : at;
-      }
+      const perRow = shared ? out.numel() : values!.shape[values!.shape.length - 1]!;
+      const rows = out.numel() / perRow;
+      const ints = [rows, perRow, n, n, Math.ceil(Math.log2(n + 1))];
+      const parallel = shared ? { extent: 1, steps: [0, 1, 1, 0] } : { extent: 0, steps: [n, perRow, perRow, n] };
+      runtime.backendOf(out).loops(searchSpec(common, dtype, right, operands.length > 3), operands, ints, [], parallel);
       return out;
     });
   },
 });
 
+/** Booleans are compared as integers, floats of 16 bits as those of 32. */
+function comparableDtype(dtype: DType): DType {
+  if (dtype === bool) return uint8;
+  return dtype.itemsize === 2 && dtype.isFloatingPoint ? float32 : dtype;
+}
+
 function toComparable(x: Tensor, dtype: DType): ArrayLike<number | bigint> {
   const target = dtype.itemsize === 2 && dtype.isFloatingPoint ? x.float() : toDtype(x, dtype);
   return target.contiguous().data;
-}
-
-/** The first place in [start, start + n) whose element is not before the value. NaN is the largest. */
-function place(
-  row: ArrayLike<number | bigint>,
-  start: number,
-  n: number,
-  value: number | bigint,
-  right: boolean,
-  order: ArrayLike<number | bigint> | null,
-): number {
-  let low = 0;
-  let high = n;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const v = row[start + (order ? Number(order[start + middle]!) : middle)]!;
-    const before = right ? !(v > value) : !(v >= value);
-    if (before) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /**
