@@ -1,11 +1,12 @@
-import { bool, kernelName, promoteTypes } from "../../core/dtype.ts";
+import { kernelName, promoteTypes } from "../../core/dtype.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { float32 } from "../../core/dtype.ts";
 import { ShapeError, ValueError, DTypeError } from "../../core/errors.ts";
 import { broadcastShapes } from "../../core/shape.ts";
-import { zerosLike, scalar } from "../../tensor/core.ts";
+import { cdist } from "../../ops/linalg/cdist.ts";
+import { triuIndices } from "../../ops/movement/triangle.ts";
+import { scalar } from "../../tensor/core.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { indexTensor } from "../indexTensor.ts";
 import { type Trailing, trailing } from "../../core/trailing.ts";
 
 export interface PairwiseDistanceOptions {
@@ -98,18 +99,7 @@ export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number
   }
   if (p < 0) throw new ValueError("pdist only supports non-negative p values");
   const rows = input.shape[0]!;
-  const first: number[] = [];
-  const second: number[] = [];
-  for (let i = 0; i < rows; i++) {
-    for (let j = i + 1; j < rows; j++) {
-      first.push(i);
-      second.push(j);
-    }
-  }
-  const differences = input
-    .indexSelect(0, indexTensor(input.device, first))
-    .sub(input.indexSelect(0, indexTensor(input.device, second)));
-  const distances = differences.norm(p, -1);
-  // counting differences has no derivative; that of the distance is zero all the same
-  return p === 0 ? distances.add(differences.where(zerosLike(differences, { dtype: bool }), 0).sum(-1)) : distances;
+  const [first, second] = triuIndices(rows, rows, { offset: 1, device: input.device }).unbind(0) as [Tensor, Tensor];
+  const all = cdist(input, input, p, "donot_use_mm_for_euclid_dist");
+  return all.reshape([-1]).indexSelect(0, first.mul(rows).add(second));
 }

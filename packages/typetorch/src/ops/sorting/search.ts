@@ -14,6 +14,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
+import { sort } from "./sort.ts";
 
 export interface BucketizeOptions {
   /** Give int32 instead of int64. */
@@ -103,11 +104,6 @@ function comparableDtype(dtype: DType): DType {
   return dtype.itemsize === 2 && dtype.isFloatingPoint ? float32 : dtype;
 }
 
-function toComparable(x: Tensor, dtype: DType): ArrayLike<number | bigint> {
-  const target = dtype.itemsize === 2 && dtype.isFloatingPoint ? x.float() : toDtype(x, dtype);
-  return target.contiguous().data;
-}
-
 /**
  * For each value the place in a sorted row (the last dimension) where it would be inserted. As `torch.searchsorted`.
  * @example
@@ -173,18 +169,17 @@ const isinOp = defineOp<{ invert: boolean }>({
   name: "isin",
   run([elements, tests], { invert }) {
     return runtime.withoutGrad(() => {
-      const common = promoteTypes(elements!.dtype, tests!.dtype);
-      const set = new Set<number | bigint>();
-      const candidates = toComparable(tests!, common);
-      for (let i = 0; i < candidates.length; i++) {
-        const v = candidates[i]!;
-        if (v === v) set.add(v); // NaN is nowhere
-      }
-      const values = toComparable(elements!, common);
-      const out = runtime.empty(elements!.shape, bool);
-      const to = out.data as Uint8Array;
-      for (let i = 0; i < to.length; i++) to[i] = set.has(values[i]!) === invert ? 0 : 1;
-      return out;
+      const common = comparableDtype(promoteTypes(elements!.dtype, tests!.dtype));
+      const values = toDtype(elements!, common);
+      const n = tests!.numel();
+      if (n === 0) return runtime.full(elements!.shape, invert ? 1 : 0, bool);
+      const candidates = sort(toDtype(tests!, common).reshape([-1])).values;
+      const places = runtime.call(op, [candidates, values], { right: false, dtype: int64 }).clamp(0, n - 1);
+      const found = candidates
+        .indexSelect(0, places.reshape([-1]))
+        .view(values.shape)
+        .eq(values); // NaN is nowhere
+      return invert ? found.logicalNot() : found;
     });
   },
 });
