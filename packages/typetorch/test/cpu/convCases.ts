@@ -164,6 +164,19 @@ export function testConv(level: string, conv: ConvUnderTest, memory: GuardedMemo
       const geometry = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
       const [inputs, outputs] = dtype === float32 ? [130, 230] : [100, 150];
       check(conv, memory, dtype, { images: 7, inputs, outputs, size: [5, 6], kernel: [3, 3], geometry }, plain, true, true);
+      // 1024 channels: rows of weights that the first-level cache cannot hold beside each other; and the same weights turned, and with a stride
+      const pointwise = { images: 3, inputs: 1024, outputs: 280, size: [2, 3], kernel: [1, 1] };
+      check(conv, memory, dtype, { ...pointwise, geometry: { ...geometry, padding: [0, 0] } }, plain, true, false);
+      const strided = { ...geometry, stride: [2, 2] };
+      check(
+        conv,
+        memory,
+        dtype,
+        { images: 3, inputs: 230, outputs: 320, size: [5, 6], kernel: [3, 3], geometry: strided },
+        plain,
+        true,
+        true,
+      );
       const small = { images: 9, inputs: 40, outputs: 70, size: [3, 2], geometry: { ...geometry, padding: [0, 0] } };
       check(conv, memory, dtype, { ...small, kernel: [1, 1] }, plain, true, false);
       check(conv, memory, dtype, { ...small, kernel: [2, 1] }, { ...plain, x: "gaps" }, false, false);

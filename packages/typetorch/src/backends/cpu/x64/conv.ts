@@ -26,10 +26,12 @@ import {
   emitTurnRows,
   emitTurnTaps,
   turnRowsSlot,
+  emitPackTurned,
+  packTurnedTable,
 } from "./convCopy.ts";
 import { emitConvForward, forwardSlot as slot, forwardSlots } from "./convForward.ts";
 import { denseSlot as dense, denseSlots, emitConvDense, emitFill, segmentEntry } from "./convDense.ts";
-import { type DenseCut, type DensePlan, makeDensePlan } from "./convDensePlan.ts";
+import { type DenseCut, type DensePlan, makeDensePlan, tilesGoOutside } from "./convDensePlan.ts";
 import type { CopySlots } from "./convFrame.ts";
 import { greatest } from "../convPiece.ts";
 import { type Cut, makePlan, type Plan, slackBytes } from "./convPlan.ts";
@@ -38,7 +40,7 @@ import { makeWeightPlan, type WeightPlan } from "./convWeightPlan.ts";
 import { emitConvWeight, weightSlot as weight, weightSlots } from "./convWeight.ts";
 import { Gemm } from "./gemm.ts";
 import { emitTapTile } from "./gemmDot.ts";
-import { emitTile, flag, vectorEntry } from "./gemmTile.ts";
+import { type AKind, emitTile, flag, vectorEntry } from "./gemmTile.ts";
 
 /** What {@link Conv} rearranges: addresses, sizes, distances in elements, and the offsets in bytes. */
 interface Turn {
@@ -54,6 +56,18 @@ interface Turn {
   readonly toOuter: number;
   readonly toInner: number;
   readonly offsets: readonly number[];
+}
+
+/** The weights of a forward convolution: [group][output][input][tap] in element distances, or packed out of an other order tile by tile. */
+interface Weights {
+  readonly address: number;
+  /** Distance of output channels, of input channels and of groups. */
+  readonly row: number;
+  readonly channel: number;
+  readonly group: number;
+  readonly kind: AKind;
+  /** Table of `emitPackTurned`, or 0. */
+  readonly packTable: number;
 }
 
 /** Independent sums into which the gradient of the weight is cut at least, if there is so much to sum; and how much memory they may take. */
@@ -129,7 +143,15 @@ export class Conv {
     const w = this.#contiguous(weight, temporary);
     const to = isContiguous(out) ? null : allocate(elementsOf(out) * item);
     const result = to === null ? addressOf(out) : to.address;
-    this.#run(shape, imagesOf(x), w, bias === null ? 0 : addressOf(bias), result, out.dtype.key === "f64", activation === "relu");
+    this.#run(
+      shape,
+      imagesOf(x),
+      inOrder(shape, w),
+      bias === null ? 0 : addressOf(bias),
+      result,
+      out.dtype.key === "f64",
+      activation === "relu",
+    );
     if (to !== null) {
       this.#copyPlanes(out, to.address, outHeight * outWidth, "out");
       release(to);
@@ -158,18 +180,30 @@ export class Conv {
       const count = taps.y.length * taps.x.length;
       if (count === 0) continue;
       const matrix = f.inputs * f.outputs;
+      // [group][output][input][tap] becomes [group][input][output][chosen tap]
+      const kernel = f.tapsY.length * f.tapsX.length;
+      const offsets = taps.y.flatMap((i) => taps.x.map((j) => (i * f.tapsX.length + j) * item));
+      const as = { address: w, group: matrix * kernel, row: kernel, channel: f.inputs * kernel, packTable: 0 };
+      const { target } = this.#gemm.codeOf(double);
+      if (isDense(shape) && kernel === 1) {
+        this.#run(shape, imagesOf(g), { ...as, kind: "column" }, 0, result, double, false);
+        continue;
+      }
+      const turn = this.#turnVector(double, offsets, as.channel);
+      if (target.avx512 && turn !== null && isDense(shape) && tilesGoOutside(shape, item, this.#native.features.l2)) {
+        const packed: Weights = { ...as, address: w + turn.least, kind: "row", packTable: turn.table };
+        this.#run(shape, imagesOf(g), packed, 0, result, double, false);
+        continue;
+      }
       const turned = allocate(Math.max(1, f.groups * matrix * count) * item);
       if (matrix > 0) {
-        // [group][output][input][tap] becomes [group][input][output][chosen tap]
-        const kernel = f.tapsY.length * f.tapsX.length;
-        const offsets = taps.y.flatMap((i) => taps.x.map((j) => (i * f.tapsX.length + j) * item));
         this.#turn(double, {
           ...{ from: w, to: turned.address, groups: f.groups, outer: f.outputs, inner: f.inputs, offsets },
           ...{ fromGroup: matrix * kernel, fromOuter: f.inputs * kernel, fromInner: kernel },
           ...{ toGroup: matrix * count, toOuter: count, toInner: f.outputs * count },
         });
       }
-      this.#run(shape, imagesOf(g), turned.address, 0, result, double, false);
+      this.#run(shape, imagesOf(g), inOrder(shape, turned.address), 0, result, double, false);
       release(turned);
     }
     if (to !== null) {
@@ -180,31 +214,52 @@ export class Conv {
     return true;
   }
 
-  /** to[group][outer][inner][…] = from[group][outer][inner] at the offsets. */
-  #turn(double: boolean, t: Turn): void {
-    const { item, target, lanes } = this.#gemm.codeOf(double);
-    const least = t.offsets.reduce((x, y) => Math.min(x, y));
-    const span = greatest(t.offsets) - least + item;
-    const way: TurnWay = target.avx512 && span <= lanes * item && t.offsets.length > 1 ? "vector" : "scalar";
-    const key = `${t.offsets.join()} ${item} ${way}`;
+  /** How the elements at the offsets are taken from one vector of AVX-512: a table of `emitPackTurned`; null where they lie too far apart. */
+  #turnVector(
+    double: boolean,
+    offsets: readonly number[],
+    channel: number,
+  ): { least: number; table: number; span: number } | null {
+    const { item, target } = this.#gemm.codeOf(double);
+    const least = offsets.reduce((x, y) => Math.min(x, y), Number.POSITIVE_INFINITY);
+    const span = greatest(offsets) - least + item;
+    if (!target.avx512 || offsets.length === 0 || span > 64) return null;
+    const words = item / 4;
+    const { fromChannel, toChannel, readMask, writeMask, ints } = packTurnedTable;
+    const entries = new Int32Array(ints);
+    for (let i = 0; i < 16; i++) entries[i] = ((offsets[Math.floor(i / words)] ?? least) - least) / 4 + (i % words);
+    entries[fromChannel] = channel * item;
+    entries[toChannel] = offsets.length * item;
+    entries[readMask] = 2 ** (span / item) - 1;
+    entries[writeMask] = 2 ** offsets.length - 1;
+    return { least, span, table: this.#tableOf(entries) };
+  }
+
+  /** Address of int32s, which are kept for the next call. */
+  #tableOf(entries: Int32Array): number {
+    const key = entries.join();
     let table = this.#offsetTables.get(key);
     if (table === undefined) {
       if (this.#offsetTables.size >= 256) this.#offsetTables.clear();
-      const words = item / 4;
-      const entries =
-        way === "scalar"
-          ? t.offsets
-          : Array.from({ length: 16 }, (_, i) => ((t.offsets[Math.floor(i / words)] ?? least) - least) / 4 + (i % words));
       table = allocate(entries.length * 4);
       new Int32Array(table.buffer, table.byteOffset, entries.length).set(entries);
       this.#offsetTables.set(key, table);
     }
+    return table.address;
+  }
+
+  /** to[group][outer][inner][…] = from[group][outer][inner] at the offsets. */
+  #turn(double: boolean, t: Turn): void {
+    const { item, target } = this.#gemm.codeOf(double);
+    const vector = this.#turnVector(double, t.offsets, 0);
+    const way: TurnWay = vector !== null && t.offsets.length > 1 ? "vector" : "scalar";
+    const table = way === "vector" ? vector!.table : this.#tableOf(Int32Array.from(t.offsets));
     const block = this.#turnBlock;
     const blocks = ceil(t.inner, turnBlock);
     block[0] = this.#code(double, `turn ${way}`, (a) => emitTurn(a, target, way));
     block[turnSlot.begin] = 0;
     block[turnSlot.end] = 1;
-    block[turnSlot.from] = t.from + (way === "vector" ? least : 0);
+    block[turnSlot.from] = t.from + (way === "vector" ? vector!.least : 0);
     block[turnSlot.to] = t.to;
     block[turnSlot.outer] = t.outer;
     block[turnSlot.inner] = t.inner;
@@ -214,11 +269,11 @@ export class Conv {
     block[turnSlot.toGroup] = t.toGroup * item;
     block[turnSlot.toOuter] = t.toOuter * item;
     block[turnSlot.toInner] = t.toInner * item;
-    block[turnSlot.taps] = table.address;
+    block[turnSlot.taps] = table;
     block[turnSlot.tapCount] = t.offsets.length;
     block[turnSlot.blocks] = blocks;
-    block[turnSlot.readMask] = 2 ** Math.min(16, span / item) - 1;
-    block[turnSlot.writeMask] = 2 ** Math.min(16, t.offsets.length) - 1;
+    block[turnSlot.readMask] = way === "vector" ? 2 ** (vector!.span / item) - 1 : 0;
+    block[turnSlot.writeMask] = way === "vector" ? 2 ** t.offsets.length - 1 : 0;
     this.#turnGrid.countI = t.groups * blocks;
     this.#turnGrid.work = t.groups * t.outer * t.inner * t.offsets.length * (way === "vector" ? 0.3 : 1);
     run(block, turnSlot.slots, this.#turnGrid);
@@ -462,11 +517,11 @@ export class Conv {
     }
   }
 
-  /** The convolution of contiguous weights, [group][output][input][tap], into contiguous memory. */
-  #run(shape: ConvShape, x: Images, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
+  /** The convolution into contiguous memory; weights that are not [group][output][input][tap] only where it is dense. */
+  #run(shape: ConvShape, x: Images, w: Weights, bias: number, out: number, double: boolean, relu: boolean): void {
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
     if (images * groups * outputs * outHeight * outWidth === 0) return;
-    if (outputs >= leastDenseOutputs && shape.inputs * shape.tapsY.length * shape.tapsX.length > 0) {
+    if (isDense(shape)) {
       this.#runDense(shape, x, w, bias, out, double, relu);
       return;
     }
@@ -495,7 +550,7 @@ export class Conv {
     block[slot.begin] = 0;
     block[slot.end] = 1;
     this.#setCopy(block, slot, shape, x, plan, double);
-    block[slot.w] = w;
+    block[slot.w] = w.address;
     block[slot.wGroup] = outputs * k * item;
     block[slot.wRow] = k * item;
     block[slot.bias] = bias;
@@ -540,7 +595,7 @@ export class Conv {
   }
 
   /** The same with pixels gathered densely. */
-  #runDense(shape: ConvShape, x: Images, w: number, bias: number, out: number, double: boolean, relu: boolean): void {
+  #runDense(shape: ConvShape, x: Images, w: Weights, bias: number, out: number, double: boolean, relu: boolean): void {
     const { images, groups, inputs, outputs, outHeight, outWidth } = shape;
     const code = this.#gemm.codeOf(double);
     const { item, target, vectorBytes: bytes } = code;
@@ -558,8 +613,8 @@ export class Conv {
     }
     const { piece, perVector } = plan;
     const tile = (height: number, width: number): number =>
-      this.#code(double, `dense ${height} ${width} ${perVector}`, (a) =>
-        emitTile(a, target, { kind: "row", rows: height, vectors: width, masked: false, permuted: perVector }),
+      this.#code(double, `dense ${w.kind} ${height} ${width} ${perVector}`, (a) =>
+        emitTile(a, target, { kind: w.kind, rows: height, vectors: width, masked: false, permuted: perVector }),
       );
     const low = fullTiles < tiles ? rows - 1 : rows;
     const channel = shape.imageHeight * shape.imageWidth * item;
@@ -578,9 +633,18 @@ export class Conv {
     block[dense.imagesLast] = plan.images > 1 ? plan.lastImages : 1;
     block[dense.many] = plan.images > 1 ? 1 : 0;
     block[dense.lastPart] = plan.images > 1 ? plan.imageItems - 1 : piece.blocks - 1;
-    block[dense.w] = w;
-    block[dense.wGroup] = outputs * k * item;
-    block[dense.wRow] = k * item;
+    // rows that lie a multiple of 4096 bytes apart take each other's place in the first-level cache
+    const packs = plan.tilesOutside && (w.packTable !== 0 || (w.kind === "row" && (w.row * item) % 4096 === 0));
+    const packedRow = plan.channelBlock * taps * item + 64;
+    block[dense.w] = w.address;
+    block[dense.wGroup] = w.group * item;
+    block[dense.wRow] = w.row * item;
+    block[dense.wChannel] = w.channel * item;
+    block[dense.aDistance] = packs ? packedRow : (w.kind === "row" ? w.row : w.channel) * item;
+    block[dense.pack] = 0;
+    if (packs)
+      block[dense.pack] = w.packTable === 0 ? code.copyRows : this.#code(double, "pack turned", (a) => emitPackTurned(a, target));
+    block[dense.packTable] = w.packTable;
     block[dense.bias] = bias;
     block[dense.biasGroup] = bias === 0 ? 0 : outputs * item;
     block[dense.biasRow] = bias === 0 ? 0 : item;
@@ -619,9 +683,11 @@ export class Conv {
     block[dense.edgeLowLast] = tile(low, plan.edgeLast);
     const panels = plan.tilesOutside ? plan.panelsFull : 1;
     block[dense.tilesOutside] = plan.tilesOutside ? 1 : 0;
-    block[dense.waiting] = plan.copyBytes + panels * block[dense.panelBytes]!;
     block[dense.waitingTile] = rows * vectors * bytes;
     block[dense.item] = item;
+    block[dense.packed] = plan.copyBytes + panels * block[dense.panelBytes]!;
+    const packedBytes = packs ? rows * packedRow : 0;
+    block[dense.waiting] = ceil(block[dense.packed]! + packedBytes, 64) * 64;
     const waiting = plan.channelBlock < inputs ? ceil(tiles, plan.outputBlocks) * panels * block[dense.waitingTile]! : 0;
     this.#denseGrid.countI = plan.imageItems * groups * piece.blocks * plan.outputBlocks;
     this.#denseGrid.scratchBytes = block[dense.waiting]! + waiting + slackBytes(target);
@@ -680,6 +746,18 @@ export class Conv {
     }
     return plan;
   }
+}
+
+/** Weights of a forward convolution as PyTorch has them. */
+function inOrder({ inputs, outputs, tapsY, tapsX }: ConvShape, address: number): Weights {
+  const channel = tapsY.length * tapsX.length;
+  const row = inputs * channel;
+  return { address, row, channel, group: outputs * row, kind: "row", packTable: 0 };
+}
+
+/** Whether pixels are gathered densely. */
+function isDense({ inputs, outputs, tapsY, tapsX }: ConvShape): boolean {
+  return outputs >= leastDenseOutputs && inputs * tapsY.length * tapsX.length > 0;
 }
 
 function supported(x: Operand): boolean {

@@ -224,6 +224,41 @@ export const turnSlot = {
 } as const;
 /** `scalar`: element by element. `vector`: the elements are within one vector of AVX-512 from the source on, and the table holds their lanes as vpermps takes them. */
 export type TurnWay = "scalar" | "vector";
+/** Int32s of the table of {@link emitPackTurned}: lanes as vpermps takes them, then distances in bytes and masks as bits. */
+export const packTurnedTable = { lanes: 0, fromChannel: 16, toChannel: 17, readMask: 18, writeMask: 19, ints: 20 } as const;
+
+/**
+ * Emits a routine (AVX-512) that packs the rows of a tile out of turned weights: row r gets, for one channel after the other, the elements that the table chooses from
+ * a vector's worth at the row's place in that channel. In: rsi source, r9 distance of its rows, rdx target, r10 distance of its rows, rcx rows and r11 channels
+ * (at least 1), rdi table. Changes rax, rbx, rcx, rdx, rsi, rdi, r8, r11 to r14.
+ */
+export function emitPackTurned(a: Assembler, target: GemmTarget): void {
+  const move = typed(target, "vmovu");
+  const { lanes: order, fromChannel, toChannel, readMask, writeMask } = packTurnedTable;
+  a.op("vmovups", zmm(1), ptr(rdi, order * 4));
+  a.op("kmovw", k1, ptr(rdi, readMask * 4));
+  a.op("kmovw", k2, ptr(rdi, writeMask * 4));
+  a.movsxd(r13, ptr(rdi, fromChannel * 4));
+  a.movsxd(r14, ptr(rdi, toChannel * 4));
+  const channel = a.label(true);
+  a.mov(rax, rsi);
+  a.mov(rbx, rdx);
+  a.mov(r12, rcx);
+  const row = a.label(true);
+  a.op(move, zmm(0).kz(k1), ptr(rax));
+  a.op("vpermps", zmm(0), zmm(1), zmm(0));
+  a.op(move, ptr(rbx).k(k2), zmm(0));
+  a.add(rax, r9);
+  a.add(rbx, r10);
+  a.dec(r12);
+  a.jcc("nz", row);
+  a.add(rsi, r13);
+  a.add(rdx, r14);
+  a.dec(r11);
+  a.jcc("nz", channel);
+  a.ret();
+}
+
 /** Inner indices in an item of {@link emitTurn}: with few, lines of either side are met again before others, a power of two away, take their place. */
 export const turnBlock = 16;
 

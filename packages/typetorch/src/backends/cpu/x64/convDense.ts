@@ -52,6 +52,11 @@ const denseNames = [
   "w",
   "wGroup",
   "wRow", // one output channel
+  "wChannel", // one input channel
+  "aDistance", // what tiles take as r9
+  "pack", // routine that packs the weights of a tile, or 0; only where the loop over tiles is the outer one
+  "packTable", // its rdi
+  "packed", // where they go in scratch memory
   "bias",
   "biasGroup",
   "biasRow",
@@ -327,21 +332,56 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
   };
   /** What tiles take in registers that they keep. */
   const setDistances = (): void => {
-    a.mov(r9, arg("wRow"));
+    a.mov(r9, arg("aDistance"));
     a.lea(rbp, ptr(r9, 0, r9, 2));
     a.mov(r10, arg("panelStep"));
     a.lea(rbx, ptr(r10, 0, r10, 2));
     a.mov(r11, arg("outRow"));
   };
-  const callTile = (every: boolean): void => {
-    firstRow(a, r12, local("tile"), arg("tileRows"), arg("fullTiles"));
-    a.mov(r13, local("panel"));
-    a.mov(rsi, local("kDone"));
-    a.imul(rsi, arg("item"));
-    a.mov(rax, r9);
+  /** rsi = the weights of the tile whose first row is in r12, from the first channel of this block on. */
+  const weightsOfTile = (): void => {
+    a.mov(rsi, arg("wChannel"));
+    a.imul(rsi, local("channelsDone"));
+    a.mov(rax, arg("wRow"));
     a.imul(rax, r12);
     a.add(rsi, rax);
     a.add(rsi, local("itemW"));
+  };
+  const packTile = (): void => {
+    const ready = a.label();
+    a.mov(rax, arg("pack"));
+    a.test(rax, rax);
+    a.jcc("z", ready);
+    firstRow(a, r12, local("tile"), arg("tileRows"), arg("fullTiles"));
+    weightsOfTile();
+    a.mov(rdx, arg("packed"));
+    a.add(rdx, arg("scratch"));
+    a.mov(rdi, arg("packTable"));
+    a.mov(r8, local("kc"));
+    a.mov(r11, local("channelsHere"));
+    a.mov(r9, arg("wRow"));
+    a.mov(r10, arg("aDistance"));
+    a.mov(rcx, arg("tileRows"));
+    a.lea(r12, ptr(rcx, -1));
+    a.mov(rax, local("tile"));
+    a.cmp(rax, arg("fullTiles"));
+    a.cmov("ge", rcx, r12);
+    a.mov(rax, arg("pack"));
+    a.call(rax);
+    setDistances();
+    a.bind(ready);
+  };
+  const callTile = (every: boolean): void => {
+    firstRow(a, r12, local("tile"), arg("tileRows"), arg("fullTiles"));
+    a.mov(r13, local("panel"));
+    weightsOfTile();
+    if (every) {
+      a.mov(rdi, arg("packed"));
+      a.add(rdi, arg("scratch"));
+      a.mov(rax, arg("pack"));
+      a.test(rax, rax);
+      a.cmov("ne", rsi, rdi);
+    }
     a.mov(r15, arg("biasRow"));
     a.imul(r15, r12);
     a.add(r15, local("itemBias"));
@@ -366,7 +406,7 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
     // the weights of the next tile come near while the panels pass
     a.mov(r8, local("kc"));
     a.mov(rdi, arg("tileRows"));
-    a.imul(rdi, r9);
+    a.imul(rdi, arg("wRow"));
     a.add(rdi, rsi);
     if (every) {
       a.mov(rax, r8);
@@ -436,6 +476,7 @@ export function emitConvDense(a: Assembler, target: GemmTarget): void {
     firstTile();
     setDistances();
     const tileLoop = a.label(true);
+    packTile();
     start("panel");
     const panelLoop = a.label(true);
     callTile(true);

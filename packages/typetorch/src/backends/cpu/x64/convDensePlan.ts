@@ -58,6 +58,11 @@ const leastSteps = 512;
 /** Panels of an item at least, unless there are fewer pixels: so often are its weights used. */
 const leastPanels = 2;
 
+/** Whether the weights of a group take so much of the second-level cache that they are read once for many panels. */
+export function tilesGoOutside(shape: ConvShape, item: number, l2: number): boolean {
+  return shape.outputs * shape.inputs * shape.tapsY.length * shape.tapsX.length * item > l2 * 0.5;
+}
+
 /** Channels of a block that has about `wanted` steps of k. */
 function blockOf(channels: number, taps: number, wanted: number): number {
   return ceil(channels, Math.max(1, Math.round((channels * taps) / wanted)));
@@ -66,13 +71,12 @@ function blockOf(channels: number, taps: number, wanted: number): number {
 /** Rows of an item, or its images, and blocks of output channels. */
 function cutOf(shape: ConvShape, item: number, inPlace: boolean, cut: DenseCut, panel: number) {
   const { images, groups, inputs, outHeight, outWidth, tapsY, tapsX } = shape;
-  const k = inputs * tapsY.length * tapsX.length;
   const pixels = outHeight * outWidth;
   const taps = tapsY.length * tapsX.length;
   const mostPanels = (channels: number): number => Math.max(1, Math.floor((cut.l2 * 0.4) / (channels * taps * panel * item)));
   const copied = (rows: number): number => (inPlace ? 0 : inputs * pieceOf(shape, rows).channelElements * item);
   const limit = cut.l2 / 4;
-  const tilesOutside = shape.outputs * k * item > cut.l2 * 0.5;
+  const tilesOutside = tilesGoOutside(shape, item, cut.l2);
   let channelBlock = inputs;
   let most: number;
   if (tilesOutside) {
