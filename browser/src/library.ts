@@ -3,7 +3,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import { root } from "./root.ts";
 
@@ -84,14 +84,64 @@ export async function bundleWhole(): Promise<string> {
   return `/* TypeTorch ${version}, MIT licence */\n${await bundleLibrary({ entry: join(root, "packages/typetorch/dist/src/index.js") })}`;
 }
 
-/** What a bundler keeps for a program that computes with tensors and differentiates, without `nn`, `optim` and data loading. */
-export function bundleCore(): Promise<string> {
-  return bundleLibrary({ program: 'export { Tensor, tensor, randn, noGrad } from "typetorch";' });
+const training = `
+  import * as nn from "typetorch/nn";
+  import { mseLoss } from "typetorch/nn/functional";
+  import { Adam } from "typetorch/optim";
+  export function train(model, x, y) {
+    const optimizer = new Adam(model.parameters());
+    mseLoss(model.call(x), y).backward();
+    optimizer.step();
+  }
+`;
+
+/** Programs that show what a bundler keeps, and the most bytes that gzip may make of them. */
+export const programs: Readonly<Record<string, { readonly program: string; readonly most: number }>> = {
+  "typetorch/core: tensors, autograd, WebAssembly": {
+    program: 'export { Tensor, tensor, randn, noGrad } from "typetorch/core";',
+    most: 150_000,
+  },
+  "typetorch/core with WebGPU": {
+    program: 'export { Tensor, tensor, randn, noGrad, webgpu } from "typetorch/core";',
+    most: 190_000,
+  },
+  "a perceptron trained by Adam": {
+    program: `${training} export const model = () => new nn.Sequential(new nn.Linear(2, 16), new nn.Tanh(), new nn.Linear(16, 1));`,
+    most: 162_000,
+  },
+  "a convolutional network trained by Adam": {
+    program: `${training} export const model = () => new nn.Sequential(new nn.Conv2d(1, 8, 3), new nn.ReLU(), new nn.MaxPool2d(2), new nn.Linear(16, 1));`,
+    most: 180_000,
+  },
+  "typetorch: all methods of tensors, WebAssembly": {
+    program: 'export { Tensor, tensor, randn, noGrad } from "typetorch";',
+    most: 200_000,
+  },
+  "everything, in one file": { program: 'export * from "typetorch";', most: 420_000 },
+};
+
+/** Bytes: minified, and as they are sent. */
+export interface Sizes {
+  readonly minified: number;
+  readonly gzip: number;
+  readonly brotli: number;
 }
 
-/** Bytes as they are sent. */
-export function compressedSize(text: string): number {
-  return gzipSync(text, { level: 9 }).length;
+/** How large a bundle is. */
+export function sizesOf(text: string): Sizes {
+  return {
+    minified: Buffer.byteLength(text),
+    gzip: gzipSync(text, { level: 9 }).length,
+    brotli: brotliCompressSync(text).length,
+  };
+}
+
+/** The sizes of the bundles of {@link programs}, by their names. */
+export async function measurePrograms(): Promise<ReadonlyMap<string, Sizes>> {
+  const entries = Object.entries(programs).map(
+    async ([name, { program }]) => [name, sizesOf(await bundleLibrary({ program }))] as const,
+  );
+  return new Map(await Promise.all(entries));
 }
 
 /** A path for messages. */

@@ -8,14 +8,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
+import * as torch from "typetorch";
 import { root } from "../src/root.ts";
 import { launchChromium } from "../src/chromium.ts";
-import { bundleCore, compressedSize, singleFile } from "../src/library.ts";
+import { bundleLibrary, measurePrograms, programs, singleFile } from "../src/library.ts";
 import { serve } from "../src/server.ts";
-
-/** Largest compressed sizes, in bytes. */
-const CAP_WHOLE = 360_000;
-const CAP_CORE = 235_000;
 
 /** Trains a few steps and tells the loss before and after. */
 const program = `
@@ -160,13 +157,50 @@ test("a program that a bundler made, without configuration, trains", async () =>
   check(await resultOf(outputFiles[0]!.text));
 });
 
-test("the whole and the core stay small", async (t) => {
-  const sizes = { whole: compressedSize(whole), core: compressedSize(await bundleCore()) };
-  t.diagnostic(
-    `compressed: ${Math.round(sizes.whole / 1000)} KB, tensors and autograd alone ${Math.round(sizes.core / 1000)} KB`,
+test("bundles hold no more than the program needs: each stays below its limit", async (t) => {
+  const tooLarge: string[] = [];
+  for (const [name, { gzip, brotli }] of await measurePrograms()) {
+    const { most } = programs[name]!;
+    t.diagnostic(`${name}: ${gzip} bytes of gzip, ${brotli} of brotli`);
+    assert.ok(gzip > 50_000, `${name}: ${gzip} bytes are too few to be true`);
+    if (gzip > most) tooLarge.push(`${name}: ${gzip} bytes of gzip, at most ${most}`);
+  }
+  assert.deepEqual(tooLarge, []);
+});
+
+test("no machine code is bundled: neither koffi nor the folder x64", async () => {
+  assert.doesNotMatch(whole, /koffi|vfmadd|memfd/);
+});
+
+/** Trains with what is imported by name from the parts of the package. */
+const inParts = `
+import { cat, manualSeed, randn, int64, Tensor } from "typetorch/core";
+import * as nn from "typetorch/nn";
+import { crossEntropy } from "typetorch/nn/functional";
+import { Adam } from "typetorch/optim";
+const torch = { manualSeed, randn, int64, nn: { ...nn, functional: { crossEntropy } }, optim: { Adam } };
+`;
+
+test("a program bundled from typetorch/core and its companions trains, and brings the rest along when it asks for it", async () => {
+  const narrow = inParts.replace(
+    "{ ...nn, functional",
+    "{ Sequential: nn.Sequential, Linear: nn.Linear, Tanh: nn.Tanh, functional",
   );
-  assert.ok(sizes.whole > 50_000 && sizes.whole < CAP_WHOLE, `${sizes.whole} bytes compressed, at most ${CAP_WHOLE}`);
-  assert.ok(sizes.core > 50_000 && sizes.core < CAP_CORE, `${sizes.core} bytes compressed, at most ${CAP_CORE}`);
+  check(await resultOf(await bundleLibrary({ program: `${narrow}${program}\nglobalThis.result = result;` })));
+  const later = `
+    import { Tensor, tensor } from "typetorch/core";
+    const before = "histc" in Tensor.prototype;
+    const { histc } = await import("typetorch");
+    globalThis.result = { before, after: tensor([1, 2, 2]).histc(2).tolist(), same: histc(tensor([1, 2, 2]), 2).tolist() };
+  `;
+  const bundled = await resultOf<unknown>(await bundleLibrary({ program: later }));
+  assert.deepEqual(bundled, { before: false, after: [1, 2], same: [1, 2] });
+});
+
+test("bundled tensors have every method", async () => {
+  const program = 'import { Tensor } from "typetorch"; globalThis.result = Object.getOwnPropertyNames(Tensor.prototype).sort();';
+  const methods = await resultOf<string[]>(await bundleLibrary({ program }));
+  assert.deepEqual(methods, Object.getOwnPropertyNames(torch.Tensor.prototype).sort());
 });
 
 test("the package holds the modules, their types and the one file", () => {

@@ -180,7 +180,9 @@ test("bundlers keep every file that registers methods: package.json's sideEffect
   assert.ok(registering.length > 60);
   const dropped = [
     ...registering,
-    ...["ops/index.ts", "ops/core.ts", "tensor/index.ts", "tensor/core.ts"].map((name) => join(source, name)),
+    ...["index.ts", "torch.ts", "core.ts", "ops/index.ts", "ops/core.ts", "tensor/index.ts", "tensor/core.ts"].map((name) =>
+      join(source, name),
+    ),
   ]
     .map((file) => `./dist/src/${relative(source, file).split(sep).join("/").replace(/ts$/, "js")}`)
     .filter((file) => !kept.some((pattern) => pattern.test(file)));
