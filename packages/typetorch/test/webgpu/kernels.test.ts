@@ -7,8 +7,10 @@ import { createCpuBackend } from "../../src/backends/cpu/index.ts";
 import { typedArrayOf } from "../../src/backends/cpu/memory.ts";
 import { allocateTensor } from "../../src/backends/cpu/reclaim.ts";
 import type { Operand } from "../../src/backends/backend.ts";
-import { createWebgpuBackend, hostKernelRuns } from "../../src/backends/webgpu/index.ts";
+import { createWebgpuBackend, hostKernelRuns, webgpuQueue } from "../../src/backends/webgpu/index.ts";
 import type { DeviceMemory } from "../../src/backends/webgpu/memory.ts";
+import type { GpuQueue } from "../../src/backends/webgpu/queue.ts";
+import { row } from "../../src/backends/webgpu/wgsl/row.ts";
 import { bool, type DType, dtypes, float32, float64, int32, int64, type TypedArray } from "../../src/core/dtype.ts";
 import { accumulator, computeType, constant, Expr, input } from "../../src/ir/expr.ts";
 import type { MapSpec, Reduction, RowSpec } from "../../src/ir/spec.ts";
@@ -125,6 +127,23 @@ test("maps compute what the CPU computes", () => {
   assert.equal(hostKernelRuns().get("random map"), undefined);
 });
 
+/** The device, whose kernels are written for other sizes of subgroups than its own; it must have them, or larger ones. */
+const otherSubgroups = [0, 1].map((known): GpuQueue => {
+  const queue = webgpuQueue();
+  const { subgroups, subgroupMinSize, subgroupMaxSize } = queue.features;
+  const features = {
+    ...queue.features,
+    ...(known === 0 && { subgroups: false, subgroupMinSize: 0, subgroupMaxSize: 0 }),
+    ...(known === 1 && subgroups && { subgroupMinSize, subgroupMaxSize: Math.max(64, subgroupMaxSize) }),
+  };
+  return new Proxy(queue, {
+    get(target, name) {
+      const value: unknown = name === "features" ? features : Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+});
+
 test("rows compute what the CPU computes, whichever way they are cut", () => {
   const r = new Random(Number(process.env.TYPETORCH_SEED ?? 3));
   const shapes = [
@@ -183,15 +202,14 @@ test("rows compute what the CPU computes, whichever way they are cut", () => {
       results.map((p) => p.host),
       [],
     );
-    gpu.row(
-      spec,
-      shape,
-      columns,
-      given.map((p) => p.device),
-      results.map((p) => p.device),
-      [],
-    );
+    const devices = [given.map((p) => p.device), results.map((p) => p.device)] as const;
+    gpu.row(spec, shape, columns, ...devices, []);
     compare(results, text);
+    for (const queue of otherSubgroups) {
+      for (const p of results) clear(typedArrayOf((p.device.storage.remote as DeviceMemory).bringToHost(true), p.device.dtype));
+      assert.ok(row(queue, spec, shape, columns, ...devices, []));
+      compare(results, `${text}, subgroups of ${queue.features.subgroupMinSize} to ${queue.features.subgroupMaxSize}`);
+    }
   }
   assert.equal(hostKernelRuns().get("random row"), undefined);
 });

@@ -21,6 +21,7 @@ import {
 import { DeviceError } from "../../core/errors.ts";
 import type { DeviceFacts, ExecutorCounters, Failure, GpuCommands } from "./commands.ts";
 import type { Binding, GpuFeatures, GpuLimits, SubgroupMatrixShape } from "./queue.ts";
+import { subgroupsAreRuns } from "./subgroups.ts";
 
 /** Bits of WebGPU's usage and mode flags. */
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 };
@@ -69,6 +70,7 @@ function factsOf(adapter: GpuAdapter, features: ReadonlySet<string>): DeviceFact
     subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 4) : 0,
     subgroupMaxSize: subgroups ? (info.subgroupMaxSize ?? 128) : 0,
     subgroupMatrix: features.has("chromium-experimental-subgroup-matrix") ? matrixShapeOf(adapter) : null,
+    loopIterations: /llvmpipe/i.test(name) ? 65535 : 2 ** 31 - 1,
     timestamps: features.has("timestamp-query"),
     software: info.isFallbackAdapter === true || /swiftshader|llvmpipe|software|microsoft basic/i.test(name),
   };
@@ -107,7 +109,10 @@ export async function openExecutor(): Promise<Executor> {
     requiredFeatures,
     requiredLimits: Object.fromEntries(Object.entries(facts.limits).filter(([, value]) => value > 0)),
   });
-  return new Executor(device, facts);
+  const { subgroups, subgroupMinSize, subgroupMaxSize } = facts.features;
+  if (!subgroups || (await subgroupsAreRuns(device, subgroupMinSize, subgroupMaxSize))) return new Executor(device, facts);
+  const without = { subgroups: false, subgroupMinSize: 0, subgroupMaxSize: 0, subgroupMatrix: null };
+  return new Executor(device, { ...facts, features: { ...facts.features, ...without } });
 }
 
 export class Executor implements GpuCommands {

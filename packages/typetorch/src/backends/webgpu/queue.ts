@@ -29,13 +29,15 @@ export interface SubgroupMatrixShape {
 export interface GpuFeatures {
   /** `enable f16;`: then float16 lies in device memory as f16, see layout.ts. */
   readonly f16: boolean;
-  /** `enable subgroups;` */
+  /** `enable subgroups;`, and a subgroup is a run of consecutive invocations. */
   readonly subgroups: boolean;
   /** Smallest and largest subgroup; 0 without subgroups. */
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
   /** Matrices that a subgroup multiplies at once, f16 to f32; null without them, and where TYPETORCH_WEBGPU_SUBGROUP_MATRIX=1 does not ask for them. */
   readonly subgroupMatrix: SubgroupMatrixShape | null;
+  /** Iterations of loops that an invocation may take in all: Mesa's llvmpipe leaves all loops after 65535, without a word. */
+  readonly loopIterations: number;
   /** Kernels can be timed. */
   readonly timestamps: boolean;
   /** A processor plays the device: workgroup barriers cost ten times the arithmetic there. */

@@ -2,6 +2,8 @@
  * `loops` on the device. Loops whose iterations do not touch what others store become the grid; the rest runs inside of an invocation. A kernel that stores at
  * computed positions is shared out by the positions' residues, see {@link Grid}.
  */
+import type { Expr } from "../../../ir/expr.ts";
+import { isTranscendental } from "../../../ir/transcendental.ts";
 import type { Access, Int, LoopKernel, LoopVar, Stmt } from "../../../ir/loops.ts";
 import type { LoopSpec } from "../../../ir/spec.ts";
 import type { Operand } from "../../backend.ts";
@@ -51,6 +53,29 @@ function shapeOf(kernel: LoopKernel): Shape {
   return shape;
 }
 
+/** How many iterations of loops an invocation runs through, about. */
+function serialIterations(body: readonly Stmt[], grid: readonly LoopVar[], sizeOf: (int: Int) => number): number {
+  let count = 0;
+  for (const s of body) {
+    if (s.kind === "loop") {
+      const inner = serialIterations(s.body, grid, sizeOf);
+      count += grid.includes(s.loop) ? inner : sizeOf(s.extent) * (1 + inner);
+    } else if (s.kind === "if") count += serialIterations(s.body, grid, sizeOf);
+    else
+      forEachExpression([s], (e) => {
+        count += iterationsOf(e);
+      });
+  }
+  return count;
+}
+
+/** How many iterations the function behind an operation may take: quotients of 64 bits and what is made of them come digit by digit. */
+function iterationsOf({ op, type, args }: Expr): number {
+  const wide = type === "f64" || type === "i64" || args[0]?.type === "f64";
+  if (op === "div" || op === "rem") return wide ? 64 : type === "f32" && op === "rem" ? 16 : 0;
+  return wide && (op === "sqrt" || isTranscendental(op)) ? 128 : 0;
+}
+
 /** See `Renderer.loops`. */
 export function loops(
   queue: GpuQueue,
@@ -79,13 +104,20 @@ export function loops(
       total *= size;
     } else inside *= size;
   }
+  const most = queue.features.loopIterations;
+  if (most < 2 ** 31 - 1 && serialIterations(kernel.body, grid, sizeOf) > most) return false;
   let residues = 1;
   if (inside > 1 && scatters(shape, bound)) residues = Math.min(Math.ceil(wanted / total), mostResidues, inside);
   const key = `${bound.key} ${residues > 1 ? "r" : ""} ${grid.map((loop) => shape.nest.indexOf(loop)).join()}`;
   const kernels = cache.of(queue, spec);
   let compiled = kernels.get(key);
   if (compiled === undefined) {
-    compiled = new Kernel(queue, kernel, { loops: grid, workgroup, shared: false, residues: residues > 1, wide: false }, bound);
+    compiled = new Kernel(
+      queue,
+      kernel,
+      { loops: grid, workgroup, shared: false, subgroups: null, residues: residues > 1, wide: false },
+      bound,
+    );
     kernels.set(key, compiled);
   }
   compiled.run(queue, bound, buffers, total * residues, (k) => ints[k]!, params, residues);

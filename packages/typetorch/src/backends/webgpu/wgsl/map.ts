@@ -49,7 +49,12 @@ export function map(
   if (kernel === undefined) {
     const classes: StrideClass[] = operands.map((_, p) => strideClass(dims.stride(p, rank - 1)));
     const lowered = lowerMap(spec, rank, classes);
-    kernel = new Kernel(queue, lowered, { loops: nestOf(lowered), workgroup, shared: false, residues: false, wide }, bound);
+    kernel = new Kernel(
+      queue,
+      lowered,
+      { loops: nestOf(lowered), workgroup, shared: false, subgroups: null, residues: false, wide },
+      bound,
+    );
     kernels.set(key, kernel);
   }
   const int = (k: number): number => (k < rank ? dims.sizes[k]! : dims.stride(Math.floor(k / rank) - 1, k % rank));

@@ -19,6 +19,8 @@ export interface Grid {
   readonly workgroup: number;
   /** Whether an item is a whole workgroup, which shares the iterations of the vector loop, or one invocation. */
   readonly shared: boolean;
+  /** Sizes that a subgroup may have: then the invocations of an item combine their results by shuffles first. Null: in workgroup memory alone. */
+  readonly subgroups: SubgroupSizes | null;
   /**
    * Whether items come in residue classes: each stores only where the computed index, modulo their number, is its own. So a scatter runs in parallel, in a
    * fixed order and without atomics.
@@ -26,6 +28,11 @@ export interface Grid {
   readonly residues: boolean;
   /** Whether an item is four neighbours in memory, of all operands: they are loaded and stored as one vector. The kernel is one loop over contiguous operands. */
   readonly wide: boolean;
+}
+
+export interface SubgroupSizes {
+  readonly least: number;
+  readonly most: number;
 }
 
 /** Which binding each buffer of the kernel uses, and what the bindings are. Operands that share a storage share a binding. */
@@ -37,6 +44,9 @@ export interface Bindings {
 
 type Loop = Extract<Stmt, { kind: "loop" }>;
 type Accumulate = Extract<Stmt, { kind: "accumulate" }>;
+
+/** Subgroups of a workgroup whose results are taken in one after the other: more of them are faster through workgroup memory alone. */
+const mostSubgroups = 8;
 
 /** The text of a normalized kernel; its entry point is `main`. */
 export function renderKernel(kernel: LoopKernel, grid: Grid, bindings: Bindings, layout: ArgumentLayout): string {
@@ -54,6 +64,7 @@ class Renderer {
   private readonly accumulatorTypes = new Map<number, ScalarType>();
   /** Arrays of workgroup memory: how many of each type. */
   private readonly sharedArrays = new Map<string, number>();
+  private usesSubgroups = false;
 
   constructor(kernel: LoopKernel, grid: Grid, bindings: Bindings, layout: ArgumentLayout) {
     this.kernel = kernel;
@@ -84,16 +95,17 @@ class Renderer {
     kernel.buffers.forEach((_, k) => head.push(`  let o${k} = ${this.intWord(this.layout.offsets + k)};`));
     for (const k of [...this.usedInts].sort((a, b) => a - b)) head.push(`  let n${k} = ${this.intWord(this.layout.ints + k)};`);
     const f16 = bindings.layouts.some((l) => l.wgsl === "f16") ? "enable f16;\n" : "";
+    const width = this.usesSubgroups ? ", @builtin(subgroup_size) width: u32" : "";
     const main = [
       ...declarations,
-      `@compute @workgroup_size(${grid.workgroup}) fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {`,
+      `@compute @workgroup_size(${grid.workgroup}) fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32${width}) {`,
       ...items.before,
       ...head,
       ...items.after,
       ...this.lines,
       "}\n",
     ].join("\n");
-    return `${f16}// ${kernel.name}\n${withDeclarations(main, word(zeroWord), functionText)}`;
+    return `${f16}${this.usesSubgroups ? "enable subgroups;\n" : ""}// ${kernel.name}\n${withDeclarations(main, word(zeroWord), functionText)}`;
   }
 
   /** The item of this invocation, and the counters of the loops of the grid: the innermost moves fastest. */
@@ -302,34 +314,52 @@ class Renderer {
     };
     const write = (type: ScalarType, x: string): string => (type === "bool" ? `select(0u, 1u, ${x})` : x);
     const read = (type: ScalarType, x: string): string => (type === "bool" ? `(${x} != 0u)` : x);
-    /** The accumulators take in entries of the arrays, from `from` on. */
-    const gather = (count: number, from: string, step: number, deep: string): void => {
-      each((id, array, type) => put(`${deep}t${id} = ${read(type, `${array}[${from}]`)};`));
-      put(`${deep}for (var k = 1u; k < ${count}u; k++) {`);
+    /** The accumulators take in what others have. */
+    const takeIn = (theirs: (id: number, array: string, type: ScalarType) => string, deep: string): void => {
       for (const { update, arrays } of shares) {
+        const values = update.ids.map((id, k) => theirs(id, arrays[k]!, this.accumulatorTypes.get(id)!));
+        const names = update.ids.map((id) => `t${id}`);
         const type = this.accumulatorTypes.get(update.ids[0]!)!;
-        const values = update.ids.map((id, k) =>
-          read(this.accumulatorTypes.get(id)!, `${arrays[k]}[${from} + k${step === 1 ? "" : ` * ${step}u`}]`),
-        );
-        const lines = this.accumulate(
-          update.op,
-          update.ids.map((id) => `t${id}`),
-          values,
-          type,
-          true,
-        );
-        for (const line of lines) put(`${deep}  ${line}`);
+        for (const line of this.accumulate(update.op, names, values, type, true)) put(`${deep}${line}`);
       }
+    };
+    /** The accumulators become the combination of `count` entries of the arrays, from `from` on. */
+    const gather = (count: string, from: string, step: number, deep: string): void => {
+      each((id, array, type) => put(`${deep}t${id} = ${read(type, `${array}[${from}]`)};`));
+      put(`${deep}for (var k = 1u; k < ${count}; k++) {`);
+      takeIn((_, array, type) => read(type, `${array}[${from} + k${step === 1 ? "" : ` * ${step}u`}]`), `${deep}  `);
       put(`${deep}}`);
     };
+    const { subgroups } = this.grid;
+    if (subgroups !== null && n / subgroups.least <= mostSubgroups && shares.every(({ update }) => update.op !== "set")) {
+      this.usesSubgroups = true;
+      for (let distance = 1; distance < Math.min(n, subgroups.most); distance *= 2) {
+        const certain = distance < subgroups.least;
+        put("{");
+        each((id, _, type) => put(`  let s${id} = subgroupShuffleXor(${write(type, `t${id}`)}, ${distance}u);`));
+        if (!certain) put(`  if (${distance}u < width) {`);
+        takeIn((id, _, type) => read(type, `s${id}`), certain ? "  " : "    ");
+        if (!certain) put("  }");
+        put("}");
+      }
+      if (n > subgroups.least) {
+        put("if (lane % width == 0u) {");
+        each((id, array, type) => put(`  ${array}[lane / width] = ${write(type, `t${id}`)};`));
+        put("}");
+        put("workgroupBarrier();");
+        gather(`${n}u / width`, "0u", 1, ""); // at least once: the first is taken as it is
+        put("workgroupBarrier();");
+      }
+      return;
+    }
     each((id, array, type) => put(`${array}[lane] = ${write(type, `t${id}`)};`));
     put("workgroupBarrier();");
     put(`if (lane < ${parts}u) {`);
-    gather(n / parts, `lane * ${n / parts}u`, 1, "  ");
+    gather(`${n / parts}u`, `lane * ${n / parts}u`, 1, "  ");
     each((id, array, type) => put(`  ${array}[lane * ${n / parts}u] = ${write(type, `t${id}`)};`));
     put("}");
     put("workgroupBarrier();");
-    gather(parts, "0u", n / parts, "");
+    gather(`${parts}u`, "0u", n / parts, "");
     put("workgroupBarrier();");
   }
 

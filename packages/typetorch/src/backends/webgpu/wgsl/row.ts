@@ -13,6 +13,7 @@ import { allocateOn, type DeviceMemory, releaseStorage } from "../memory.ts";
 import type { GpuQueue } from "../queue.ts";
 import { bind, Kernel, KernelCache } from "./launch.ts";
 import { nestOf } from "./map.ts";
+import type { Grid } from "./render.ts";
 
 const cache = new KernelCache();
 const splits = new WeakMap<RowSpec, { halves: SplitRow | null }>();
@@ -64,6 +65,7 @@ export function row(
   const few = style === "columns" ? rowTotal * 256 < busy : rowTotal < busy;
   if (few && columnTotal >= 2 * block && runSplit(queue, spec, shape, columnDims, inputs, outputs, params, block, columnTotal))
     return true;
+  if (style === "rows" && 2 * columnTotal > queue.features.loopIterations) return false;
   arrange();
   const classOf = (p: number): StrideClass => {
     const dims = style === "columns" ? columns : rows;
@@ -86,6 +88,7 @@ export function row(
       loops: nestOf(lowered).slice(0, rows.count),
       workgroup,
       shared: style === "columns",
+      subgroups: subgroupSizes(queue),
       residues: false,
       wide: false,
     };
@@ -104,6 +107,11 @@ export function row(
   };
   kernel.run(queue, bound, operands, rowTotal, int, params);
   return true;
+}
+
+/** Null where the device has no subgroups. */
+function subgroupSizes({ features }: GpuQueue): Grid["subgroups"] {
+  return features.subgroups ? { least: features.subgroupMinSize, most: features.subgroupMaxSize } : null;
 }
 
 function orderMatters(spec: RowSpec): boolean {
