@@ -233,6 +233,109 @@ const compiler = spawnSync(process.execPath, [join(repository, "node_modules/typ
 
 Object.assign(globalThis, { __check: check });
 
+/** Public names without an example, each with the reason. A name that ends in `.` stands for all below it. */
+const withoutExample: Readonly<Record<string, string>> = {
+  "webgpu.": "there may be no GPU; docs/webgpu.md shows them",
+  AsyncSafetensorsFile: "openSafetensorsAsync makes it",
+  Complex: "reading an element of a complex tensor makes it",
+  Counter: "a file holds it",
+  DType: "float32 and its like are such",
+  DefaultDict: "a file holds it",
+  Device: "device() makes it",
+  FrozenSet: "a file holds it",
+  OrderedDict: "a file holds it",
+  SafetensorsDict: "loadSafetensors makes it",
+  SafetensorsFile: "openSafetensors makes it",
+  Scalar: "scalar() makes it",
+  Size: "a file holds it",
+  Slice: "slice() makes it",
+  "autograd.FunctionContext": "Function shows it",
+  "autograd.setDetectAnomaly": "detectAnomaly shows it",
+  emptyCache: "nothing is seen of it",
+  imag: "there is no complex arithmetic",
+  loadNpyAsync: "as loadNpy",
+  loadNpzAsync: "as loadNpz",
+  loadSafetensors: "docs/serialization.md shows it",
+  loadSafetensorsAsync: "as loadSafetensors",
+  "nn.DropoutNd": "the base of Dropout and its like",
+  "nn.IncompatibleKeys": "loadStateDict makes it",
+  "nn.RNNBase": "the base of RNN, LSTM and GRU",
+  "nn.RemovableHandle": "hooks make it",
+  "nn.UninitializedParameter": "lazy modules make it",
+  "nn.functional.multiHeadAttentionForward": "nn.MultiheadAttention shows it",
+  "nn.utils.fuseConvBnWeights": "fuseConvBnEval shows it",
+  "nn.utils.rnn.PackedSequence": "packSequence makes it",
+  openSafetensors: "docs/serialization.md shows it",
+  openSafetensorsAsync: "as openSafetensors",
+  "optim.lrScheduler.LRScheduler": "the base of the schedulers",
+  saveAsync: "as save",
+  saveNpy: "loadNpy shows it",
+  saveNpyAsync: "as saveNpy",
+  saveNpz: "loadNpz shows it",
+  saveNpzAsync: "as saveNpz",
+  saveSafetensorsAsync: "as saveSafetensors",
+  saveSafetensorsModel: "loadSafetensorsModel shows it",
+  seed: "its result is another each time",
+  setDefaultDevice: "another device may not be there",
+  setNumThreads: "nothing is seen of it",
+  "utils.data.Sampler": "the base of the samplers",
+  "utils.data.SequentialSampler": "DataLoader shows it",
+  "utils.data.defaultConvert": "DataLoader uses it",
+};
+
+/** The comments before the declarations of each name in the source; `null` for one without. Aliases count as what they rename. */
+function commentsByName(): Map<string, (string | null)[]> {
+  const found = new Map<string, (string | null)[]>();
+  const add = (name: string, list: readonly (string | null)[]): void => {
+    found.set(name, [...(found.get(name) ?? []), ...list]);
+  };
+  const renamed: [from: string, to: string][] = [];
+  for (const file of filesBelow(join(packageRoot, "src"), ".ts")) {
+    const text = readFileSync(file, "utf8");
+    const declaration =
+      /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?:\/\/ biome-ignore [^\n]*\n)?)?export (?:abstract )?(?:async )?(?:const|function\*?|class) (\w+)/g;
+    for (const [, comment, name] of text.matchAll(declaration)) add(name!, [comment ?? null]);
+    for (const [, from, to] of text.matchAll(/\b(\w+) as (\w+)/g)) renamed.push([from!, to!]);
+  }
+  for (const [from, to] of renamed) if (from !== to) add(to, found.get(from) ?? []);
+  return found;
+}
+
+/** The public functions and classes by their path below `torch`, each once. */
+function publicNames(): string[] {
+  const seen = new Set<unknown>();
+  const out: string[] = [];
+  const visit = (path: string, namespace: object): void => {
+    for (const [name, value] of Object.entries(namespace)) {
+      if (name === "default" || seen.has(value)) continue;
+      seen.add(value);
+      if (Object.prototype.toString.call(value) === "[object Module]") visit(`${path}${name}.`, value as object);
+      else if (typeof value === "function") out.push(path + name);
+    }
+  };
+  visit("", library);
+  return out;
+}
+
+test("every public function and class has a comment that says what it does, and an example unless a reason is given", () => {
+  const comments = commentsByName();
+  const excused = (path: string): boolean =>
+    Object.keys(withoutExample).some((key) => (key.endsWith(".") ? path.startsWith(key) : path === key)) ||
+    /Error$|(^|\.)Lazy\w+$/.test(path);
+  const undocumented: string[] = [];
+  const unused = new Set(Object.keys(withoutExample));
+  const paths = publicNames();
+  assert.ok(paths.length > 500);
+  for (const path of paths) {
+    const list = comments.get(path.split(".").at(-1)!) ?? [];
+    if (!list.some((comment) => comment !== null)) undocumented.push(`${path}: no comment`);
+    else if (!list.some((comment) => comment?.includes("@example")) && !excused(path)) undocumented.push(`${path}: no example`);
+    for (const key of unused) if (key.endsWith(".") ? path.startsWith(key) : path === key) unused.delete(key);
+  }
+  assert.deepEqual(undocumented, []);
+  assert.deepEqual([...unused], [], "names that are no more");
+});
+
 test("there are examples, and the compiler has seen them", () => {
   assert.ok(examples.length > 0, "no example was found");
   assert.ok(existsSync(join(workspace, "out", "example0.js")), compiler.stdout);

@@ -17,7 +17,11 @@ export function setDetectAnomaly(enabled: boolean): Disposable {
   };
 }
 
-/** Runs `body` in anomaly mode. As `torch.autograd.detect_anomaly`. */
+/**
+ * Runs `body` in anomaly mode. As `torch.autograd.detect_anomaly`.
+ * @example
+ * torch.autograd.detectAnomaly(() => torch.ones(2).sum()) // tensor(2.)
+ */
 export function detectAnomaly<R>(body: () => R): R {
   const guard = setDetectAnomaly(true);
   try {

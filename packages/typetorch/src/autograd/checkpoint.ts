@@ -68,12 +68,22 @@ class CheckpointFunction extends Function {
 /**
  * Runs `body(...args)` keeping only the arguments; the backward runs it again. Saves memory for time. As `torch.utils.checkpoint.checkpoint`: at least one
  * argument must require a gradient, for parameters used inside to get theirs.
+ * @example
+ * const w = torch.tensor([2, 3], { requiresGrad: true });
+ * torch.utils.checkpoint.checkpoint((a) => a.mul(a), w).sum().backward();
+ * w.grad! // tensor([4., 6.])
  */
 export function checkpoint<A extends unknown[], R extends Result>(body: (...args: A) => R, ...args: A): R {
   return checkpointWith(body, args, {});
 }
 
-/** As `checkpoint`, with options. */
+/**
+ * As `checkpoint`, with options.
+ * @example
+ * const w = torch.tensor([2, 3], { requiresGrad: true });
+ * torch.utils.checkpoint.checkpointWith((a) => a.mul(a), [w], { preserveRngState: false }).sum().backward();
+ * w.grad! // tensor([4., 6.])
+ */
 export function checkpointWith<A extends unknown[], R extends Result>(
   body: (...args: A) => R,
   args: A,
@@ -82,7 +92,12 @@ export function checkpointWith<A extends unknown[], R extends Result>(
   return CheckpointFunction.apply(body as unknown as Body, options.preserveRngState ?? true, ...args) as R;
 }
 
-/** Runs functions one after the other in `segments` checkpointed groups; the last group is not checkpointed. As `checkpoint_sequential`. */
+/**
+ * Runs functions one after the other in `segments` checkpointed groups; the last group is not checkpointed. As `torch.utils.checkpoint.checkpoint_sequential`.
+ * @example
+ * const steps = [(a: Tensor) => a.mul(2), (a: Tensor) => a.add(1), (a: Tensor) => a.square()];
+ * torch.utils.checkpoint.checkpointSequential(steps, 2, torch.tensor([1, 2])) // tensor([9., 25.])
+ */
 export function checkpointSequential(functions: readonly ((x: Tensor) => Tensor)[], segments: number, input: Tensor): Tensor {
   const size = Math.floor(functions.length / segments);
   const run = (from: number, to: number) => (x: Tensor) => functions.slice(from, to).reduce((y, f) => f(y), x);

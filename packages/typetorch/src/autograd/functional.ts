@@ -49,7 +49,11 @@ function gradOrZero(
   });
 }
 
-/** The outputs and v times the Jacobian. As `torch.autograd.functional.vjp`. */
+/**
+ * The outputs and v times the Jacobian. As `torch.autograd.functional.vjp`.
+ * @example
+ * torch.autograd.functional.vjp((w) => w.square(), torch.tensor([1, 2]), torch.ones(2))[1] // tensor([2., 4.])
+ */
 export function vjp(
   fn: Fn,
   inputs: OneOrMany,
@@ -80,7 +84,11 @@ export function vjp(
   });
 }
 
-/** The outputs and the Jacobian times v, by differentiating the transposed product. As `torch.autograd.functional.jvp`. */
+/**
+ * The outputs and the Jacobian times v, by differentiating the transposed product. As `torch.autograd.functional.jvp`.
+ * @example
+ * torch.autograd.functional.jvp((w) => w.square(), torch.tensor([1, 2]), torch.ones(2))[1] // tensor([2., 4.])
+ */
 export function jvp(
   fn: Fn,
   inputs: OneOrMany,
@@ -147,7 +155,11 @@ export function jacobian(fn: Fn, inputs: OneOrMany, options: FunctionalOptions =
   });
 }
 
-/** All second derivatives of a scalar function: for inputs i and j a tensor of shape (…input i, …input j). As `torch.autograd.functional.hessian`. */
+/**
+ * All second derivatives of a scalar function: for inputs i and j a tensor of shape (…input i, …input j). As `torch.autograd.functional.hessian`.
+ * @example
+ * torch.autograd.functional.hessian((w) => w.pow(3).sum(), torch.tensor([1, 2])) // tensor([[6., 0.], [0., 12.]])
+ */
 export function hessian(fn: (input: Tensor) => Tensor, inputs: Tensor, options?: FunctionalOptions): Tensor;
 export function hessian(fn: Fn, inputs: OneOrMany, options?: FunctionalOptions): Nested;
 export function hessian(fn: Fn, inputs: OneOrMany, options: FunctionalOptions = {}): Nested {
@@ -161,7 +173,11 @@ export function hessian(fn: Fn, inputs: OneOrMany, options: FunctionalOptions = 
   return jacobian(gradient, inputs, options);
 }
 
-/** The value of a scalar function and its Hessian times v. As `torch.autograd.functional.hvp`. */
+/**
+ * The value of a scalar function and its Hessian times v. As `torch.autograd.functional.hvp`.
+ * @example
+ * torch.autograd.functional.hvp((w) => w.pow(3).sum(), torch.tensor([1, 2]), torch.ones(2))[1] // tensor([6., 12.])
+ */
 export function hvp(fn: Fn, inputs: OneOrMany, v: OneOrMany, options: FunctionalOptions = {}): [Tensor, OneOrMany] {
   const { createGraph = false, strict = false } = options;
   return enableGrad(() => {
@@ -179,7 +195,11 @@ export function hvp(fn: Fn, inputs: OneOrMany, v: OneOrMany, options: Functional
   });
 }
 
-/** The value of a scalar function and v times its Hessian, which is symmetric. As `torch.autograd.functional.vhp`. */
+/**
+ * The value of a scalar function and v times its Hessian, which is symmetric. As `torch.autograd.functional.vhp`.
+ * @example
+ * torch.autograd.functional.vhp((w) => w.pow(3).sum(), torch.tensor([1, 2]), torch.ones(2))[1] // tensor([6., 12.])
+ */
 export function vhp(fn: Fn, inputs: OneOrMany, v: OneOrMany, options: FunctionalOptions = {}): [Tensor, OneOrMany] {
   return hvp(fn, inputs, v, options);
 }

@@ -121,7 +121,11 @@ export function gradcheck(
   return true;
 }
 
-/** `gradcheck` of the gradients of `fn`: checks second derivatives. As `torch.autograd.gradgradcheck`. */
+/**
+ * `gradcheck` of the gradients of `fn`: checks second derivatives. As `torch.autograd.gradgradcheck`.
+ * @example
+ * torch.autograd.gradgradcheck((w) => w.pow(3), [torch.tensor([1, 2], { dtype: torch.float64, requiresGrad: true })]) // true
+ */
 export function gradgradcheck(
   fn: (...inputs: Tensor[]) => Result,
   inputs: Tensor | readonly Tensor[],

@@ -141,7 +141,11 @@ function promotePair(a: DType, b: DType): DType {
   return signed.itemsize > unsigned.itemsize ? signed : int16;
 }
 
-/** The smallest dtype that both can be converted to, as `torch.promote_types`. */
+/**
+ * The smallest dtype that both can be converted to, as `torch.promote_types`.
+ * @example
+ * String(torch.promoteTypes(torch.int32, torch.float16)) // "torch.float16"
+ */
 export function promoteTypes(a: DType, b: DType): DType {
   const promoted = table[a?.index * dtypes.length + b?.index];
   if (promoted === undefined) {
@@ -153,7 +157,11 @@ export function promoteTypes(a: DType, b: DType): DType {
   return promoted;
 }
 
-/** Whether a value of `from` may be written to `to` by an in-place op or `out`, as `torch.can_cast`: no step down in category. */
+/**
+ * Whether a value of `from` may be written to `to` by an in-place op or `out`, as `torch.can_cast`: no step down in category.
+ * @example
+ * torch.canCast(torch.float32, torch.int64) // false
+ */
 export function canCast(from: DType, to: DType): boolean {
   if (!(from instanceof DType && to instanceof DType)) {
     const at = from instanceof DType ? 2 : 1;
@@ -189,12 +197,23 @@ export function kernelName(dtype: DType): string {
 
 let defaultDType: DType = float32;
 
-/** The dtype of new floating tensors, as `torch.get_default_dtype`. */
+/**
+ * The dtype of new floating tensors, as `torch.get_default_dtype`.
+ * @example
+ * String(torch.getDefaultDtype()) // "torch.float32"
+ */
 export function getDefaultDtype(): DType {
   return defaultDType;
 }
 
-/** Sets the dtype of new floating tensors, as `torch.set_default_dtype`. Throws {@link DTypeError} unless it is floating. */
+/**
+ * Sets the dtype of new floating tensors, as `torch.set_default_dtype`. Throws {@link DTypeError} unless it is floating.
+ * @example
+ * torch.setDefaultDtype(torch.float64);
+ * const made = torch.ones(2);
+ * torch.setDefaultDtype(torch.float32);
+ * made.dtype === torch.float64 // true
+ */
 export function setDefaultDtype(dtype: DType): void {
   if (!dtype.isFloatingPoint)
     throw new DTypeError(`only floating-point types are supported as the default type, but got ${dtype}`);

@@ -56,7 +56,11 @@ export interface Typed {
   readonly shape: readonly number[];
 }
 
-/** The dtype to which operands are promoted, as `torch.result_type`. */
+/**
+ * The dtype to which operands are promoted, as `torch.result_type`.
+ * @example
+ * String(torch.resultType([torch.tensor([1n]), 2.5])) // "torch.float32"
+ */
 export function resultType(operands: readonly (Typed | NumberLike)[]): DType {
   if (!Array.isArray(operands)) throw new ArgumentTypeError("result_type() takes a list of tensors and numbers");
   let dims: DType | null = null;

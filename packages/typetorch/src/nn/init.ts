@@ -27,6 +27,8 @@ export type Nonlinearity =
 /**
  * The recommended gain for a nonlinearity: 1 for linear ones and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + slope^2)) for leaky_relu, 3/4 for selu.
  * @see torch.nn.init.calculate_gain
+ * @example
+ * nn.init.calculateGain("relu") // 1.4142135623730951
  */
 export function calculateGain(nonlinearity: Nonlinearity, param?: number): number {
   checkArguments("calculate_gain(str nonlinearity, float? param)", nonlinearity, param);
@@ -56,7 +58,11 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
   }
 }
 
-/** Inputs and outputs that a weight connects: (fan in, fan out), receptive field included. */
+/**
+ * Inputs and outputs that a weight connects: (fan in, fan out), receptive field included.
+ * @example
+ * nn.init.calculateFanInAndFanOut(torch.empty(6, 4, 3, 3)) // [36, 54]
+ */
 export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut: number] {
   checkArguments("calculate_fan_in_and_fan_out(Tensor tensor)", tensor);
   const { shape } = tensor;
@@ -71,6 +77,8 @@ export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut:
 /**
  * Uniform between `a` and `b`.
  * @see torch.nn.init.uniform_
+ * @example
+ * nn.init.uniform_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function uniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[a: number, b: number], { a?: number; b?: number }>): T {
   checkArguments("uniform_(Tensor tensor, ~a, ~b, {float a, float b})", tensor, ...rest);
@@ -81,6 +89,8 @@ export function uniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[a: numb
 /**
  * Normal with `mean` and standard deviation `std`.
  * @see torch.nn.init.normal_
+ * @example
+ * nn.init.normal_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function normal_<T extends Tensor>(
   tensor: T,
@@ -94,6 +104,8 @@ export function normal_<T extends Tensor>(
 /**
  * Normal, cut off outside `a` and `b` by the inverse of its distribution function.
  * @see torch.nn.init.trunc_normal_
+ * @example
+ * nn.init.truncNormal_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function truncNormal_<T extends Tensor>(
   tensor: T,
@@ -116,6 +128,8 @@ export function truncNormal_<T extends Tensor>(
 /**
  * All elements `value`.
  * @see torch.nn.init.constant_
+ * @example
+ * nn.init.constant_(torch.empty(2), 3) // tensor([3., 3.])
  */
 export function constant_<T extends Tensor>(tensor: T, value: number): T {
   checkArguments("constant_(Tensor tensor, float value)", tensor, value);
@@ -125,6 +139,8 @@ export function constant_<T extends Tensor>(tensor: T, value: number): T {
 /**
  * All elements 1.
  * @see torch.nn.init.ones_
+ * @example
+ * nn.init.ones_(torch.empty(2)) // tensor([1., 1.])
  */
 export function ones_<T extends Tensor>(tensor: T): T {
   checkArguments("ones_(Tensor tensor)", tensor);
@@ -134,6 +150,8 @@ export function ones_<T extends Tensor>(tensor: T): T {
 /**
  * All elements 0.
  * @see torch.nn.init.zeros_
+ * @example
+ * nn.init.zeros_(torch.empty(2)) // tensor([0., 0.])
  */
 export function zeros_<T extends Tensor>(tensor: T): T {
   checkArguments("zeros_(Tensor tensor)", tensor);
@@ -143,6 +161,8 @@ export function zeros_<T extends Tensor>(tensor: T): T {
 /**
  * The identity matrix, as far as the shape reaches. Throws {@link ShapeError} unless 2-d.
  * @see torch.nn.init.eye_
+ * @example
+ * nn.init.eye_(torch.empty(2, 2)) // tensor([[1., 0.], [0., 1.]])
  */
 export function eye_<T extends Tensor>(tensor: T): T {
   checkArguments("eye_(Tensor tensor)", tensor);
@@ -156,6 +176,8 @@ export function eye_<T extends Tensor>(tensor: T): T {
 /**
  * The delta function of a convolution's weight: as many channels as possible pass unchanged. Throws unless 3-, 4- or 5-d.
  * @see torch.nn.init.dirac_
+ * @example
+ * nn.init.dirac_(torch.empty(1, 1, 3)) // tensor([[[0., 1., 0.]]])
  */
 export function dirac_<T extends Tensor>(tensor: T, ...rest: Trailing<[groups: number], { groups?: number }>): T {
   checkArguments("dirac_(Tensor tensor, ~groups, {int groups})", tensor, ...rest);
@@ -183,6 +205,8 @@ interface GainOptions {
 /**
  * Uniform in ±gain * sqrt(6 / (fan in + fan out)).
  * @source Glorot and Bengio 2010   @see torch.nn.init.xavier_uniform_
+ * @example
+ * nn.init.xavierUniform_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
   checkArguments("xavier_uniform_(Tensor tensor, ~gain, {float gain})", tensor, ...rest);
@@ -195,6 +219,8 @@ export function xavierUniform_<T extends Tensor>(tensor: T, ...rest: Trailing<[g
 /**
  * Normal with standard deviation gain * sqrt(2 / (fan in + fan out)).
  * @source Glorot and Bengio 2010   @see torch.nn.init.xavier_normal_
+ * @example
+ * nn.init.xavierNormal_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function xavierNormal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
   checkArguments("xavier_normal_(Tensor tensor, ~gain, {float gain})", tensor, ...rest);
@@ -214,6 +240,8 @@ type KaimingRest = Trailing<[a: number, mode: "fan_in" | "fan_out", nonlinearity
 /**
  * Uniform in ±gain * sqrt(3 / fan).
  * @source He et al. 2015   @see torch.nn.init.kaiming_uniform_
+ * @example
+ * nn.init.kaimingUniform_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function kaimingUniform_<T extends Tensor>(tensor: T, ...rest: KaimingRest): T {
   checkArguments(
@@ -231,6 +259,8 @@ export function kaimingUniform_<T extends Tensor>(tensor: T, ...rest: KaimingRes
 /**
  * Normal with standard deviation gain / sqrt(fan).
  * @source He et al. 2015   @see torch.nn.init.kaiming_normal_
+ * @example
+ * nn.init.kaimingNormal_(torch.empty(2, 2)).shape // [2, 2]
  */
 export function kaimingNormal_<T extends Tensor>(tensor: T, ...rest: KaimingRest): T {
   checkArguments(
@@ -247,6 +277,8 @@ export function kaimingNormal_<T extends Tensor>(tensor: T, ...rest: KaimingRest
 /**
  * Normal with standard deviation `std`, where in each column the fraction `sparsity` of the rows is 0. Throws {@link ShapeError} unless 2-d.
  * @source Martens 2010   @see torch.nn.init.sparse_
+ * @example
+ * nn.init.sparse_(torch.empty(4, 2), 0.5).eq(0).sum(0) // tensor([2, 2])
  */
 export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: Trailing<[std: number], { std?: number }>): T {
   checkArguments("sparse_(Tensor tensor, float sparsity, ~std, {float std})", tensor, sparsity, ...rest);
@@ -268,6 +300,9 @@ export function sparse_<T extends Tensor>(tensor: T, sparsity: number, ...rest: 
  * A matrix with orthonormal rows or columns (whichever are fewer), times `gain`; further dimensions count as columns. Throws {@link ShapeError} unless at least
  * 2-d.
  * @source Saxe et al. 2013, arXiv:1312.6120   @see torch.nn.init.orthogonal_
+ * @example
+ * const w = nn.init.orthogonal_(torch.empty(3, 3));
+ * torch.allclose(w.matmul(w.t()), torch.eye(3), { atol: 1e-5 }) // true
  */
 export function orthogonal_<T extends Tensor>(tensor: T, ...rest: Trailing<[gain: number], GainOptions>): T {
   checkArguments("orthogonal_(Tensor tensor, ~gain, {float gain})", tensor, ...rest);

@@ -73,7 +73,11 @@ export function onDevice<R>(device: Device, body: () => R): R {
   }
 }
 
-/** The device of new tensors that name none, as `torch.get_default_device`. */
+/**
+ * The device of new tensors that name none, as `torch.get_default_device`.
+ * @example
+ * String(torch.getDefaultDevice()) // "cpu"
+ */
 export function getDefaultDevice(): Device {
   return defaultDevice;
 }

@@ -23,7 +23,20 @@ export interface Mode {
 
 const modes: Mode[] = [];
 
-/** Puts a mode on top of the stack; returns a function that takes it off. */
+/**
+ * Puts a mode on top of the stack; returns a function that takes it off.
+ * @example
+ * const seen: string[] = [];
+ * const off = torch.pushMode({
+ *   call(op, inputs, proceed) {
+ *     seen.push(op.name);
+ *     return proceed();
+ *   },
+ * });
+ * torch.ones(2).mul(3);
+ * off();
+ * seen // ["mul"]
+ */
 export function pushMode(mode: Mode): () => void {
   modes.push(mode);
   return () => {

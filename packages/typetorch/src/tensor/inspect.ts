@@ -13,26 +13,46 @@ import { Tensor } from "./tensor.ts";
 export { getNumThreads, setNumThreads } from "../backends/cpu/team.ts";
 export { emptyCache } from "../backends/cpu/memory.ts";
 
-/** Whether a value is a tensor, as `torch.is_tensor`. */
+/**
+ * Whether a value is a tensor, as `torch.is_tensor`.
+ * @example
+ * torch.isTensor([1, 2]) // false
+ */
 export function isTensor(x: unknown): x is Tensor {
   return x instanceof Tensor;
 }
-/** Number of elements, as `torch.numel`. */
+/**
+ * Number of elements, as `torch.numel`.
+ * @example
+ * torch.numel(torch.zeros(2, 3)) // 6
+ */
 export function numel(input: Tensor): number {
   checkArguments("numel(Tensor input)", input);
   return input.numel();
 }
-/** Whether the dtype is floating, as `torch.is_floating_point`. */
+/**
+ * Whether the dtype is floating, as `torch.is_floating_point`.
+ * @example
+ * torch.isFloatingPoint(torch.tensor([1n])) // false
+ */
 export function isFloatingPoint(input: Tensor): boolean {
   checkArguments("is_floating_point(Tensor input)", input);
   return input.dtype.isFloatingPoint;
 }
-/** Whether the dtype is complex, as `torch.is_complex`. */
+/**
+ * Whether the dtype is complex, as `torch.is_complex`.
+ * @example
+ * torch.isComplex(torch.tensor([1])) // false
+ */
 export function isComplex(input: Tensor): boolean {
   checkArguments("is_complex(Tensor input)", input);
   return input.dtype.isComplex;
 }
-/** Whether the single element is not zero, as `torch.is_nonzero`. Throws unless there is exactly one. */
+/**
+ * Whether the single element is not zero, as `torch.is_nonzero`. Throws unless there is exactly one.
+ * @example
+ * torch.isNonzero(torch.tensor([2])) // true
+ */
 export function isNonzero(input: Tensor): boolean {
   checkArguments("is_nonzero(Tensor input)", input);
   if (input.numel() !== 1)
@@ -44,12 +64,20 @@ export function isNonzero(input: Tensor): boolean {
 
 export { getDefaultDevice, setDefaultDevice } from "./devices.ts";
 
-/** A device by its name, as `torch.device`. Throws for devices that are not there. */
+/**
+ * A device by its name, as `torch.device`. Throws for devices that are not there.
+ * @example
+ * String(torch.device("cpu")) // "cpu"
+ */
 export function device(name: string | Device): Device {
   return name instanceof Device ? name : deviceOf(name);
 }
 
-/** The shape that shapes broadcast to, as `torch.broadcast_shapes`. */
+/**
+ * The shape that shapes broadcast to, as `torch.broadcast_shapes`.
+ * @example
+ * torch.broadcastShapes([3, 1], [2]) // [3, 2]
+ */
 export function broadcastShapes(...shapes: (readonly number[] | number)[]): readonly number[] {
   for (const shape of shapes) checkArguments("broadcast_shapes(int|int[] shapes)", shape);
   return shapes.map((s) => (typeof s === "number" ? [s] : s)).reduce<readonly number[]>((a, b) => broadcastTwo(a, b), []);
@@ -74,7 +102,11 @@ const floatLimits: Record<string, { mantissa: number; exponent: number; resoluti
   f64: { mantissa: 52, exponent: 1023, resolution: 1e-15 },
 };
 
-/** Limits of a floating dtype: eps, the largest and the smallest normal number. As `torch.finfo`. */
+/**
+ * Limits of a floating dtype: eps, the largest and the smallest normal number. As `torch.finfo`.
+ * @example
+ * torch.finfo(torch.float16).max // 65504
+ */
 export function finfo(dtype: DType): FloatInfo {
   const limits = floatLimits[dtype.key];
   if (!limits) throw new ValueError(`torch.finfo() requires a floating point input type. Use torch.iinfo to handle '${dtype}'`);
@@ -92,7 +124,11 @@ export function finfo(dtype: DType): FloatInfo {
   };
 }
 
-/** Limits of an integer dtype, as `torch.iinfo`; bigints for int64. */
+/**
+ * Limits of an integer dtype, as `torch.iinfo`; bigints for int64.
+ * @example
+ * torch.iinfo(torch.int8).max // 127
+ */
 export function iinfo(dtype: DType): {
   readonly bits: number;
   readonly min: number | bigint;

@@ -116,7 +116,11 @@ function defaultThreads(): number {
   return Math.min(maxWorkers + 1, asked >= 1 ? asked : hardwareThreads());
 }
 
-/** Number of threads that work on large CPU operations, as `torch.get_num_threads`. */
+/**
+ * Number of threads that work on large CPU operations, as `torch.get_num_threads`.
+ * @example
+ * torch.getNumThreads() >= 1 // true
+ */
 export function getNumThreads(): number {
   return threads;
 }

@@ -5,6 +5,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 /**
  * `x1^T A x2 + b`: (*, I), (*, J), weight (O, I, J), bias (O) -> (*, O).
  * @see torch.nn.functional.bilinear
+ * @example
+ * F.bilinear(torch.ones(2, 3), torch.ones(2, 4), torch.ones(5, 3, 4)).shape // [2, 5]
  */
 export function bilinear(
   input1: Tensor,

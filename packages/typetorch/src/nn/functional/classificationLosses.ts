@@ -76,6 +76,8 @@ const logitEntropy = definePointwise(
 /**
  * `-(target * log(input) + (1 - target) * log(1 - input))` of probabilities; logarithms stay above -100. The weight is one of elements.
  * @see torch.nn.functional.binary_cross_entropy
+ * @example
+ * F.binaryCrossEntropy(torch.tensor([0.9, 0.2]), torch.tensor([1, 0])) // tensor(0.1643)
  */
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
   checkArguments(
@@ -113,6 +115,8 @@ export function binaryCrossEntropy(input: Tensor, target: Tensor, options: Weigh
 /**
  * {@link binaryCrossEntropy} of `sigmoid(input)`, computed stably; `posWeight` weighs the positive examples of each class.
  * @see torch.nn.functional.binary_cross_entropy_with_logits
+ * @example
+ * F.binaryCrossEntropyWithLogits(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(1.3005)
  */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
@@ -136,6 +140,8 @@ export function binaryCrossEntropyWithLogits(
 /**
  * Mean over the classes of the binary cross entropy of `sigmoid(input)`: (*, C), (*, C) -> (*).
  * @see torch.nn.functional.multilabel_soft_margin_loss
+ * @example
+ * F.multilabelSoftMarginLoss(torch.tensor([[0.5, -2]]), torch.tensor([[1, 0]])) // tensor(0.3005)
  */
 export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
   checkArguments(

@@ -20,6 +20,8 @@ export interface PairwiseDistanceOptions {
 /**
  * p-norm of `x1 - x2 + eps` over the last dimension: (*, D), (*, D) -> (*).
  * @see torch.nn.functional.pairwise_distance
+ * @example
+ * F.pairwiseDistance(torch.tensor([[0, 0]]), torch.tensor([[3, 4]])) // tensor([5.0000])
  */
 export function pairwiseDistance(
   x1: Tensor,
@@ -46,6 +48,8 @@ export interface CosineSimilarityOptions {
 /**
  * `x1 . x2 / (max(|x1|, eps) max(|x2|, eps))` along `dim`.
  * @see torch.nn.functional.cosine_similarity
+ * @example
+ * F.cosineSimilarity(torch.tensor([[1, 0]]), torch.tensor([[1, 1]])) // tensor([0.7071])
  */
 export function cosineSimilarity(
   x1: Tensor,
@@ -90,6 +94,8 @@ export function normalize(input: Tensor, ...rest: Trailing<[p: number, dim: numb
 /**
  * p-norms of the differences of all pairs of rows: (N, D) -> (N (N - 1) / 2), in the order (0, 1), (0, 2), …
  * @see torch.nn.functional.pdist
+ * @example
+ * F.pdist(torch.tensor([[0, 0], [3, 4], [0, 4]])) // tensor([5., 4., 3.])
  */
 export function pdist(input: Tensor, ...rest: Trailing<[p: number], { p?: number }>): Tensor {
   checkArguments("pdist(Tensor input, ~p, {float p})", input, ...rest);

@@ -32,6 +32,8 @@ export interface EmbeddingBagOptions {
 /**
  * Sums, means or maxima of the rows of each bag of indices: (B, n) or 1-d with offsets (B) -> (B, width).
  * @see torch.nn.functional.embedding_bag
+ * @example
+ * F.embeddingBag(torch.tensor([[0n, 1n]]), torch.tensor([[1, 2], [3, 4]]), { mode: "sum" }) // tensor([[4., 6.]])
  */
 export function embeddingBag(
   input: Tensor,

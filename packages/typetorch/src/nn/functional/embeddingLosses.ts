@@ -19,6 +19,8 @@ interface MarginOptions {
 /**
  * `max(0, -target * (input1 - input2) + margin)`; the margin is 0 unless given.
  * @see torch.nn.functional.margin_ranking_loss
+ * @example
+ * F.marginRankingLoss(torch.tensor([0.5, 2]), torch.tensor([1, 1]), torch.tensor([1, -1])) // tensor(0.7500)
  */
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
   checkArguments(
@@ -41,6 +43,8 @@ export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor
 /**
  * `input` where the target is 1, `max(0, margin - input)` where it is -1; the margin is 1 unless given.
  * @see torch.nn.functional.hinge_embedding_loss
+ * @example
+ * F.hingeEmbeddingLoss(torch.tensor([0.5, 2]), torch.tensor([1, -1])) // tensor(0.2500)
  */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
   checkArguments(
@@ -58,6 +62,8 @@ export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: Margi
 /**
  * `1 - cos(input1, input2)` where the target is 1, `max(0, cos - margin)` where it is -1: (N, D), (N, D), (N) -> (N). The margin is 0 unless given.
  * @see torch.nn.functional.cosine_embedding_loss
+ * @example
+ * F.cosineEmbeddingLoss(torch.tensor([[1, 0]]), torch.tensor([[1, 1]]), torch.tensor([1])) // tensor(0.2929)
  */
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
   checkArguments(
@@ -102,6 +108,8 @@ export interface TripletMarginOptions extends MarginOptions {
 /**
  * `max(0, distance(anchor, positive) - distance(anchor, negative) + margin)`; the margin is 1 unless given.
  * @source Balntas et al. 2016   @see torch.nn.functional.triplet_margin_loss
+ * @example
+ * F.tripletMarginLoss(torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), torch.tensor([[0, 1.5]])) // tensor(0.5000)
  */
 export function tripletMarginLoss(
   anchor: Tensor,
@@ -135,6 +143,8 @@ export interface TripletMarginWithDistanceOptions extends MarginOptions {
 /**
  * {@link tripletMarginLoss} with a distance of one's own.
  * @see torch.nn.functional.triplet_margin_with_distance_loss
+ * @example
+ * F.tripletMarginWithDistanceLoss(torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), torch.tensor([[0, 1.5]])) // tensor(0.5000)
  */
 export function tripletMarginWithDistanceLoss(
   anchor: Tensor,

@@ -93,7 +93,15 @@ function pool(rank: number, input: Tensor, kernelSize: Size, options: Fractional
 /**
  * Largest value of windows that are laid out at random: (N, C, H, W) -> (N, C, ...outputSize), with `returnIndices` also where.
  * @source Graham 2014, arXiv:1412.6071   @see torch.nn.functional.fractional_max_pool2d
+ * @example
+ * F.fractionalMaxPool2d(torch.randn(1, 4, 8, 8), 2, { outputSize: 3 }).shape // [1, 4, 3, 3]
  */
+export function fractionalMaxPool2d(
+  input: Tensor,
+  kernelSize: Size,
+  options: FractionalMaxPoolOptions & { returnIndices: true },
+): [output: Tensor, indices: Tensor];
+export function fractionalMaxPool2d(input: Tensor, kernelSize: Size, options: FractionalMaxPoolOptions): Tensor;
 export function fractionalMaxPool2d(
   input: Tensor,
   kernelSize: Size,
@@ -111,7 +119,15 @@ export function fractionalMaxPool2d(
 /**
  * Largest value of windows that are laid out at random: (N, C, D, H, W) -> (N, C, ...outputSize), with `returnIndices` also where.
  * @source Graham 2014, arXiv:1412.6071   @see torch.nn.functional.fractional_max_pool3d
+ * @example
+ * F.fractionalMaxPool3d(torch.randn(1, 4, 8, 8, 8), 2, { outputSize: 3 }).shape // [1, 4, 3, 3, 3]
  */
+export function fractionalMaxPool3d(
+  input: Tensor,
+  kernelSize: Size,
+  options: FractionalMaxPoolOptions & { returnIndices: true },
+): [output: Tensor, indices: Tensor];
+export function fractionalMaxPool3d(input: Tensor, kernelSize: Size, options: FractionalMaxPoolOptions): Tensor;
 export function fractionalMaxPool3d(
   input: Tensor,
   kernelSize: Size,

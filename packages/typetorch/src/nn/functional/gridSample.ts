@@ -26,6 +26,8 @@ type Rest = Trailing<
 /**
  * Elements of an image (N, C, H, W) at the places of a grid (N, H', W', 2) of (x, y) in [-1, 1] -> (N, C, H', W'); volumes likewise with (x, y, z).
  * @source Jaderberg et al. 2015, arXiv:1506.02025   @see torch.nn.functional.grid_sample
+ * @example
+ * F.gridSample(torch.ones(1, 2, 4, 4), torch.zeros(1, 3, 3, 2)).shape // [1, 2, 3, 3]
  */
 export function gridSample(input: Tensor, grid: Tensor, ...rest: Rest): Tensor {
   checkArguments(
@@ -169,6 +171,8 @@ function cubicWeights(t: Tensor): readonly Tensor[] {
 /**
  * The grid of an affine map: theta (N, 2, 3) for images of size (N, C, H, W) -> (N, H, W, 2); (N, 3, 4) for volumes -> (N, D, H, W, 3).
  * @see torch.nn.functional.affine_grid
+ * @example
+ * F.affineGrid(torch.eye(2, 3).unsqueeze(0), [1, 1, 4, 4]).shape // [1, 4, 4, 2]
  */
 export function affineGrid(
   theta: Tensor,

@@ -40,6 +40,8 @@ const rankOfMode: Record<InterpolationMode, number> = {
 /**
  * Enlarges or shrinks the spatial dimensions to a size or by a factor: (N, C, *) -> (N, C, *').
  * @see torch.nn.functional.interpolate
+ * @example
+ * F.interpolate(torch.tensor([[[0, 4]]]), { scaleFactor: 2, mode: "linear" }) // tensor([[[0., 1., 3., 4.]]])
  */
 export function interpolate(input: Tensor, options: InterpolateOptions = {}): Tensor {
   checkArguments(
@@ -97,6 +99,8 @@ export function interpolate(input: Tensor, options: InterpolateOptions = {}): Te
 /**
  * {@link interpolate} under its old name.
  * @see torch.nn.functional.upsample
+ * @example
+ * F.upsample(torch.tensor([[[1, 2]]]), { scaleFactor: 2 }) // tensor([[[1., 1., 2., 2.]]])
  */
 export function upsample(input: Tensor, options: InterpolateOptions = {}): Tensor {
   checkArguments(
@@ -110,6 +114,8 @@ type SizeOrFactor = Pick<InterpolateOptions, "size" | "scaleFactor">;
 /**
  * {@link interpolate} with mode `nearest`.
  * @see torch.nn.functional.upsample_nearest
+ * @example
+ * F.upsampleNearest(torch.ones(1, 1, 2, 2), { scaleFactor: 2 }).shape // [1, 1, 4, 4]
  */
 export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tensor {
   checkArguments(
@@ -122,6 +128,8 @@ export function upsampleNearest(input: Tensor, options: SizeOrFactor = {}): Tens
 /**
  * {@link interpolate} with mode `bilinear`, corners aligned.
  * @see torch.nn.functional.upsample_bilinear
+ * @example
+ * F.upsampleBilinear(torch.ones(1, 1, 2, 2), { scaleFactor: 2 }).shape // [1, 1, 4, 4]
  */
 export function upsampleBilinear(input: Tensor, options: SizeOrFactor = {}): Tensor {
   checkArguments(

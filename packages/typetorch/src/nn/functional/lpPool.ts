@@ -23,6 +23,8 @@ function fromMeans(means: Tensor, count: number, normType: number): Tensor {
 /**
  * `(sum of x^p)^(1/p)` of each window: (N, C, L) -> (N, C, L').
  * @see torch.nn.functional.lp_pool1d
+ * @example
+ * F.lpPool1d(torch.rand(1, 4, 8), 2, 2).shape // [1, 4, 4]
  */
 export function lpPool1d(input: Tensor, normType: number, kernelSize: Size, options: LPPoolOptions = {}): Tensor {
   checkArguments(
@@ -40,6 +42,8 @@ export function lpPool1d(input: Tensor, normType: number, kernelSize: Size, opti
 /**
  * `(sum of x^p)^(1/p)` of each window: (N, C, H, W) -> (N, C, H', W').
  * @see torch.nn.functional.lp_pool2d
+ * @example
+ * F.lpPool2d(torch.rand(1, 4, 8, 8), 2, 2).shape // [1, 4, 4, 4]
  */
 export function lpPool2d(input: Tensor, normType: number, kernelSize: Size, options: LPPoolOptions = {}): Tensor {
   checkArguments(

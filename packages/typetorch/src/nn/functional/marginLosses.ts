@@ -20,6 +20,8 @@ export interface MultiMarginOptions extends WeightedLossOptions {
 /**
  * `sum over the other classes i of max(0, margin - input[target] + input[i])^p / C`: (N, C), (N) -> (N), or without N.
  * @see torch.nn.functional.multi_margin_loss
+ * @example
+ * F.multiMarginLoss(torch.tensor([[0.1, 0.6, 0.3]]), torch.tensor([1n])) // tensor(0.4000)
  */
 export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
   checkArguments(
@@ -54,6 +56,8 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMar
 /**
  * Hinge loss of several classes: targets (N, C) list the classes of each sample, up to the first -1; every listed class should be 1 above every other.
  * @see torch.nn.functional.multilabel_margin_loss
+ * @example
+ * F.multilabelMarginLoss(torch.tensor([[0.1, 0.6, 0.3]]), torch.tensor([[1n, -1n, -1n]])) // tensor(0.4000)
  */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options: { reduction?: Reduction } = {}): Tensor {
   checkArguments(

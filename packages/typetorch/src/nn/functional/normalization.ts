@@ -20,6 +20,8 @@ export interface GroupNormOptions {
 /**
  * Normalises each sample over groups of channels: (N, C, *) -> same.
  * @source Wu and He 2018, arXiv:1803.08494   @see torch.nn.functional.group_norm
+ * @example
+ * F.groupNorm(torch.randn(2, 4, 3), 2).shape // [2, 4, 3]
  */
 export function groupNorm(input: Tensor, numGroups: number, options: GroupNormOptions = {}): Tensor {
   checkArguments(
@@ -73,6 +75,8 @@ export interface InstanceNormOptions extends GroupNormOptions {
 /**
  * Normalises each channel of each sample by itself: (N, C, *) -> same.
  * @source Ulyanov et al. 2016, arXiv:1607.08022   @see torch.nn.functional.instance_norm
+ * @example
+ * F.instanceNorm(torch.randn(2, 4, 3)).shape // [2, 4, 3]
  */
 export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
   checkArguments(
@@ -145,6 +149,8 @@ export interface LocalResponseNormOptions {
 /**
  * `x / (k + alpha * mean of the squares in a window of `size` channels)^beta`: (N, C, *) -> same.
  * @source Krizhevsky et al. 2012   @see torch.nn.functional.local_response_norm
+ * @example
+ * F.localResponseNorm(torch.ones(1, 4, 3, 3), 2).shape // [1, 4, 3, 3]
  */
 export function localResponseNorm(input: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
   checkArguments(
@@ -182,6 +188,8 @@ export interface RMSNormOptions {
 /**
  * `x / sqrt(mean of x^2 + eps) * weight` over the last dimensions, those of `normalizedShape`.
  * @source Zhang and Sennrich 2019, arXiv:1910.07467   @see torch.nn.functional.rms_norm
+ * @example
+ * F.rmsNorm(torch.tensor([3, 4]), [2]) // tensor([0.8485, 1.1314])
  */
 export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options: RMSNormOptions = {}): Tensor {
   checkArguments(

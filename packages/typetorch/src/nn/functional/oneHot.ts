@@ -9,6 +9,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 /**
  * One-hot vectors of class indices: int64 (*) -> int64 (*, numClasses); without a number there are as many classes as the largest index needs.
  * @see torch.nn.functional.one_hot
+ * @example
+ * F.oneHot(torch.tensor([0n, 2n])) // tensor([[1, 0, 0], [0, 0, 1]])
  */
 export function oneHot(input: Tensor, ...rest: Trailing<[numClasses: number], { numClasses?: number }>): Tensor {
   checkArguments("one_hot(Tensor input, ~numClasses, {int numClasses})", input, ...rest);

@@ -88,6 +88,8 @@ const huberDifference = definePointwise(
 /**
  * `|input - target|`.
  * @see torch.nn.functional.l1_loss
+ * @example
+ * F.l1Loss(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(1.2500)
  */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkArguments("l1_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
@@ -97,6 +99,8 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
 /**
  * `(input - target)^2`.
  * @see torch.nn.functional.mse_loss
+ * @example
+ * F.mseLoss(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(2.1250)
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkArguments("mse_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
@@ -106,6 +110,8 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
 /**
  * `d^2 / (2 beta)` where |d| < beta, else `|d| - beta / 2`, with d = input - target.
  * @source Girshick 2015, arXiv:1504.08083   @see torch.nn.functional.smooth_l1_loss
+ * @example
+ * F.smoothL1Loss(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(0.8125)
  */
 export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions & { beta?: number } = {}): Tensor {
   checkArguments(
@@ -123,6 +129,8 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions
 /**
  * `d^2 / 2` where |d| < delta, else `delta (|d| - delta / 2)`, with d = input - target.
  * @source Huber 1964   @see torch.nn.functional.huber_loss
+ * @example
+ * F.huberLoss(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(0.8125)
  */
 export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & { delta?: number } = {}): Tensor {
   checkArguments(
@@ -141,6 +149,8 @@ export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & 
 /**
  * `log(1 + exp(-target * input))`, with targets 1 and -1.
  * @see torch.nn.functional.soft_margin_loss
+ * @example
+ * F.softMarginLoss(torch.tensor([0.5, 2]), torch.tensor([1, -1])) // tensor(1.3005)
  */
 export function softMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkArguments("soft_margin_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
@@ -157,6 +167,8 @@ export interface KLDivOptions {
 /**
  * `target * (log(target) - input)`, with an input of log-probabilities; 0 where the target is 0.
  * @see torch.nn.functional.kl_div
+ * @example
+ * F.klDiv(torch.tensor([[0.3, 0.7]]).log(), torch.tensor([[0.5, 0.5]]), { reduction: "batchmean" }) // tensor(0.0872)
  */
 export function klDiv(input: Tensor, target: Tensor, options: KLDivOptions = {}): Tensor {
   checkArguments(
@@ -192,6 +204,8 @@ export interface PoissonNLLOptions extends LossOptions {
 /**
  * `exp(input) - target * input`, or `input - target * log(input + eps)`.
  * @see torch.nn.functional.poisson_nll_loss
+ * @example
+ * F.poissonNllLoss(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(4.2689)
  */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNLLOptions = {}): Tensor {
   checkArguments(
@@ -228,6 +242,8 @@ export interface GaussianNLLOptions extends LossOptions {
 /**
  * `(log(var) + (input - target)^2 / var) / 2`; the variance has the input's shape, or one value for each row of the last dimension.
  * @see torch.nn.functional.gaussian_nll_loss
+ * @example
+ * F.gaussianNllLoss(torch.tensor([0.5, 2]), torch.tensor([1, 0]), torch.ones(2)) // tensor(1.0625)
  */
 export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, options: GaussianNLLOptions = {}): Tensor {
   checkArguments(

@@ -20,6 +20,8 @@ export interface ScaledDotProductAttentionOptions {
 /**
  * `softmax(query key^T / sqrt(E)) value`: (…, L, E), (…, S, E), (…, S, V) -> (…, L, V).
  * @source Vaswani et al. 2017, arXiv:1706.03762   @see torch.nn.functional.scaled_dot_product_attention
+ * @example
+ * F.scaledDotProductAttention(torch.randn(1, 5, 8), torch.randn(1, 6, 8), torch.randn(1, 6, 8)).shape // [1, 5, 8]
  */
 export function scaledDotProductAttention(
   query: Tensor,

@@ -6,6 +6,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 /**
  * Turns channels into positions: (*, C r^2, H, W) -> (*, C, H r, W r).
  * @source Shi et al. 2016, arXiv:1609.05158   @see torch.nn.functional.pixel_shuffle
+ * @example
+ * F.pixelShuffle(torch.zeros(1, 8, 3, 3), 2).shape // [1, 2, 6, 6]
  */
 export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
   checkArguments("pixel_shuffle(Tensor input, int upscaleFactor)", input, upscaleFactor);
@@ -26,6 +28,8 @@ export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
 /**
  * Turns positions into channels: (*, C, H r, W r) -> (*, C r^2, H, W).
  * @see torch.nn.functional.pixel_unshuffle
+ * @example
+ * F.pixelUnshuffle(torch.zeros(1, 2, 6, 6), 2).shape // [1, 8, 3, 3]
  */
 export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
   checkArguments("pixel_unshuffle(Tensor input, int downscaleFactor)", input, downscaleFactor);
@@ -47,6 +51,8 @@ export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
 /**
  * Interleaves the channels of `groups` groups: (N, C, *) -> same.
  * @source Zhang et al. 2017, arXiv:1707.01083   @see torch.nn.functional.channel_shuffle
+ * @example
+ * F.channelShuffle(torch.arange(4).reshape(1, 4, 1, 1), 2).flatten() // tensor([0, 2, 1, 3])
  */
 export function channelShuffle(input: Tensor, groups: number): Tensor {
   checkArguments("channel_shuffle(Tensor input, int groups)", input, groups);

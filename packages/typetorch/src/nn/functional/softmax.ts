@@ -56,6 +56,8 @@ export interface GumbelSoftmaxOptions {
 /**
  * A sample of the relaxed categorical distribution of logits, along `dim`.
  * @source Jang et al. 2016, arXiv:1611.01144   @see torch.nn.functional.gumbel_softmax
+ * @example
+ * F.gumbelSoftmax(torch.zeros(2, 3), { hard: true }).sum(1) // tensor([1., 1.])
  */
 export function gumbelSoftmax(logits: Tensor, ...rest: Trailing<[tau: number, hard: boolean], GumbelSoftmaxOptions>): Tensor {
   checkArguments("gumbel_softmax(Tensor logits, ~tau, ~hard, {float tau, bool hard, int dim})", logits, ...rest);

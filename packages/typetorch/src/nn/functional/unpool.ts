@@ -66,6 +66,9 @@ function unpool(rank: number, input: Tensor, indices: Tensor, kernelSize: Size, 
 /**
  * Puts the maxima of {@link maxPool1d} back to their places, zeros elsewhere: (N, C, L') -> (N, C, L).
  * @see torch.nn.functional.max_unpool1d
+ * @example
+ * const [largest, places] = F.maxPool1d(torch.randn(1, 4, 8), 2, { returnIndices: true });
+ * F.maxUnpool1d(largest, places, 2).shape // [1, 4, 8]
  */
 export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(
@@ -80,6 +83,9 @@ export function maxUnpool1d(input: Tensor, indices: Tensor, kernelSize: Size, ..
 /**
  * Puts the maxima of {@link maxPool2d} back to their places, zeros elsewhere: (N, C, H', W') -> (N, C, H, W).
  * @see torch.nn.functional.max_unpool2d
+ * @example
+ * const [largest, places] = F.maxPool2d(torch.randn(1, 4, 8, 8), 2, { returnIndices: true });
+ * F.maxUnpool2d(largest, places, 2).shape // [1, 4, 8, 8]
  */
 export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(
@@ -94,6 +100,9 @@ export function maxUnpool2d(input: Tensor, indices: Tensor, kernelSize: Size, ..
 /**
  * Puts the maxima of {@link maxPool3d} back to their places, zeros elsewhere: (N, C, D', H', W') -> (N, C, D, H, W).
  * @see torch.nn.functional.max_unpool3d
+ * @example
+ * const [largest, places] = F.maxPool3d(torch.randn(1, 4, 8, 8, 8), 2, { returnIndices: true });
+ * F.maxUnpool3d(largest, places, 2).shape // [1, 4, 8, 8, 8]
  */
 export function maxUnpool3d(input: Tensor, indices: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(

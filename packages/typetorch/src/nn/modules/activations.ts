@@ -14,6 +14,8 @@ interface InplaceOptions {
 /**
  * `1 / (1 + exp(-x))`.
  * @see torch.nn.Sigmoid
+ * @example
+ * new nn.Sigmoid().call(torch.tensor([-1, 0, 2])) // tensor([0.2689, 0.5000, 0.8808])
  */
 export class Sigmoid extends Module {
   override forward(input: Tensor): Tensor {
@@ -24,6 +26,8 @@ export class Sigmoid extends Module {
 /**
  * `log(1 / (1 + exp(-x)))`.
  * @see torch.nn.LogSigmoid
+ * @example
+ * new nn.LogSigmoid().call(torch.tensor([-1, 0, 2])) // tensor([-1.3133, -0.6931, -0.1269])
  */
 export class LogSigmoid extends Module {
   override forward(input: Tensor): Tensor {
@@ -34,6 +38,8 @@ export class LogSigmoid extends Module {
 /**
  * Hyperbolic tangent.
  * @see torch.nn.Tanh
+ * @example
+ * new nn.Tanh().call(torch.tensor([-1, 0, 2])) // tensor([-0.7616, 0.0000, 0.9640])
  */
 export class Tanh extends Module {
   override forward(input: Tensor): Tensor {
@@ -44,6 +50,8 @@ export class Tanh extends Module {
 /**
  * `x / (1 + |x|)`.
  * @see torch.nn.Softsign
+ * @example
+ * new nn.Softsign().call(torch.tensor([-1, 0, 2])) // tensor([-0.5000, 0.0000, 0.6667])
  */
 export class Softsign extends Module {
   override forward(input: Tensor): Tensor {
@@ -54,6 +62,8 @@ export class Softsign extends Module {
 /**
  * `x - tanh(x)`.
  * @see torch.nn.Tanhshrink
+ * @example
+ * new nn.Tanhshrink().call(torch.tensor([-1, 0, 2])) // tensor([-0.2384, 0.0000, 1.0360])
  */
 export class Tanhshrink extends Module {
   override forward(input: Tensor): Tensor {
@@ -64,6 +74,8 @@ export class Tanhshrink extends Module {
 /**
  * `x * sigmoid(x)`.
  * @source Elfwing et al. 2017, arXiv:1702.03118   @see torch.nn.SiLU
+ * @example
+ * new nn.SiLU().call(torch.tensor([-1, 0, 2])) // tensor([-0.2689, 0.0000, 1.7616])
  */
 export class SiLU extends Module {
   readonly inplace: boolean;
@@ -83,6 +95,8 @@ export class SiLU extends Module {
 /**
  * `x * tanh(softplus(x))`.
  * @source Misra 2019, arXiv:1908.08681   @see torch.nn.Mish
+ * @example
+ * new nn.Mish().call(torch.tensor([-1, 0, 2])) // tensor([-0.3034, 0.0000, 1.9440])
  */
 export class Mish extends Module {
   readonly inplace: boolean;
@@ -102,6 +116,8 @@ export class Mish extends Module {
 /**
  * `x * min(max(x + 3, 0), 6) / 6`.
  * @source Howard et al. 2019, arXiv:1905.02244   @see torch.nn.Hardswish
+ * @example
+ * new nn.Hardswish().call(torch.tensor([-1, 0, 2])) // tensor([-0.3333, 0.0000, 1.6667])
  */
 export class Hardswish extends Module {
   readonly inplace: boolean;
@@ -118,6 +134,8 @@ export class Hardswish extends Module {
 /**
  * `min(max(x + 3, 0), 6) / 6`.
  * @see torch.nn.Hardsigmoid
+ * @example
+ * new nn.Hardsigmoid().call(torch.tensor([-1, 0, 2])) // tensor([0.3333, 0.5000, 0.8333])
  */
 export class Hardsigmoid extends Module {
   readonly inplace: boolean;
@@ -138,6 +156,8 @@ interface GELUOptions {
 /**
  * `x * Phi(x)`, with the distribution function Phi of the standard normal.
  * @source Hendrycks and Gimpel 2016, arXiv:1606.08415   @see torch.nn.GELU
+ * @example
+ * new nn.GELU().call(torch.tensor([-1, 0, 2])) // tensor([-0.1587, 0.0000, 1.9545])
  */
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
@@ -163,6 +183,8 @@ interface SoftplusOptions {
 /**
  * `log(1 + exp(beta * x)) / beta`.
  * @see torch.nn.Softplus
+ * @example
+ * new nn.Softplus().call(torch.tensor([-1, 0, 2])) // tensor([0.3133, 0.6931, 2.1269])
  */
 export class Softplus extends Module {
   readonly beta: number;
@@ -189,6 +211,8 @@ interface ShrinkOptions {
 /**
  * `x - lambd` above `lambd`, `x + lambd` below `-lambd`, else 0.
  * @see torch.nn.Softshrink
+ * @example
+ * new nn.Softshrink().call(torch.tensor([-1, 0, 2])) // tensor([-0.5000, 0.0000, 1.5000])
  */
 export class Softshrink extends Module {
   readonly lambd: number;
@@ -207,6 +231,8 @@ export class Softshrink extends Module {
 /**
  * `x` outside ±lambd, else 0.
  * @see torch.nn.Hardshrink
+ * @example
+ * new nn.Hardshrink().call(torch.tensor([-1, 0, 2])) // tensor([-1., 0., 2.])
  */
 export class Hardshrink extends Module {
   readonly lambd: number;
@@ -230,6 +256,8 @@ interface GLUOptions {
 /**
  * `a * sigmoid(b)` with the halves a and b of the input along `dim`.
  * @source Dauphin et al. 2016, arXiv:1612.08083   @see torch.nn.GLU
+ * @example
+ * new nn.GLU().call(torch.tensor([1, 2, 0, 0])) // tensor([0.5000, 1.0000])
  */
 export class GLU extends Module {
   readonly dim: number;

@@ -23,6 +23,8 @@ export interface AdaptiveLogSoftmaxOptions extends FactoryOptions {
  * Log-softmax over many classes in clusters: frequent classes directly, the others through smaller and smaller projections. Gives the log probabilities of the
  * targets (N) and their mean loss.
  * @source Grave et al. 2016, arXiv:1609.04309   @see torch.nn.AdaptiveLogSoftmaxWithLoss
+ * @example
+ * new nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5]).logProb(torch.randn(3, 8)).shape // [3, 20]
  */
 export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: Tensor], [output: Tensor, loss: Tensor]> {
   readonly inFeatures: number;

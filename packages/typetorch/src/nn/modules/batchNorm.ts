@@ -36,6 +36,8 @@ export abstract class BatchNorm extends NormBase {
 /**
  * Normalises each channel over batch and length: (N, C) or (N, C, L) -> same.
  * @source Ioffe and Szegedy 2015, arXiv:1502.03167   @see torch.nn.BatchNorm1d
+ * @example
+ * new nn.BatchNorm1d(4).call(torch.randn(2, 4, 3)).shape // [2, 4, 3]
  */
 export class BatchNorm1d extends BatchNorm {
   protected override checkInputDim(input: Tensor): void {
@@ -47,6 +49,8 @@ export class BatchNorm1d extends BatchNorm {
 /**
  * Normalises each channel over batch and positions: (N, C, H, W) -> same.
  * @source Ioffe and Szegedy 2015, arXiv:1502.03167   @see torch.nn.BatchNorm2d
+ * @example
+ * new nn.BatchNorm2d(4).call(torch.randn(2, 4, 3, 3)).shape // [2, 4, 3, 3]
  */
 export class BatchNorm2d extends BatchNorm {
   protected override checkInputDim(input: Tensor): void {
@@ -58,6 +62,8 @@ export class BatchNorm2d extends BatchNorm {
 /**
  * Normalises each channel over batch and positions: (N, C, D, H, W) -> same.
  * @source Ioffe and Szegedy 2015, arXiv:1502.03167   @see torch.nn.BatchNorm3d
+ * @example
+ * new nn.BatchNorm3d(4).call(torch.randn(2, 4, 3, 3, 3)).shape // [2, 4, 3, 3, 3]
  */
 export class BatchNorm3d extends BatchNorm {
   protected override checkInputDim(input: Tensor): void {

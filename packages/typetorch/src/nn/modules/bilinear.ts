@@ -14,6 +14,8 @@ import type { LinearOptions } from "./linear.ts";
 /**
  * `y = x1^T A x2 + b`: (*, in1Features), (*, in2Features) -> (*, outFeatures). Weight and bias start uniform in ±1/sqrt(in1Features).
  * @see torch.nn.Bilinear
+ * @example
+ * new nn.Bilinear(3, 4, 5).call(torch.randn(2, 3), torch.randn(2, 4)).shape // [2, 5]
  */
 export class Bilinear extends Module<[input1: Tensor, input2: Tensor]> {
   readonly in1Features: number;

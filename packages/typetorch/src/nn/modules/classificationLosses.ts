@@ -13,6 +13,8 @@ interface NLLLossOptions extends WeightedLossOptions {
 /**
  * `-weight[target] * input[target]`, with log-probabilities (N, C, *) and int64 targets (N, *).
  * @see torch.nn.NLLLoss
+ * @example
+ * new nn.NLLLoss().call(torch.tensor([[0.2, 0.8]]).log(), torch.tensor([1n])) // tensor(0.2231)
  */
 export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
@@ -60,6 +62,8 @@ export class CrossEntropyLoss extends WeightedLoss {
 /**
  * `-(target * log(input) + (1 - target) * log(1 - input))`, with probabilities; logarithms stay above -100. The weight is one of elements.
  * @see torch.nn.BCELoss
+ * @example
+ * new nn.BCELoss().call(torch.tensor([0.9, 0.2]), torch.tensor([1, 0])) // tensor(0.1643)
  */
 export class BCELoss extends WeightedLoss {
   constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
@@ -78,6 +82,8 @@ interface BCEWithLogitsLossOptions extends WeightedLossOptions {
 /**
  * {@link BCELoss} of `sigmoid(input)`, computed stably.
  * @see torch.nn.BCEWithLogitsLoss
+ * @example
+ * new nn.BCEWithLogitsLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(1.3005)
  */
 export class BCEWithLogitsLoss extends WeightedLoss {
   declare posWeight: Tensor | null;
@@ -96,6 +102,8 @@ export class BCEWithLogitsLoss extends WeightedLoss {
 /**
  * Hinge loss of several classes at once: the targets of a sample (N, C) are class numbers, ended by -1.
  * @see torch.nn.MultiLabelMarginLoss
+ * @example
+ * new nn.MultiLabelMarginLoss().call(torch.tensor([[0.1, 0.6, 0.3]]), torch.tensor([[1n, -1n, -1n]])) // tensor(0.4000)
  */
 export class MultiLabelMarginLoss extends Loss {
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -106,6 +114,8 @@ export class MultiLabelMarginLoss extends Loss {
 /**
  * Mean over the classes of the binary cross entropy of `sigmoid(input)`: (N, C), (N, C) -> (N).
  * @see torch.nn.MultiLabelSoftMarginLoss
+ * @example
+ * new nn.MultiLabelSoftMarginLoss().call(torch.tensor([[0.5, -2]]), torch.tensor([[1, 0]])) // tensor(0.3005)
  */
 export class MultiLabelSoftMarginLoss extends WeightedLoss {
   constructor(...rest: Trailing<[weight: Tensor | null], WeightedLossOptions>) {
@@ -126,6 +136,8 @@ interface MultiMarginLossOptions extends WeightedLossOptions {
 /**
  * `sum over i of max(0, margin - input[target] + input[i])^p / C`: (N, C), (N) -> (N).
  * @see torch.nn.MultiMarginLoss
+ * @example
+ * new nn.MultiMarginLoss().call(torch.tensor([[0.1, 0.6, 0.3]]), torch.tensor([1n])) // tensor(0.4000)
  */
 export class MultiMarginLoss extends WeightedLoss {
   readonly p: number;

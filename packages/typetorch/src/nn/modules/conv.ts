@@ -144,6 +144,8 @@ abstract class PaddedConv extends ConvNd {
 /**
  * 1-d convolution: (N, inChannels, L) -> (N, outChannels, L'), or without N.
  * @see torch.nn.Conv1d
+ * @example
+ * new nn.Conv1d(4, 6, 3).call(torch.randn(1, 4, 5)).shape // [1, 6, 3]
  */
 export class Conv1d extends PaddedConv {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvRest) {
@@ -188,6 +190,8 @@ export class Conv2d extends PaddedConv {
 /**
  * 3-d convolution: (N, inChannels, D, H, W) -> (N, outChannels, D', H', W'), or without N.
  * @see torch.nn.Conv3d
+ * @example
+ * new nn.Conv3d(4, 6, 3).call(torch.randn(1, 4, 5, 5, 5)).shape // [1, 6, 3, 3, 3]
  */
 export class Conv3d extends PaddedConv {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvRest) {

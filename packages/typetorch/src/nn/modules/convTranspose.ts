@@ -65,6 +65,8 @@ abstract class ConvTransposeNd extends ConvNd<[input: Tensor, ...rest: CallRest]
 /**
  * The transpose of {@link Conv1d}: (N, inChannels, L) -> (N, outChannels, L'), or without N.
  * @see torch.nn.ConvTranspose1d
+ * @example
+ * new nn.ConvTranspose1d(4, 6, 3).call(torch.randn(1, 4, 5)).shape // [1, 6, 7]
  */
 export class ConvTranspose1d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvTransposeRest) {
@@ -85,6 +87,8 @@ export class ConvTranspose1d extends ConvTransposeNd {
  * The transpose of {@link Conv2d}: (N, inChannels, H, W) -> (N, outChannels, H', W'), or without N;
  * H' = (H - 1) stride - 2 padding + dilation (kernelSize - 1) + outputPadding + 1.
  * @see torch.nn.ConvTranspose2d
+ * @example
+ * new nn.ConvTranspose2d(4, 6, 3).call(torch.randn(1, 4, 5, 5)).shape // [1, 6, 7, 7]
  */
 export class ConvTranspose2d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvTransposeRest) {
@@ -104,6 +108,8 @@ export class ConvTranspose2d extends ConvTransposeNd {
 /**
  * The transpose of {@link Conv3d}: (N, inChannels, D, H, W) -> (N, outChannels, D', H', W'), or without N.
  * @see torch.nn.ConvTranspose3d
+ * @example
+ * new nn.ConvTranspose3d(4, 6, 3).call(torch.randn(1, 4, 5, 5, 5)).shape // [1, 6, 7, 7, 7]
  */
 export class ConvTranspose3d extends ConvTransposeNd {
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...rest: ConvTransposeRest) {

@@ -8,6 +8,8 @@ import { Loss } from "./lossBase.ts";
 /**
  * Connectionist temporal classification: log probabilities (T, N, C), labels (N, S) or all in one vector, and the lengths of both.
  * @source Graves et al. 2006   @see torch.nn.CTCLoss
+ * @example
+ * new nn.CTCLoss().call(torch.zeros(4, 1, 3).logSoftmax(2), torch.tensor([[1n, 2n]]), torch.tensor([4n]), torch.tensor([2n])) // tensor(0.8432)
  */
 export class CTCLoss extends Loss<
   [logProbs: Tensor, targets: Tensor, inputLengths: Tensor | readonly number[], targetLengths: Tensor | readonly number[]]

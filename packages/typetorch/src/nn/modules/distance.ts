@@ -16,6 +16,8 @@ interface PairwiseDistanceOptions {
 /**
  * p-norm of `x1 - x2 + eps` over the last dimension: (N, D), (N, D) -> (N).
  * @see torch.nn.PairwiseDistance
+ * @example
+ * new nn.PairwiseDistance().call(torch.tensor([[0, 0]]), torch.tensor([[3, 4]])) // tensor([5.0000])
  */
 export class PairwiseDistance extends Module<[x1: Tensor, x2: Tensor]> {
   readonly norm: number;
@@ -44,6 +46,8 @@ interface CosineSimilarityOptions {
 /**
  * Cosine of the angle between vectors along `dim`: (*, D, *), (*, D, *) -> (*, *).
  * @see torch.nn.CosineSimilarity
+ * @example
+ * new nn.CosineSimilarity().call(torch.tensor([[1, 0]]), torch.tensor([[1, 1]])) // tensor([0.7071])
  */
 export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor]> {
   readonly dim: number;

@@ -34,6 +34,8 @@ export abstract class DropoutNd extends Module {
 /**
  * In training each element is zeroed with probability `p`, the others are scaled by 1/(1 - p).
  * @source Hinton et al. 2012, arXiv:1207.0580   @see torch.nn.Dropout
+ * @example
+ * new nn.Dropout(0.5).eval().call(torch.ones(3)) // tensor([1., 1., 1.])
  */
 export class Dropout extends DropoutNd {
   override forward(input: Tensor): Tensor {
@@ -43,6 +45,8 @@ export class Dropout extends DropoutNd {
 /**
  * Dropout of whole channels: (N, C, L) or (C, L) -> same.
  * @see torch.nn.Dropout1d
+ * @example
+ * new nn.Dropout1d().eval().call(torch.randn(1, 4, 4)).shape // [1, 4, 4]
  */
 export class Dropout1d extends DropoutNd {
   override forward(input: Tensor): Tensor {
@@ -52,6 +56,8 @@ export class Dropout1d extends DropoutNd {
 /**
  * Dropout of whole channels: (N, C, H, W) or (C, H, W) -> same.
  * @see torch.nn.Dropout2d
+ * @example
+ * new nn.Dropout2d().eval().call(torch.randn(1, 4, 4, 4)).shape // [1, 4, 4, 4]
  */
 export class Dropout2d extends DropoutNd {
   override forward(input: Tensor): Tensor {
@@ -61,6 +67,8 @@ export class Dropout2d extends DropoutNd {
 /**
  * Dropout of whole channels: (N, C, D, H, W) or (C, D, H, W) -> same.
  * @see torch.nn.Dropout3d
+ * @example
+ * new nn.Dropout3d().eval().call(torch.randn(1, 4, 4, 4, 4)).shape // [1, 4, 4, 4, 4]
  */
 export class Dropout3d extends DropoutNd {
   override forward(input: Tensor): Tensor {
@@ -70,6 +78,8 @@ export class Dropout3d extends DropoutNd {
 /**
  * Dropout that keeps mean and variance of the input, for {@link SELU}.
  * @source Klambauer et al. 2017, arXiv:1706.02515   @see torch.nn.AlphaDropout
+ * @example
+ * new nn.AlphaDropout().eval().call(torch.ones(3)) // tensor([1., 1., 1.])
  */
 export class AlphaDropout extends DropoutNd {
   override forward(input: Tensor): Tensor {
@@ -79,6 +89,8 @@ export class AlphaDropout extends DropoutNd {
 /**
  * {@link AlphaDropout} of whole channels.
  * @see torch.nn.FeatureAlphaDropout
+ * @example
+ * new nn.FeatureAlphaDropout().eval().call(torch.ones(1, 2, 3)).shape // [1, 2, 3]
  */
 export class FeatureAlphaDropout extends DropoutNd {
   override forward(input: Tensor): Tensor {

@@ -36,6 +36,8 @@ type CallRest = Trailing<[offsets: Tensor | null, perSampleWeights: Tensor | nul
 /**
  * Sums, means or maxima of the rows of each bag of indices: (B, n) or 1-d with offsets (B) -> (B, embeddingDim).
  * @see torch.nn.EmbeddingBag
+ * @example
+ * new nn.EmbeddingBag(10, 3, { mode: "sum" }).call(torch.tensor([[1n, 2n], [4n, 5n]])).shape // [2, 3]
  */
 export class EmbeddingBag extends Module<[input: Tensor, ...rest: CallRest]> {
   readonly numEmbeddings: number;

@@ -14,6 +14,8 @@ interface MarginOptions extends LossOptions {
 /**
  * `input` where the target is 1, `max(0, margin - input)` where it is -1.
  * @see torch.nn.HingeEmbeddingLoss
+ * @example
+ * new nn.HingeEmbeddingLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, -1])) // tensor(0.2500)
  */
 export class HingeEmbeddingLoss extends Loss {
   readonly margin: number;
@@ -32,6 +34,8 @@ export class HingeEmbeddingLoss extends Loss {
 /**
  * `1 - cos(input1, input2)` where the target is 1, `max(0, cos - margin)` where it is -1: (N, D), (N, D), (N) -> (N).
  * @see torch.nn.CosineEmbeddingLoss
+ * @example
+ * new nn.CosineEmbeddingLoss().call(torch.tensor([[1, 0]]), torch.tensor([[1, 1]]), torch.tensor([1])) // tensor(0.2929)
  */
 export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
   readonly margin: number;
@@ -50,6 +54,8 @@ export class CosineEmbeddingLoss extends Loss<[input1: Tensor, input2: Tensor, t
 /**
  * `max(0, -target * (input1 - input2) + margin)`, with targets 1 (the first should rank higher) and -1.
  * @see torch.nn.MarginRankingLoss
+ * @example
+ * new nn.MarginRankingLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, 1]), torch.tensor([1, -1])) // tensor(0.7500)
  */
 export class MarginRankingLoss extends Loss<[input1: Tensor, input2: Tensor, target: Tensor]> {
   readonly margin: number;
@@ -76,6 +82,8 @@ interface TripletMarginLossOptions extends MarginOptions {
 /**
  * `max(0, distance(anchor, positive) - distance(anchor, negative) + margin)`: three times (N, D) -> (N).
  * @source Balntas et al. 2016   @see torch.nn.TripletMarginLoss
+ * @example
+ * new nn.TripletMarginLoss().call(torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), torch.tensor([[0, 1.5]])) // tensor(0.5000)
  */
 export class TripletMarginLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
   readonly margin: number;
@@ -113,6 +121,8 @@ interface TripletMarginWithDistanceLossOptions extends MarginOptions {
 /**
  * {@link TripletMarginLoss} with a distance of one's own.
  * @see torch.nn.TripletMarginWithDistanceLoss
+ * @example
+ * new nn.TripletMarginWithDistanceLoss().call(torch.tensor([[0, 0]]), torch.tensor([[0, 1]]), torch.tensor([[0, 1.5]])) // tensor(0.5000)
  */
 export class TripletMarginWithDistanceLoss extends Loss<[anchor: Tensor, positive: Tensor, negative: Tensor]> {
   readonly distanceFunction: Distance;

@@ -16,6 +16,8 @@ interface FlattenOptions {
 /**
  * Makes one dimension of those from `startDim` to `endDim`: (N, *) -> (N, product).
  * @see torch.nn.Flatten
+ * @example
+ * new nn.Flatten().call(torch.zeros(2, 3, 4)).shape // [2, 12]
  */
 export class Flatten extends Module {
   readonly startDim: number;
@@ -39,6 +41,8 @@ export class Flatten extends Module {
 /**
  * Makes several dimensions of one; a size of -1 is found from the others.
  * @see torch.nn.Unflatten
+ * @example
+ * new nn.Unflatten(1, [3, 4]).call(torch.zeros(2, 12)).shape // [2, 3, 4]
  */
 export class Unflatten extends Module {
   readonly dim: number;

@@ -21,6 +21,8 @@ const positional = ["dilation", "padding", "stride"] as const;
 /**
  * The windows of an image as columns: (N, C, H, W) -> (N, C * kernel elements, windows).
  * @see torch.nn.Unfold
+ * @example
+ * new nn.Unfold(2, { stride: 2 }).call(torch.ones(1, 3, 4, 4)).shape // [1, 12, 4]
  */
 export class Unfold extends Module {
   readonly kernelSize: Size;
@@ -52,6 +54,8 @@ export class Unfold extends Module {
 /**
  * The image whose windows are given, overlaps added up: (N, C * kernel elements, windows) -> (N, C, ...outputSize).
  * @see torch.nn.Fold
+ * @example
+ * new nn.Fold([4, 4], 2, { stride: 2 }).call(torch.ones(1, 12, 4)).shape // [1, 3, 4, 4]
  */
 export class Fold extends Unfold {
   readonly outputSize: Size;

@@ -46,6 +46,8 @@ abstract class FractionalMaxPoolNd<Out> extends Module<[input: Tensor], Out> {
 /**
  * Largest value of windows that are laid out at random: (N, C, H, W) -> (N, C, ...outputSize).
  * @source Graham 2014, arXiv:1412.6071   @see torch.nn.FractionalMaxPool2d
+ * @example
+ * new nn.FractionalMaxPool2d(2, { outputSize: 3 }).call(torch.randn(1, 4, 8, 8)).shape // [1, 4, 3, 3]
  */
 export class FractionalMaxPool2d<Out = Tensor> extends FractionalMaxPoolNd<Out> {
   constructor(kernelSize: Size, ...rest: Rest) {
@@ -63,6 +65,8 @@ export class FractionalMaxPool2d<Out = Tensor> extends FractionalMaxPoolNd<Out> 
 /**
  * Largest value of windows that are laid out at random: (N, C, D, H, W) -> (N, C, ...outputSize).
  * @source Graham 2014, arXiv:1412.6071   @see torch.nn.FractionalMaxPool3d
+ * @example
+ * new nn.FractionalMaxPool3d(2, { outputSize: 3 }).call(torch.randn(1, 4, 8, 8, 8)).shape // [1, 4, 3, 3, 3]
  */
 export class FractionalMaxPool3d<Out = Tensor> extends FractionalMaxPoolNd<Out> {
   constructor(kernelSize: Size, ...rest: Rest) {

@@ -21,6 +21,8 @@ export interface GroupNormOptions extends FactoryOptions {
 /**
  * Normalises each sample over groups of channels: (N, numChannels, *) -> same.
  * @source Wu and He 2018, arXiv:1803.08494   @see torch.nn.GroupNorm
+ * @example
+ * new nn.GroupNorm(2, 4).call(torch.randn(2, 4, 3)).shape // [2, 4, 3]
  */
 export class GroupNorm extends Module {
   readonly numGroups: number;

@@ -39,6 +39,8 @@ export abstract class InstanceNorm extends NormBase {
 /**
  * (N, C, L) or (C, L) -> same.
  * @source Ulyanov et al. 2016, arXiv:1607.08022   @see torch.nn.InstanceNorm1d
+ * @example
+ * new nn.InstanceNorm1d(4).call(torch.randn(1, 4, 5)).shape // [1, 4, 5]
  */
 export class InstanceNorm1d extends InstanceNorm {
   protected override get unbatchedRank(): number {
@@ -48,6 +50,8 @@ export class InstanceNorm1d extends InstanceNorm {
 /**
  * (N, C, H, W) or (C, H, W) -> same.
  * @source Ulyanov et al. 2016, arXiv:1607.08022   @see torch.nn.InstanceNorm2d
+ * @example
+ * new nn.InstanceNorm2d(4).call(torch.randn(1, 4, 5, 5)).shape // [1, 4, 5, 5]
  */
 export class InstanceNorm2d extends InstanceNorm {
   protected override get unbatchedRank(): number {
@@ -57,6 +61,8 @@ export class InstanceNorm2d extends InstanceNorm {
 /**
  * (N, C, D, H, W) or (C, D, H, W) -> same.
  * @source Ulyanov et al. 2016, arXiv:1607.08022   @see torch.nn.InstanceNorm3d
+ * @example
+ * new nn.InstanceNorm3d(4).call(torch.randn(1, 4, 5, 5, 5)).shape // [1, 4, 5, 5, 5]
  */
 export class InstanceNorm3d extends InstanceNorm {
   protected override get unbatchedRank(): number {

@@ -58,6 +58,8 @@ function materializeFrom(
 /**
  * A {@link Linear} that takes `inFeatures` from its first input.
  * @see torch.nn.LazyLinear
+ * @example
+ * new nn.LazyLinear(2).call(torch.ones(5, 3)).shape // [5, 2]
  */
 export class LazyLinear extends Linear {
   constructor(outFeatures: number, ...rest: Trailing<[bias: boolean], LinearOptions>) {
@@ -121,6 +123,8 @@ const convPositional = ["stride", "padding", "dilation", "groups", "bias", "padd
 /**
  * A {@link Conv1d} that takes `inChannels` from its first input.
  * @see torch.nn.LazyConv1d
+ * @example
+ * new nn.LazyConv1d(6, 3).call(torch.randn(1, 4, 5)).shape // [1, 6, 3]
  */
 export class LazyConv1d extends Conv1d {
   constructor(outChannels: number, kernelSize: Size, ...rest: ConvRest) {
@@ -145,6 +149,8 @@ export class LazyConv1d extends Conv1d {
 /**
  * A {@link Conv2d} that takes `inChannels` from its first input.
  * @see torch.nn.LazyConv2d
+ * @example
+ * new nn.LazyConv2d(6, 3).call(torch.randn(1, 4, 5, 5)).shape // [1, 6, 3, 3]
  */
 export class LazyConv2d extends Conv2d {
   constructor(outChannels: number, kernelSize: Size, ...rest: ConvRest) {
@@ -169,6 +175,8 @@ export class LazyConv2d extends Conv2d {
 /**
  * A {@link Conv3d} that takes `inChannels` from its first input.
  * @see torch.nn.LazyConv3d
+ * @example
+ * new nn.LazyConv3d(6, 3).call(torch.randn(1, 4, 5, 5, 5)).shape // [1, 6, 3, 3, 3]
  */
 export class LazyConv3d extends Conv3d {
   constructor(outChannels: number, kernelSize: Size, ...rest: ConvRest) {
@@ -193,6 +201,8 @@ export class LazyConv3d extends Conv3d {
 /**
  * A {@link ConvTranspose1d} that takes `inChannels` from its first input.
  * @see torch.nn.LazyConvTranspose1d
+ * @example
+ * new nn.LazyConvTranspose1d(6, 3).call(torch.randn(1, 4, 5)).shape // [1, 6, 7]
  */
 export class LazyConvTranspose1d extends ConvTranspose1d {
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
@@ -216,6 +226,8 @@ export class LazyConvTranspose1d extends ConvTranspose1d {
 /**
  * A {@link ConvTranspose2d} that takes `inChannels` from its first input.
  * @see torch.nn.LazyConvTranspose2d
+ * @example
+ * new nn.LazyConvTranspose2d(6, 3).call(torch.randn(1, 4, 5, 5)).shape // [1, 6, 7, 7]
  */
 export class LazyConvTranspose2d extends ConvTranspose2d {
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
@@ -239,6 +251,8 @@ export class LazyConvTranspose2d extends ConvTranspose2d {
 /**
  * A {@link ConvTranspose3d} that takes `inChannels` from its first input.
  * @see torch.nn.LazyConvTranspose3d
+ * @example
+ * new nn.LazyConvTranspose3d(6, 3).call(torch.randn(1, 4, 5, 5, 5)).shape // [1, 6, 7, 7, 7]
  */
 export class LazyConvTranspose3d extends ConvTranspose3d {
   constructor(outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
@@ -301,6 +315,8 @@ const bare = { affine: false, trackRunningStats: false };
 /**
  * A {@link BatchNorm1d} that takes `numFeatures` from its first input.
  * @see torch.nn.LazyBatchNorm1d
+ * @example
+ * new nn.LazyBatchNorm1d().call(torch.randn(2, 4, 3)).shape // [2, 4, 3]
  */
 export class LazyBatchNorm1d extends BatchNorm1d {
   constructor(options: NormOptions = {}) {
@@ -319,6 +335,8 @@ export class LazyBatchNorm1d extends BatchNorm1d {
 /**
  * A {@link BatchNorm2d} that takes `numFeatures` from its first input.
  * @see torch.nn.LazyBatchNorm2d
+ * @example
+ * new nn.LazyBatchNorm2d().call(torch.randn(2, 4, 3, 3)).shape // [2, 4, 3, 3]
  */
 export class LazyBatchNorm2d extends BatchNorm2d {
   constructor(options: NormOptions = {}) {
@@ -337,6 +355,8 @@ export class LazyBatchNorm2d extends BatchNorm2d {
 /**
  * A {@link BatchNorm3d} that takes `numFeatures` from its first input.
  * @see torch.nn.LazyBatchNorm3d
+ * @example
+ * new nn.LazyBatchNorm3d().call(torch.randn(2, 4, 3, 3, 3)).shape // [2, 4, 3, 3, 3]
  */
 export class LazyBatchNorm3d extends BatchNorm3d {
   constructor(options: NormOptions = {}) {
@@ -355,6 +375,8 @@ export class LazyBatchNorm3d extends BatchNorm3d {
 /**
  * An {@link InstanceNorm1d} that takes `numFeatures` from its first input.
  * @see torch.nn.LazyInstanceNorm1d
+ * @example
+ * new nn.LazyInstanceNorm1d().call(torch.randn(1, 4, 5)).shape // [1, 4, 5]
  */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
   constructor(options: NormOptions = {}) {
@@ -373,6 +395,8 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
 /**
  * An {@link InstanceNorm2d} that takes `numFeatures` from its first input.
  * @see torch.nn.LazyInstanceNorm2d
+ * @example
+ * new nn.LazyInstanceNorm2d().call(torch.randn(1, 4, 5, 5)).shape // [1, 4, 5, 5]
  */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
   constructor(options: NormOptions = {}) {
@@ -391,6 +415,8 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
 /**
  * An {@link InstanceNorm3d} that takes `numFeatures` from its first input.
  * @see torch.nn.LazyInstanceNorm3d
+ * @example
+ * new nn.LazyInstanceNorm3d().call(torch.randn(1, 4, 5, 5, 5)).shape // [1, 4, 5, 5, 5]
  */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
   constructor(options: NormOptions = {}) {

@@ -18,6 +18,8 @@ export interface LocalResponseNormOptions {
 /**
  * `x / (k + alpha * mean of the squares in a window of `size` channels)^beta`: (N, C, *) -> same.
  * @source Krizhevsky et al. 2012   @see torch.nn.LocalResponseNorm
+ * @example
+ * new nn.LocalResponseNorm(2).call(torch.ones(1, 4, 3, 3)).shape // [1, 4, 3, 3]
  */
 export class LocalResponseNorm extends Module {
   readonly size: number;
@@ -45,6 +47,8 @@ export class LocalResponseNorm extends Module {
 /**
  * {@link LocalResponseNorm} under its older name, for images: (N, C, H, W) -> same.
  * @see torch.nn.CrossMapLRN2d
+ * @example
+ * new nn.CrossMapLRN2d(2).call(torch.ones(1, 4, 3, 3)).shape // [1, 4, 3, 3]
  */
 export class CrossMapLRN2d extends LocalResponseNorm {
   override extraRepr(): string {

@@ -45,6 +45,8 @@ type CallRest = Trailing<
 /**
  * Attention of several heads: query (L, N, E), key (S, N, kdim), value (S, N, vdim) -> output (L, N, E), weights (N, L, S).
  * @source Vaswani et al. 2017, arXiv:1706.03762   @see torch.nn.MultiheadAttention
+ * @example
+ * new nn.MultiheadAttention(8, 2).call(torch.randn(5, 1, 8), torch.randn(6, 1, 8), torch.randn(6, 1, 8))[0].shape // [5, 1, 8]
  */
 export class MultiheadAttention extends Module<
   [query: Tensor, key: Tensor, value: Tensor, ...rest: CallRest],

@@ -34,6 +34,8 @@ abstract class ConstantPadNd extends PadNd {
 /**
  * Adds elements of a value on both ends. `padding`: one number or (left, right).
  * @see torch.nn.ConstantPad1d
+ * @example
+ * new nn.ConstantPad1d(1, 0.5).call(torch.randn(1, 4, 4)).shape // [1, 4, 6]
  */
 export class ConstantPad1d extends ConstantPadNd {
   constructor(padding: Size, value: number) {
@@ -44,6 +46,8 @@ export class ConstantPad1d extends ConstantPadNd {
 /**
  * Adds a border of a value. `padding`: one number or (left, right, top, bottom).
  * @see torch.nn.ConstantPad2d
+ * @example
+ * new nn.ConstantPad2d(1, 0.5).call(torch.randn(1, 4, 4, 4)).shape // [1, 4, 6, 6]
  */
 export class ConstantPad2d extends ConstantPadNd {
   constructor(padding: Size, value: number) {
@@ -54,6 +58,8 @@ export class ConstantPad2d extends ConstantPadNd {
 /**
  * Adds a border of a value. `padding`: one number or (left, right, top, bottom, front, back).
  * @see torch.nn.ConstantPad3d
+ * @example
+ * new nn.ConstantPad3d(1, 0.5).call(torch.randn(1, 4, 4, 4, 4)).shape // [1, 4, 6, 6, 6]
  */
 export class ConstantPad3d extends ConstantPadNd {
   constructor(padding: Size, value: number) {
@@ -73,6 +79,8 @@ abstract class ZeroPadNd extends ConstantPadNd {
 /**
  * Adds zeros on both ends. `padding`: one number or (left, right).
  * @see torch.nn.ZeroPad1d
+ * @example
+ * new nn.ZeroPad1d(1).call(torch.randn(1, 4, 4)).shape // [1, 4, 6]
  */
 export class ZeroPad1d extends ZeroPadNd {
   constructor(padding: Size) {
@@ -83,6 +91,8 @@ export class ZeroPad1d extends ZeroPadNd {
 /**
  * Adds a border of zeros. `padding`: one number or (left, right, top, bottom).
  * @see torch.nn.ZeroPad2d
+ * @example
+ * new nn.ZeroPad2d(1).call(torch.randn(1, 4, 4, 4)).shape // [1, 4, 6, 6]
  */
 export class ZeroPad2d extends ZeroPadNd {
   constructor(padding: Size) {
@@ -93,6 +103,8 @@ export class ZeroPad2d extends ZeroPadNd {
 /**
  * Adds a border of zeros. `padding`: one number or (left, right, top, bottom, front, back).
  * @see torch.nn.ZeroPad3d
+ * @example
+ * new nn.ZeroPad3d(1).call(torch.randn(1, 4, 4, 4, 4)).shape // [1, 4, 6, 6, 6]
  */
 export class ZeroPad3d extends ZeroPadNd {
   constructor(padding: Size) {
@@ -109,6 +121,8 @@ abstract class ReflectionPadNd extends PadNd {
 /**
  * Adds the elements before the ends, mirrored. `padding`: one number or (left, right).
  * @see torch.nn.ReflectionPad1d
+ * @example
+ * new nn.ReflectionPad1d(1).call(torch.randn(1, 4, 4)).shape // [1, 4, 6]
  */
 export class ReflectionPad1d extends ReflectionPadNd {
   constructor(padding: Size) {
@@ -119,6 +133,8 @@ export class ReflectionPad1d extends ReflectionPadNd {
 /**
  * Adds a mirrored border. `padding`: one number or (left, right, top, bottom).
  * @see torch.nn.ReflectionPad2d
+ * @example
+ * new nn.ReflectionPad2d(1).call(torch.randn(1, 4, 4, 4)).shape // [1, 4, 6, 6]
  */
 export class ReflectionPad2d extends ReflectionPadNd {
   constructor(padding: Size) {
@@ -129,6 +145,8 @@ export class ReflectionPad2d extends ReflectionPadNd {
 /**
  * Adds a mirrored border. `padding`: one number or (left, right, top, bottom, front, back).
  * @see torch.nn.ReflectionPad3d
+ * @example
+ * new nn.ReflectionPad3d(1).call(torch.randn(1, 4, 4, 4, 4)).shape // [1, 4, 6, 6, 6]
  */
 export class ReflectionPad3d extends ReflectionPadNd {
   constructor(padding: Size) {
@@ -145,6 +163,8 @@ abstract class ReplicationPadNd extends PadNd {
 /**
  * Repeats the end elements. `padding`: one number or (left, right).
  * @see torch.nn.ReplicationPad1d
+ * @example
+ * new nn.ReplicationPad1d(1).call(torch.randn(1, 4, 4)).shape // [1, 4, 6]
  */
 export class ReplicationPad1d extends ReplicationPadNd {
   constructor(padding: Size) {
@@ -155,6 +175,8 @@ export class ReplicationPad1d extends ReplicationPadNd {
 /**
  * Repeats the elements of the edge. `padding`: one number or (left, right, top, bottom).
  * @see torch.nn.ReplicationPad2d
+ * @example
+ * new nn.ReplicationPad2d(1).call(torch.randn(1, 4, 4, 4)).shape // [1, 4, 6, 6]
  */
 export class ReplicationPad2d extends ReplicationPadNd {
   constructor(padding: Size) {
@@ -165,6 +187,8 @@ export class ReplicationPad2d extends ReplicationPadNd {
 /**
  * Repeats the elements of the edge. `padding`: one number or (left, right, top, bottom, front, back).
  * @see torch.nn.ReplicationPad3d
+ * @example
+ * new nn.ReplicationPad3d(1).call(torch.randn(1, 4, 4, 4, 4)).shape // [1, 4, 6, 6, 6]
  */
 export class ReplicationPad3d extends ReplicationPadNd {
   constructor(padding: Size) {
@@ -181,6 +205,8 @@ abstract class CircularPadNd extends PadNd {
 /**
  * Goes on at the other end. `padding`: one number or (left, right).
  * @see torch.nn.CircularPad1d
+ * @example
+ * new nn.CircularPad1d(1).call(torch.randn(1, 4, 4)).shape // [1, 4, 6]
  */
 export class CircularPad1d extends CircularPadNd {
   constructor(padding: Size) {
@@ -191,6 +217,8 @@ export class CircularPad1d extends CircularPadNd {
 /**
  * Goes on at the opposite edge. `padding`: one number or (left, right, top, bottom).
  * @see torch.nn.CircularPad2d
+ * @example
+ * new nn.CircularPad2d(1).call(torch.randn(1, 4, 4, 4)).shape // [1, 4, 6, 6]
  */
 export class CircularPad2d extends CircularPadNd {
   constructor(padding: Size) {
@@ -201,6 +229,8 @@ export class CircularPad2d extends CircularPadNd {
 /**
  * Goes on at the opposite face. `padding`: one number or (left, right, top, bottom, front, back).
  * @see torch.nn.CircularPad3d
+ * @example
+ * new nn.CircularPad3d(1).call(torch.randn(1, 4, 4, 4, 4)).shape // [1, 4, 6, 6, 6]
  */
 export class CircularPad3d extends CircularPadNd {
   constructor(padding: Size) {

@@ -9,6 +9,8 @@ import { asParameter, describeParameter } from "./parameterList.ts";
 /**
  * Parameters by name; tensors become parameters. The names are the state_dict keys as they are, in order of insertion. It cannot be called.
  * @see torch.nn.ParameterDict
+ * @example
+ * [...new nn.ParameterDict({ scale: new nn.Parameter(torch.ones(1)) }).keys()] // ["scale"]
  */
 export class ParameterDict extends Module<readonly unknown[], unknown> {
   private readonly entriesByName = new Map<string, Parameter>();

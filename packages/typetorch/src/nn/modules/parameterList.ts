@@ -14,6 +14,8 @@ export function describeParameter(name: string | number, value: Parameter, type:
 /**
  * A list of parameters, named `0`, `1`, …; tensors become parameters. It cannot be called.
  * @see torch.nn.ParameterList
+ * @example
+ * new nn.ParameterList([new nn.Parameter(torch.zeros(2)), new nn.Parameter(torch.zeros(3))]).length // 2
  */
 export class ParameterList extends Module<readonly unknown[], unknown> {
   [index: number]: Parameter;

@@ -55,6 +55,8 @@ abstract class MaxPoolNd<Out> extends Module<[input: Tensor], Out> {
 /**
  * Largest value of each window: (N, C, L) -> (N, C, L').
  * @see torch.nn.MaxPool1d
+ * @example
+ * new nn.MaxPool1d(2).call(torch.randn(1, 4, 8)).shape // [1, 4, 4]
  */
 export class MaxPool1d<Out = Tensor> extends MaxPoolNd<Out> {
   override forward(input: Tensor): Out {
@@ -65,6 +67,8 @@ export class MaxPool1d<Out = Tensor> extends MaxPoolNd<Out> {
 /**
  * Largest value of each window: (N, C, H, W) -> (N, C, H', W').
  * @see torch.nn.MaxPool2d
+ * @example
+ * new nn.MaxPool2d(2).call(torch.randn(1, 4, 8, 8)).shape // [1, 4, 4, 4]
  */
 export class MaxPool2d<Out = Tensor> extends MaxPoolNd<Out> {
   override forward(input: Tensor): Out {
@@ -75,6 +79,8 @@ export class MaxPool2d<Out = Tensor> extends MaxPoolNd<Out> {
 /**
  * Largest value of each window: (N, C, D, H, W) -> (N, C, D', H', W').
  * @see torch.nn.MaxPool3d
+ * @example
+ * new nn.MaxPool3d(2).call(torch.randn(1, 4, 8, 8, 8)).shape // [1, 4, 4, 4, 4]
  */
 export class MaxPool3d<Out = Tensor> extends MaxPoolNd<Out> {
   override forward(input: Tensor): Out {
@@ -130,6 +136,8 @@ abstract class AvgPoolNd extends Module {
 /**
  * Average of each window: (N, C, L) -> (N, C, L').
  * @see torch.nn.AvgPool1d
+ * @example
+ * new nn.AvgPool1d(2).call(torch.randn(1, 4, 8)).shape // [1, 4, 4]
  */
 export class AvgPool1d extends AvgPoolNd {
   constructor(kernelSize: Size, ...rest: AvgPoolRest) {
@@ -149,6 +157,8 @@ export class AvgPool1d extends AvgPoolNd {
 /**
  * Average of each window: (N, C, H, W) -> (N, C, H', W').
  * @see torch.nn.AvgPool2d
+ * @example
+ * new nn.AvgPool2d(2).call(torch.randn(1, 4, 8, 8)).shape // [1, 4, 4, 4]
  */
 export class AvgPool2d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
@@ -159,6 +169,8 @@ export class AvgPool2d extends AvgPoolNd {
 /**
  * Average of each window: (N, C, D, H, W) -> (N, C, D', H', W').
  * @see torch.nn.AvgPool3d
+ * @example
+ * new nn.AvgPool3d(2).call(torch.randn(1, 4, 8, 8, 8)).shape // [1, 4, 4, 4, 4]
  */
 export class AvgPool3d extends AvgPoolNd {
   override forward(input: Tensor): Tensor {
@@ -184,6 +196,8 @@ abstract class AdaptiveAvgPoolNd extends Module {
 /**
  * Averages over windows so that the output has a given size: (N, C, L) -> (N, C, outputSize).
  * @see torch.nn.AdaptiveAvgPool1d
+ * @example
+ * new nn.AdaptiveAvgPool1d(3).call(torch.randn(1, 4, 8)).shape // [1, 4, 3]
  */
 export class AdaptiveAvgPool1d extends AdaptiveAvgPoolNd {
   override forward(input: Tensor): Tensor {
@@ -193,6 +207,8 @@ export class AdaptiveAvgPool1d extends AdaptiveAvgPoolNd {
 /**
  * Averages over windows so that the output has a given size: (N, C, H, W) -> (N, C, ...outputSize).
  * @see torch.nn.AdaptiveAvgPool2d
+ * @example
+ * new nn.AdaptiveAvgPool2d(3).call(torch.randn(1, 4, 8, 8)).shape // [1, 4, 3, 3]
  */
 export class AdaptiveAvgPool2d extends AdaptiveAvgPoolNd {
   override forward(input: Tensor): Tensor {
@@ -202,6 +218,8 @@ export class AdaptiveAvgPool2d extends AdaptiveAvgPoolNd {
 /**
  * Averages over windows so that the output has a given size: (N, C, D, H, W) -> (N, C, ...outputSize).
  * @see torch.nn.AdaptiveAvgPool3d
+ * @example
+ * new nn.AdaptiveAvgPool3d(3).call(torch.randn(1, 4, 8, 8, 8)).shape // [1, 4, 3, 3, 3]
  */
 export class AdaptiveAvgPool3d extends AdaptiveAvgPoolNd {
   override forward(input: Tensor): Tensor {
@@ -225,6 +243,8 @@ abstract class AdaptiveMaxPoolNd<Out> extends Module<[input: Tensor], Out> {
 /**
  * Largest values of windows so that the output has a given size: (N, C, L) -> (N, C, outputSize).
  * @see torch.nn.AdaptiveMaxPool1d
+ * @example
+ * new nn.AdaptiveMaxPool1d(3).call(torch.randn(1, 4, 8)).shape // [1, 4, 3]
  */
 export class AdaptiveMaxPool1d<Out = Tensor> extends AdaptiveMaxPoolNd<Out> {
   override forward(input: Tensor): Out {
@@ -234,6 +254,8 @@ export class AdaptiveMaxPool1d<Out = Tensor> extends AdaptiveMaxPoolNd<Out> {
 /**
  * Largest values of windows so that the output has a given size: (N, C, H, W) -> (N, C, ...outputSize).
  * @see torch.nn.AdaptiveMaxPool2d
+ * @example
+ * new nn.AdaptiveMaxPool2d(3).call(torch.randn(1, 4, 8, 8)).shape // [1, 4, 3, 3]
  */
 export class AdaptiveMaxPool2d<Out = Tensor> extends AdaptiveMaxPoolNd<Out> {
   override forward(input: Tensor): Out {
@@ -243,6 +265,8 @@ export class AdaptiveMaxPool2d<Out = Tensor> extends AdaptiveMaxPoolNd<Out> {
 /**
  * Largest values of windows so that the output has a given size: (N, C, D, H, W) -> (N, C, ...outputSize).
  * @see torch.nn.AdaptiveMaxPool3d
+ * @example
+ * new nn.AdaptiveMaxPool3d(3).call(torch.randn(1, 4, 8, 8, 8)).shape // [1, 4, 3, 3, 3]
  */
 export class AdaptiveMaxPool3d<Out = Tensor> extends AdaptiveMaxPoolNd<Out> {
   override forward(input: Tensor): Out {
@@ -279,6 +303,8 @@ abstract class LPPoolNd extends Module {
 /**
  * `(sum of x^p)^(1/p)` of each window: (N, C, L) -> (N, C, L').
  * @see torch.nn.LPPool1d
+ * @example
+ * new nn.LPPool1d(2, 2).call(torch.rand(1, 4, 8)).shape // [1, 4, 4]
  */
 export class LPPool1d extends LPPoolNd {
   override forward(input: Tensor): Tensor {
@@ -288,6 +314,8 @@ export class LPPool1d extends LPPoolNd {
 /**
  * `(sum of x^p)^(1/p)` of each window: (N, C, H, W) -> (N, C, H', W').
  * @see torch.nn.LPPool2d
+ * @example
+ * new nn.LPPool2d(2, 2).call(torch.rand(1, 4, 8, 8)).shape // [1, 4, 4, 4]
  */
 export class LPPool2d extends LPPoolNd {
   override forward(input: Tensor): Tensor {

@@ -18,6 +18,8 @@ interface PReLUOptions extends FactoryOptions {
 /**
  * `x` where positive, else `weight * x`; the slope is learned, one for all or one for each channel.
  * @source He et al. 2015, arXiv:1502.01852   @see torch.nn.PReLU
+ * @example
+ * new nn.PReLU().call(torch.tensor([-1, 0, 2])) // tensor([-0.2500, 0.0000, 2.0000], grad_fn=<PreluBackward0>)
  */
 export class PReLU extends Module {
   readonly numParameters: number;

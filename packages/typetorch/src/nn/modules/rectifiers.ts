@@ -40,6 +40,8 @@ interface LeakyReLUOptions extends InplaceOptions {
 /**
  * `x` where positive, else `negativeSlope * x`.
  * @see torch.nn.LeakyReLU
+ * @example
+ * new nn.LeakyReLU().call(torch.tensor([-1, 0, 2])) // tensor([-0.0100, 0.0000, 2.0000])
  */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
@@ -66,6 +68,8 @@ interface ELUOptions extends InplaceOptions {
 /**
  * `x` where positive, else `alpha * (exp(x) - 1)`.
  * @source Clevert et al. 2015, arXiv:1511.07289   @see torch.nn.ELU
+ * @example
+ * new nn.ELU().call(torch.tensor([-1, 0, 2])) // tensor([-0.6321, 0.0000, 2.0000])
  */
 export class ELU extends Module {
   readonly alpha: number;
@@ -92,6 +96,8 @@ interface CELUOptions extends InplaceOptions {
 /**
  * `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`.
  * @source Barron 2017, arXiv:1704.07483   @see torch.nn.CELU
+ * @example
+ * new nn.CELU().call(torch.tensor([-1, 0, 2])) // tensor([-0.6321, 0.0000, 2.0000])
  */
 export class CELU extends Module {
   readonly alpha: number;
@@ -114,6 +120,8 @@ export class CELU extends Module {
 /**
  * `scale * (max(0, x) + min(0, alpha * (exp(x) - 1)))`, which keeps mean 0 and variance 1.
  * @source Klambauer et al. 2017, arXiv:1706.02515   @see torch.nn.SELU
+ * @example
+ * new nn.SELU().call(torch.tensor([-1, 0, 2])) // tensor([-1.1113, 0.0000, 2.1014])
  */
 export class SELU extends Module {
   readonly inplace: boolean;
@@ -139,6 +147,8 @@ interface RReLUOptions extends InplaceOptions {
 /**
  * Leaky ReLU whose slope is drawn between `lower` and `upper` for each element in training, and is their mean in evaluation.
  * @source Xu et al. 2015, arXiv:1505.00853   @see torch.nn.RReLU
+ * @example
+ * new nn.RReLU().eval().call(torch.tensor([-1, 2])) // tensor([-0.2292, 2.0000])
  */
 export class RReLU extends Module {
   readonly lower: number;
@@ -169,6 +179,8 @@ interface HardtanhOptions extends InplaceOptions {
 /**
  * `x` kept between `minVal` and `maxVal`.
  * @see torch.nn.Hardtanh
+ * @example
+ * new nn.Hardtanh().call(torch.tensor([-1, 0, 2])) // tensor([-1., 0., 1.])
  */
 export class Hardtanh extends Module {
   readonly minVal: number;
@@ -194,6 +206,8 @@ export class Hardtanh extends Module {
 /**
  * `min(max(0, x), 6)`.
  * @see torch.nn.ReLU6
+ * @example
+ * new nn.ReLU6().call(torch.tensor([-1, 0, 2])) // tensor([0., 0., 2.])
  */
 export class ReLU6 extends Hardtanh {
   constructor(...rest: Trailing<[inplace: boolean], InplaceOptions>) {
@@ -208,6 +222,8 @@ export class ReLU6 extends Hardtanh {
 /**
  * `x` where it is greater than `threshold`, else `value`.
  * @see torch.nn.Threshold
+ * @example
+ * new nn.Threshold(1, 20).call(torch.tensor([-1, 0, 2])) // tensor([20., 20., 2.])
  */
 export class Threshold extends Module {
   readonly threshold: number;

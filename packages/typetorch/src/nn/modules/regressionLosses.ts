@@ -9,6 +9,8 @@ import { Loss, type LossOptions, type Reduction } from "./lossBase.ts";
 /**
  * `|input - target|`.
  * @see torch.nn.L1Loss
+ * @example
+ * new nn.L1Loss().call(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(1.2500)
  */
 export class L1Loss extends Loss {
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -31,6 +33,8 @@ export class MSELoss extends Loss {
 /**
  * `log(1 + exp(-target * input))`, with targets 1 and -1.
  * @see torch.nn.SoftMarginLoss
+ * @example
+ * new nn.SoftMarginLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, -1])) // tensor(1.3005)
  */
 export class SoftMarginLoss extends Loss {
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -45,6 +49,8 @@ interface SmoothL1LossOptions extends LossOptions {
 /**
  * Squared near 0, absolute from `beta` on.
  * @source Girshick 2015, arXiv:1504.08083   @see torch.nn.SmoothL1Loss
+ * @example
+ * new nn.SmoothL1Loss().call(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(0.8125)
  */
 export class SmoothL1Loss extends Loss {
   readonly beta: number;
@@ -65,6 +71,8 @@ interface HuberLossOptions extends LossOptions {
 /**
  * `d^2 / 2` up to `delta`, then `delta * (|d| - delta / 2)`, with d = input - target.
  * @source Huber 1964   @see torch.nn.HuberLoss
+ * @example
+ * new nn.HuberLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(0.8125)
  */
 export class HuberLoss extends Loss {
   readonly delta: number;
@@ -87,6 +95,8 @@ interface KLDivLossOptions extends Omit<LossOptions, "reduction"> {
 /**
  * `target * (log(target) - input)`, with an input of log-probabilities. `batchmean` divides the sum by the batch size, which is the divergence itself.
  * @see torch.nn.KLDivLoss
+ * @example
+ * new nn.KLDivLoss({ reduction: "batchmean" }).call(torch.tensor([[0.3, 0.7]]).log(), torch.tensor([[0.5, 0.5]])) // tensor(0.0872)
  */
 export class KLDivLoss extends Module<[input: Tensor, target: Tensor]> {
   readonly reduction: Reduction | "batchmean";
@@ -113,6 +123,8 @@ interface PoissonNLLLossOptions extends LossOptions {
 /**
  * `exp(input) - target * input` (or `input - target * log(input + eps)`).
  * @see torch.nn.PoissonNLLLoss
+ * @example
+ * new nn.PoissonNLLLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, 0])) // tensor(4.2689)
  */
 export class PoissonNLLLoss extends Loss {
   readonly logInput: boolean;
@@ -145,6 +157,8 @@ interface GaussianNLLLossOptions extends LossOptions {
 /**
  * `(log(var) + (input - target)^2 / var) / 2`.
  * @see torch.nn.GaussianNLLLoss
+ * @example
+ * new nn.GaussianNLLLoss().call(torch.tensor([0.5, 2]), torch.tensor([1, 0]), torch.ones(2)) // tensor(1.0625)
  */
 export class GaussianNLLLoss extends Loss<[input: Tensor, target: Tensor, variance: Tensor]> {
   readonly full: boolean;

@@ -20,6 +20,8 @@ export interface RMSNormModuleOptions extends FactoryOptions {
 /**
  * Divides by the root of the mean square over the last dimensions, those of `normalizedShape`: (*, ...normalizedShape) -> same.
  * @source Zhang and Sennrich 2019, arXiv:1910.07467   @see torch.nn.RMSNorm
+ * @example
+ * new nn.RMSNorm([2]).call(torch.tensor([3, 4])) // tensor([0.8485, 1.1314], grad_fn=<MulBackward0>)
  */
 export class RMSNorm extends Module {
   readonly normalizedShape: readonly number[];

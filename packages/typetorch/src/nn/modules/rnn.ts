@@ -226,6 +226,8 @@ export abstract class RNNBase<State> extends Module<
 /**
  * Elman network: `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`. Gives the outputs of the last layer at all steps and the last hidden states.
  * @see torch.nn.RNN
+ * @example
+ * new nn.RNN(3, 4).call(torch.randn(5, 2, 3))[0].shape // [5, 2, 4]
  */
 export class RNN extends RNNBase<Tensor> {
   readonly nonlinearity: "tanh" | "relu";
@@ -285,6 +287,8 @@ export class LSTM extends RNNBase<readonly [h: Tensor, c: Tensor]> {
 /**
  * Gated recurrent unit. Gives the outputs of the last layer at all steps and the last hidden states.
  * @source Cho et al. 2014, arXiv:1406.1078   @see torch.nn.GRU
+ * @example
+ * new nn.GRU(3, 4).call(torch.randn(5, 2, 3))[0].shape // [5, 2, 4]
  */
 export class GRU extends RNNBase<Tensor> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Rest<RNNBaseOptions>) {

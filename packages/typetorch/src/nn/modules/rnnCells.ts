@@ -90,6 +90,8 @@ abstract class RNNCellBase<State, Out> extends Module<[input: Tensor, ...rest: S
 /**
  * One step of an {@link RNN}: (batch, inputSize), (batch, hiddenSize) -> (batch, hiddenSize).
  * @see torch.nn.RNNCell
+ * @example
+ * new nn.RNNCell(3, 4).call(torch.randn(2, 3)).shape // [2, 4]
  */
 export class RNNCell extends RNNCellBase<Tensor, Tensor> {
   readonly nonlinearity: "tanh" | "relu";
@@ -123,6 +125,8 @@ export class RNNCell extends RNNCellBase<Tensor, Tensor> {
 /**
  * One step of an {@link LSTM}: (batch, inputSize), two times (batch, hiddenSize) -> two times (batch, hiddenSize).
  * @see torch.nn.LSTMCell
+ * @example
+ * new nn.LSTMCell(3, 4).call(torch.randn(2, 3))[0].shape // [2, 4]
  */
 export class LSTMCell extends RNNCellBase<readonly [h: Tensor, c: Tensor], [h: Tensor, c: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Trailing<[bias: boolean], CellOptions>) {
@@ -144,6 +148,8 @@ export class LSTMCell extends RNNCellBase<readonly [h: Tensor, c: Tensor], [h: T
 /**
  * One step of a {@link GRU}: (batch, inputSize), (batch, hiddenSize) -> (batch, hiddenSize).
  * @see torch.nn.GRUCell
+ * @example
+ * new nn.GRUCell(3, 4).call(torch.randn(2, 3)).shape // [2, 4]
  */
 export class GRUCell extends RNNCellBase<Tensor, Tensor> {
   constructor(inputSize: number, hiddenSize: number, ...rest: Trailing<[bias: boolean], CellOptions>) {

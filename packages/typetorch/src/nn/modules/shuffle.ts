@@ -7,6 +7,8 @@ import { Module } from "../module.ts";
 /**
  * Turns channels into positions: (*, C r^2, H, W) -> (*, C, H r, W r).
  * @source Shi et al. 2016, arXiv:1609.05158   @see torch.nn.PixelShuffle
+ * @example
+ * new nn.PixelShuffle(2).call(torch.zeros(1, 8, 3, 3)).shape // [1, 2, 6, 6]
  */
 export class PixelShuffle extends Module {
   readonly upscaleFactor: number;
@@ -26,6 +28,8 @@ export class PixelShuffle extends Module {
 /**
  * Turns positions into channels: (*, C, H r, W r) -> (*, C r^2, H, W).
  * @see torch.nn.PixelUnshuffle
+ * @example
+ * new nn.PixelUnshuffle(2).call(torch.zeros(1, 2, 6, 6)).shape // [1, 8, 3, 3]
  */
 export class PixelUnshuffle extends Module {
   readonly downscaleFactor: number;
@@ -45,6 +49,8 @@ export class PixelUnshuffle extends Module {
 /**
  * Interleaves the channels of `groups` groups: (N, C, *) -> same.
  * @source Zhang et al. 2017, arXiv:1707.01083   @see torch.nn.ChannelShuffle
+ * @example
+ * new nn.ChannelShuffle(2).call(torch.arange(4).reshape(1, 4, 1, 1)).flatten() // tensor([0, 2, 1, 3])
  */
 export class ChannelShuffle extends Module {
   readonly groups: number;

@@ -15,6 +15,8 @@ type SoftmaxRest = Trailing<[dim: number | null], SoftmaxOptions>;
 /**
  * `exp(x) / sum of exp(x)` along `dim`.
  * @see torch.nn.Softmax
+ * @example
+ * new nn.Softmax(0).call(torch.tensor([1, 2, 3])) // tensor([0.0900, 0.2447, 0.6652])
  */
 export class Softmax extends Module {
   readonly dim: number | null;
@@ -34,6 +36,8 @@ export class Softmax extends Module {
 /**
  * `log(softmax(x))` along `dim`.
  * @see torch.nn.LogSoftmax
+ * @example
+ * new nn.LogSoftmax(0).call(torch.tensor([1, 2, 3])) // tensor([-2.4076, -1.4076, -0.4076])
  */
 export class LogSoftmax extends Module {
   readonly dim: number | null;
@@ -53,6 +57,8 @@ export class LogSoftmax extends Module {
 /**
  * `softmax(-x)` along `dim`.
  * @see torch.nn.Softmin
+ * @example
+ * new nn.Softmin(0).call(torch.tensor([1, 2, 3])) // tensor([0.6652, 0.2447, 0.0900])
  */
 export class Softmin extends Module {
   readonly dim: number | null;
@@ -72,6 +78,8 @@ export class Softmin extends Module {
 /**
  * Softmax over the channels at each position: (N, C, H, W) or (C, H, W) -> same.
  * @see torch.nn.Softmax2d
+ * @example
+ * new nn.Softmax2d().call(torch.zeros(1, 2, 1, 1)).flatten() // tensor([0.5000, 0.5000])
  */
 export class Softmax2d extends Module {
   override forward(input: Tensor): Tensor {

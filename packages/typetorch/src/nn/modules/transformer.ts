@@ -71,6 +71,8 @@ type EncoderLayerRest = Trailing<[srcMask: Tensor | null, srcKeyPaddingMask: Ten
 /**
  * Self-attention and a feed-forward part, each with a residual connection and layer norm: (S, N, E) -> (S, N, E).
  * @source Vaswani et al. 2017, arXiv:1706.03762   @see torch.nn.TransformerEncoderLayer
+ * @example
+ * new nn.TransformerEncoderLayer(8, 2).call(torch.randn(5, 1, 8)).shape // [5, 1, 8]
  */
 export class TransformerEncoderLayer extends Module<[src: Tensor, ...rest: EncoderLayerRest]> {
   selfAttn: MultiheadAttention;
@@ -138,6 +140,8 @@ type DecoderRest = Trailing<
 /**
  * Self-attention, attention to the encoder's memory and a feed-forward part, each with a residual connection and layer norm: (T, N, E), (S, N, E) -> (T, N, E).
  * @source Vaswani et al. 2017, arXiv:1706.03762   @see torch.nn.TransformerDecoderLayer
+ * @example
+ * new nn.TransformerDecoderLayer(8, 2).call(torch.randn(5, 1, 8), torch.randn(6, 1, 8)).shape // [5, 1, 8]
  */
 export class TransformerDecoderLayer extends Module<[tgt: Tensor, memory: Tensor, ...rest: DecoderRest]> {
   selfAttn: MultiheadAttention;
@@ -215,6 +219,8 @@ type EncoderRest = Trailing<[mask: Tensor | null, srcKeyPaddingMask: Tensor | nu
 /**
  * Copies of an encoder layer, one on top of the other, and perhaps a norm at the end.
  * @see torch.nn.TransformerEncoder
+ * @example
+ * new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2), 2).call(torch.randn(5, 1, 8)).shape // [5, 1, 8]
  */
 export class TransformerEncoder extends Module<[src: Tensor, ...rest: EncoderRest]> {
   layers: ModuleList<TransformerEncoderLayer>;
@@ -244,6 +250,8 @@ export class TransformerEncoder extends Module<[src: Tensor, ...rest: EncoderRes
 /**
  * Copies of a decoder layer, one on top of the other, and perhaps a norm at the end.
  * @see torch.nn.TransformerDecoder
+ * @example
+ * new nn.TransformerDecoder(new nn.TransformerDecoderLayer(8, 2), 2).call(torch.randn(5, 1, 8), torch.randn(6, 1, 8)).shape // [5, 1, 8]
  */
 export class TransformerDecoder extends Module<[tgt: Tensor, memory: Tensor, ...rest: DecoderRest]> {
   layers: ModuleList<TransformerDecoderLayer>;
@@ -288,6 +296,8 @@ export interface TransformerMasks extends DecoderMasks {
 /**
  * Encoder and decoder: (S, N, E), (T, N, E) -> (T, N, E).
  * @source Vaswani et al. 2017, arXiv:1706.03762   @see torch.nn.Transformer
+ * @example
+ * new nn.Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1 }).call(torch.randn(5, 1, 8), torch.randn(6, 1, 8)).shape // [6, 1, 8]
  */
 export class Transformer extends Module<[src: Tensor, tgt: Tensor, masks?: TransformerMasks]> {
   encoder: Module<readonly unknown[], Tensor>;

@@ -40,6 +40,9 @@ abstract class MaxUnpoolNd extends Module<[input: Tensor, indices: Tensor, ...re
 /**
  * Puts the maxima of {@link MaxPool1d} back to their places: (N, C, L') -> (N, C, L).
  * @see torch.nn.MaxUnpool1d
+ * @example
+ * const [largest, places] = F.maxPool1d(torch.randn(1, 4, 8), 2, { returnIndices: true });
+ * new nn.MaxUnpool1d(2).call(largest, places).shape // [1, 4, 8]
  */
 export class MaxUnpool1d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
@@ -57,6 +60,9 @@ export class MaxUnpool1d extends MaxUnpoolNd {
 /**
  * Puts the maxima of {@link MaxPool2d} back to their places: (N, C, H', W') -> (N, C, H, W).
  * @see torch.nn.MaxUnpool2d
+ * @example
+ * const [largest, places] = F.maxPool2d(torch.randn(1, 4, 8, 8), 2, { returnIndices: true });
+ * new nn.MaxUnpool2d(2).call(largest, places).shape // [1, 4, 8, 8]
  */
 export class MaxUnpool2d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {
@@ -74,6 +80,9 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 /**
  * Puts the maxima of {@link MaxPool3d} back to their places: (N, C, D', H', W') -> (N, C, D, H, W).
  * @see torch.nn.MaxUnpool3d
+ * @example
+ * const [largest, places] = F.maxPool3d(torch.randn(1, 4, 8, 8, 8), 2, { returnIndices: true });
+ * new nn.MaxUnpool3d(2).call(largest, places).shape // [1, 4, 8, 8, 8]
  */
 export class MaxUnpool3d extends MaxUnpoolNd {
   constructor(kernelSize: Size, ...rest: Rest) {

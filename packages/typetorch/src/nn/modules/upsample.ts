@@ -20,6 +20,8 @@ export interface UpsampleOptions {
 /**
  * Enlarges (or shrinks) the last dimensions to a size or by a factor: (N, C, *) -> (N, C, *').
  * @see torch.nn.Upsample
+ * @example
+ * new nn.Upsample({ scaleFactor: 2 }).call(torch.tensor([[[1, 2]]])) // tensor([[[1., 1., 2., 2.]]])
  */
 export class Upsample extends Module {
   readonly size: Size | null;
@@ -62,6 +64,8 @@ type TwoDimensional = Trailing<[size: Size | null, scaleFactor: Size | null], Pi
 /**
  * {@link Upsample} that repeats the nearest element: (N, C, H, W) -> (N, C, H', W').
  * @see torch.nn.UpsamplingNearest2d
+ * @example
+ * new nn.UpsamplingNearest2d({ scaleFactor: 2 }).call(torch.ones(1, 1, 2, 2)).shape // [1, 1, 4, 4]
  */
 export class UpsamplingNearest2d extends Upsample {
   constructor(...rest: TwoDimensional) {
@@ -75,6 +79,8 @@ export class UpsamplingNearest2d extends Upsample {
 /**
  * {@link Upsample} that interpolates bilinearly, corners aligned: (N, C, H, W) -> (N, C, H', W').
  * @see torch.nn.UpsamplingBilinear2d
+ * @example
+ * new nn.UpsamplingBilinear2d({ scaleFactor: 2 }).call(torch.ones(1, 1, 2, 2)).shape // [1, 1, 4, 4]
  */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(...rest: TwoDimensional) {

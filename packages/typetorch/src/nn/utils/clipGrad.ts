@@ -52,6 +52,11 @@ export function clipGradNorm_(
 /**
  * Keeps every element of all gradients in ±clipValue, in place.
  * @see torch.nn.utils.clip_grad_value_
+ * @example
+ * const w = new nn.Parameter(torch.ones(2));
+ * w.mul(5).sum().backward();
+ * nn.utils.clipGradValue_([w], 1);
+ * w.grad! // tensor([1., 1.])
  */
 export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
   noGrad(() => {

@@ -4,6 +4,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 /**
  * All parameters one after the other in one vector.
  * @see torch.nn.utils.parameters_to_vector
+ * @example
+ * nn.utils.parametersToVector(new nn.Linear(2, 3).parameters()).shape // [9]
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
   return cat(
@@ -15,6 +17,10 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
 /**
  * Copies the elements of a vector into the parameters, in their order.
  * @see torch.nn.utils.vector_to_parameters
+ * @example
+ * const linear = new nn.Linear(1, 1);
+ * nn.utils.vectorToParameters(torch.tensor([2, 3]), linear.parameters());
+ * linear.call(torch.ones(1)).item() // 5
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
   noGrad(() => {

@@ -30,6 +30,8 @@ export function fuseConvBnWeights(
 /**
  * One convolution for a convolution and the batch norm after it, both in evaluation.
  * @see torch.nn.utils.fuse_conv_bn_eval
+ * @example
+ * nn.utils.fuseConvBnEval(new nn.Conv2d(3, 4, 3).eval(), new nn.BatchNorm2d(4).eval()).call(torch.ones(1, 3, 5, 5)).shape // [1, 4, 3, 3]
  */
 export function fuseConvBnEval<C extends ConvNd<readonly unknown[]>>(conv: C, batchNorm: BatchNorm): C {
   if (conv.training || batchNorm.training) throw new ValueError("Fusion only for eval!");

@@ -52,6 +52,8 @@ function listOf(lengths: Tensor | readonly number[]): number[] {
 /**
  * The permutation that undoes another.
  * @see torch.nn.utils.rnn.invert_permutation
+ * @example
+ * nn.utils.rnn.invertPermutation(torch.tensor([2n, 0n, 1n])) // tensor([1, 2, 0])
  */
 export function invertPermutation(permutation: Tensor | null): Tensor | null {
   if (permutation === null) return null;
@@ -69,6 +71,8 @@ export interface PackOptions {
 /**
  * Packs padded sequences (time, batch, *), or (batch, time, *) with `batchFirst`, of the given lengths.
  * @see torch.nn.utils.rnn.pack_padded_sequence
+ * @example
+ * nn.utils.rnn.packPaddedSequence(torch.tensor([[1, 2, 3], [4, 5, 0]]), [3, 2], { batchFirst: true }).data // tensor([1., 4., 2., 5., 3.])
  */
 export function packPaddedSequence(
   input: Tensor,
@@ -116,6 +120,8 @@ export function packPaddedSequence(
 /**
  * Pads a packed batch: gives (time, batch, *), or (batch, time, *) with `batchFirst`, and the lengths.
  * @see torch.nn.utils.rnn.pad_packed_sequence
+ * @example
+ * nn.utils.rnn.padPackedSequence(nn.utils.rnn.packSequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])]), { batchFirst: true })[0] // tensor([[1., 2., 3.], [4., 5., 0.]])
  */
 export function padPackedSequence(
   sequence: PackedSequence,
@@ -159,6 +165,8 @@ export function padPackedSequence(
 /**
  * Stacks sequences (length, *) to (longest, batch, *), or (batch, longest, *) with `batchFirst`; the shorter ones end in `paddingValue`.
  * @see torch.nn.utils.rnn.pad_sequence
+ * @example
+ * nn.utils.rnn.padSequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])], { batchFirst: true }) // tensor([[1., 2., 3.], [4., 5., 0.]])
  */
 export function padSequence(sequences: Iterable<Tensor>, options: { batchFirst?: boolean; paddingValue?: number } = {}): Tensor {
   const { batchFirst = false, paddingValue = 0 } = options;
@@ -175,6 +183,8 @@ export function padSequence(sequences: Iterable<Tensor>, options: { batchFirst?:
 /**
  * Packs a list of sequences (length, *).
  * @see torch.nn.utils.rnn.pack_sequence
+ * @example
+ * nn.utils.rnn.packSequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])]).data // tensor([1., 4., 2., 5., 3.])
  */
 export function packSequence(sequences: readonly Tensor[], options: PackOptions = {}): PackedSequence {
   const lengths = sequences.map((s) => s.shape[0]!);
@@ -184,6 +194,8 @@ export function packSequence(sequences: readonly Tensor[], options: PackOptions 
 /**
  * The sequences of a padded batch, each of its own length.
  * @see torch.nn.utils.rnn.unpad_sequence
+ * @example
+ * nn.utils.rnn.unpadSequence(torch.tensor([[1, 2], [4, 0]]), torch.tensor([2n, 1n]), { batchFirst: true })[1]! // tensor([4.])
  */
 export function unpadSequence(
   padded: Tensor,
@@ -197,6 +209,8 @@ export function unpadSequence(
 /**
  * The sequences of a packed batch, in their original order.
  * @see torch.nn.utils.rnn.unpack_sequence
+ * @example
+ * nn.utils.rnn.unpackSequence(nn.utils.rnn.packSequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])]))[1]! // tensor([4., 5.])
  */
 export function unpackSequence(sequence: PackedSequence): Tensor[] {
   const [padded, lengths] = padPackedSequence(sequence, { batchFirst: true });

@@ -21,6 +21,8 @@ interface SpectralNormOptions {
 /**
  * Divides a parameter by its largest singular value, which a power iteration follows (`weightOrig`, `weightU`, `weightV`). Returns the module.
  * @source Miyato et al. 2018, arXiv:1802.05957   @see torch.nn.utils.spectral_norm
+ * @example
+ * nn.utils.spectralNorm(new nn.Linear(2, 3)).call(torch.ones(2)).shape // [3]
  */
 export function spectralNorm<M extends AnyModule>(
   module: M,
@@ -87,6 +89,8 @@ export function spectralNorm<M extends AnyModule>(
 /**
  * Undoes {@link spectralNorm}.
  * @see torch.nn.utils.remove_spectral_norm
+ * @example
+ * [...nn.utils.removeSpectralNorm(nn.utils.spectralNorm(new nn.Linear(2, 3))).stateDict().keys()] // ["bias", "weight"]
  */
 export function removeSpectralNorm<M extends AnyModule>(module: M, name = "weight"): M {
   uninstall("spectral_norm", module, name);

@@ -76,6 +76,8 @@ interface WeightNormOptions {
 /**
  * Splits a parameter into length and direction, `w = g v / |v|`, which are learned in its stead (`weightG`, `weightV`). Returns the module.
  * @source Salimans and Kingma 2016, arXiv:1602.07868   @see torch.nn.utils.weight_norm
+ * @example
+ * [...nn.utils.weightNorm(new nn.Linear(2, 3)).stateDict().keys()] // ["bias", "weight_g", "weight_v"]
  */
 export function weightNorm<M extends AnyModule>(
   module: M,
@@ -109,6 +111,8 @@ export function weightNorm<M extends AnyModule>(
 /**
  * Undoes {@link weightNorm}.
  * @see torch.nn.utils.remove_weight_norm
+ * @example
+ * [...nn.utils.removeWeightNorm(nn.utils.weightNorm(new nn.Linear(2, 3))).stateDict().keys()] // ["bias", "weight"]
  */
 export function removeWeightNorm<M extends AnyModule>(module: M, name = "weight"): M {
   uninstall("weight_norm", module, name);

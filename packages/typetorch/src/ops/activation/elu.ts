@@ -39,13 +39,21 @@ export interface EluOptions extends InplaceOption {
   alpha?: number;
 }
 
-/** `x` where positive, else `alpha * (exp(x) - 1)`. As `torch.nn.functional.elu`. Source: Clevert et al. 2015, arXiv:1511.07289. */
+/**
+ * `x` where positive, else `alpha * (exp(x) - 1)`. As `torch.nn.functional.elu`. Source: Clevert et al. 2015, arXiv:1511.07289.
+ * @example
+ * F.elu(torch.tensor([-1, 0, 2])) // tensor([-0.6321, 0.0000, 2.0000])
+ */
 export function elu(input: Tensor, ...rest: Trailing<[alpha: number, inplace: boolean], EluOptions>): Tensor {
   checkArguments("elu(Tensor input, ~alpha, ~inplace, {float alpha, bool inplace})", input, ...rest);
   const { alpha = 1, inplace } = trailing<EluOptions>(rest, ["alpha", "inplace"]);
   return activate(eluOp, input, [alpha, 1, 1], inplace);
 }
-/** `elu` in place, as `torch.nn.functional.elu_`. */
+/**
+ * `elu` in place, as `torch.nn.functional.elu_`.
+ * @example
+ * F.elu_(torch.tensor([-1, 0, 2])) // tensor([-0.6321, 0.0000, 2.0000])
+ */
 export function elu_(input: Tensor, alpha = 1): Tensor {
   checkArguments("elu_(Tensor input, float? alpha)", input, alpha);
   return eluOp.inPlace([input], [alpha, 1, 1]);
@@ -56,13 +64,21 @@ function checkAlpha(alpha: number): readonly number[] {
   return [alpha, 1, 1 / alpha];
 }
 
-/** `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`. As `torch.nn.functional.celu`. Source: Barron 2017, arXiv:1704.07483. */
+/**
+ * `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`. As `torch.nn.functional.celu`. Source: Barron 2017, arXiv:1704.07483.
+ * @example
+ * torch.celu(torch.tensor([-1, 0, 2])) // tensor([-0.6321, 0.0000, 2.0000])
+ */
 export function celu(input: Tensor, ...rest: Trailing<[alpha: number, inplace: boolean], EluOptions>): Tensor {
   checkArguments("celu(Tensor input, ~alpha, ~inplace, {float alpha, bool inplace})", input, ...rest);
   const { alpha = 1, inplace } = trailing<EluOptions>(rest, ["alpha", "inplace"]);
   return activate(celuOp, input, checkAlpha(alpha), inplace);
 }
-/** `celu` in place, as `torch.celu_`. */
+/**
+ * `celu` in place, as `torch.celu_`.
+ * @example
+ * torch.celu_(torch.tensor([-1, 0, 2])) // tensor([-0.6321, 0.0000, 2.0000])
+ */
 export function celu_(input: Tensor, alpha = 1): Tensor {
   checkArguments("celu_(Tensor input, float? alpha)", input, alpha);
   return celuOp.inPlace([input], checkAlpha(alpha));
@@ -72,12 +88,20 @@ const seluAlpha = 1.6732632423543772848170429916717;
 const seluScale = 1.0507009873554804934193349852946;
 const seluParams: readonly number[] = [seluAlpha * seluScale, seluScale, 1];
 
-/** `elu` with the constants that keep mean 0 and variance 1. As `torch.nn.functional.selu`. Source: Klambauer et al. 2017, arXiv:1706.02515. */
+/**
+ * `elu` with the constants that keep mean 0 and variance 1. As `torch.nn.functional.selu`. Source: Klambauer et al. 2017, arXiv:1706.02515.
+ * @example
+ * F.selu(torch.tensor([-1, 0, 2])) // tensor([-1.1113, 0.0000, 2.1014])
+ */
 export function selu(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("selu(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(seluOp, input, seluParams, inPlaceAsked(options));
 }
-/** `selu` in place, as `torch.selu_`. */
+/**
+ * `selu` in place, as `torch.selu_`.
+ * @example
+ * F.selu_(torch.tensor([-1, 0, 2])) // tensor([-1.1113, 0.0000, 2.1014])
+ */
 export function selu_(input: Tensor): Tensor {
   checkArguments("selu_(Tensor input)", input);
   return seluOp.inPlace([input], seluParams);

@@ -31,7 +31,11 @@ const hardswishOp = definePointwise(
   1,
 );
 
-/** `x * min(max(x + 3, 0), 6) / 6`, as `torch.nn.functional.hardswish`. Source: Howard et al. 2019, arXiv:1905.02244. */
+/**
+ * `x * min(max(x + 3, 0), 6) / 6`, as `torch.nn.functional.hardswish`. Source: Howard et al. 2019, arXiv:1905.02244.
+ * @example
+ * F.hardswish(torch.tensor([-1, 0, 2])) // tensor([-0.3333, 0.0000, 1.6667])
+ */
 export function hardswish(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("hardswish(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(hardswishOp, input, undefined, inPlaceAsked(options));
@@ -51,7 +55,11 @@ const hardsigmoidOp = definePointwise(
   1,
 );
 
-/** `min(max(x + 3, 0), 6) / 6`, as `torch.nn.functional.hardsigmoid`. */
+/**
+ * `min(max(x + 3, 0), 6) / 6`, as `torch.nn.functional.hardsigmoid`.
+ * @example
+ * F.hardsigmoid(torch.tensor([-1, 0, 2])) // tensor([0.3333, 0.5000, 0.8333])
+ */
 export function hardsigmoid(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("hardsigmoid(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(hardsigmoidOp, input, undefined, inPlaceAsked(options));
@@ -84,7 +92,11 @@ const hardshrinkOp = definePointwise(
   1,
 );
 
-/** `x` outside of ±lambd, else 0. As `torch.nn.functional.hardshrink`. */
+/**
+ * `x` outside of ±lambd, else 0. As `torch.nn.functional.hardshrink`.
+ * @example
+ * torch.hardshrink(torch.tensor([-1, 0, 2])) // tensor([-1., 0., 2.])
+ */
 export function hardshrink(input: Tensor, options?: number | ShrinkOptions): Tensor {
   checkArguments("hardshrink(Tensor input, float|options? options, {float lambd})", input, options);
   return hardshrinkOp([input], [lambdOf(options)]);
@@ -105,7 +117,11 @@ const softshrinkOp = definePointwise(
   1,
 );
 
-/** `x - lambd` above `lambd`, `x + lambd` below `-lambd`, else 0. As `torch.nn.functional.softshrink`. */
+/**
+ * `x - lambd` above `lambd`, `x + lambd` below `-lambd`, else 0. As `torch.nn.functional.softshrink`.
+ * @example
+ * F.softshrink(torch.tensor([-1, 0, 2])) // tensor([-0.5000, 0.0000, 1.5000])
+ */
 export function softshrink(input: Tensor, options?: number | ShrinkOptions): Tensor {
   checkArguments("softshrink(Tensor input, float|options? options, {float lambd})", input, options);
   const lambd = lambdOf(options);

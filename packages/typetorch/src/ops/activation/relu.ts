@@ -44,7 +44,11 @@ export function relu(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("relu(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(reluOp, input, undefined, inPlaceAsked(options));
 }
-/** `relu` in place, as `torch.relu_`. */
+/**
+ * `relu` in place, as `torch.relu_`.
+ * @example
+ * F.relu_(torch.tensor([-1, 0, 2])) // tensor([0., 0., 2.])
+ */
 export function relu_(input: Tensor): Tensor {
   checkArguments("relu_(Tensor input)", input);
   return reluOp.op.oneInPlace(input);
@@ -69,13 +73,21 @@ export interface LeakyReluOptions extends InplaceOption {
   negativeSlope?: number;
 }
 
-/** `x` where positive, else `negativeSlope * x`. As `torch.nn.functional.leaky_relu`. */
+/**
+ * `x` where positive, else `negativeSlope * x`. As `torch.nn.functional.leaky_relu`.
+ * @example
+ * F.leakyRelu(torch.tensor([-1, 0, 2])) // tensor([-0.0100, 0.0000, 2.0000])
+ */
 export function leakyRelu(input: Tensor, ...rest: Trailing<[negativeSlope: number, inplace: boolean], LeakyReluOptions>): Tensor {
   checkArguments("leaky_relu(Tensor input, ~negativeSlope, ~inplace, {float negativeSlope, bool inplace})", input, ...rest);
   const { negativeSlope = 0.01, inplace } = trailing<LeakyReluOptions>(rest, ["negativeSlope", "inplace"]);
   return activate(leaky, input, [negativeSlope], inplace);
 }
-/** `leakyRelu` in place, as `torch.nn.functional.leaky_relu_`. */
+/**
+ * `leakyRelu` in place, as `torch.nn.functional.leaky_relu_`.
+ * @example
+ * F.leakyRelu_(torch.tensor([-1, 0, 2])) // tensor([-0.0100, 0.0000, 2.0000])
+ */
 export function leakyRelu_(input: Tensor, negativeSlope = 0.01): Tensor {
   checkArguments("leaky_relu_(Tensor input, float? negativeSlope)", input, negativeSlope);
   return leaky.inPlace([input], [negativeSlope]);
@@ -97,7 +109,11 @@ const thresholdOp = definePointwise(
   2,
 );
 
-/** `x` where it is greater than `threshold`, else `value`. As `torch.nn.functional.threshold`. */
+/**
+ * `x` where it is greater than `threshold`, else `value`. As `torch.nn.functional.threshold`.
+ * @example
+ * F.threshold(torch.tensor([-1, 0, 2]), 1, 20) // tensor([20., 20., 2.])
+ */
 export function threshold(input: Tensor, threshold: number, value: number, options?: boolean | InplaceOption): Tensor {
   checkArguments(
     "threshold(Tensor input, float threshold, float value, bool|options? options, {bool inplace})",
@@ -108,7 +124,11 @@ export function threshold(input: Tensor, threshold: number, value: number, optio
   );
   return activate(thresholdOp, input, [threshold, value], inPlaceAsked(options));
 }
-/** `threshold` in place, as `torch.threshold_`. */
+/**
+ * `threshold` in place, as `torch.threshold_`.
+ * @example
+ * F.threshold_(torch.tensor([-1, 0, 2]), 1, 20) // tensor([20., 20., 2.])
+ */
 export function threshold_(input: Tensor, threshold: number, value: number): Tensor {
   checkArguments("threshold_(Tensor input, float threshold, float value)", input, threshold, value);
   return thresholdOp.inPlace([input], [threshold, value]);
@@ -145,7 +165,11 @@ function checkLimits(input: Tensor, low: number): void {
   }
 }
 
-/** `x` kept between `minVal` and `maxVal`; the gradient is 0 on the limits. As `torch.nn.functional.hardtanh`. */
+/**
+ * `x` kept between `minVal` and `maxVal`; the gradient is 0 on the limits. As `torch.nn.functional.hardtanh`.
+ * @example
+ * F.hardtanh(torch.tensor([-1, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export function hardtanh(
   input: Tensor,
   ...rest: Trailing<[minVal: number, maxVal: number, inplace: boolean], HardtanhOptions>
@@ -159,7 +183,11 @@ export function hardtanh(
   checkLimits(input, minVal);
   return activate(hardtanhOp, input, [minVal, maxVal], inplace);
 }
-/** `hardtanh` in place, as `torch.nn.functional.hardtanh_`. */
+/**
+ * `hardtanh` in place, as `torch.nn.functional.hardtanh_`.
+ * @example
+ * F.hardtanh_(torch.tensor([-1, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export function hardtanh_(input: Tensor, minVal = -1, maxVal = 1): Tensor {
   checkArguments("hardtanh_(Tensor input, float? minVal, float? maxVal)", input, minVal, maxVal);
   checkLimits(input, minVal);
@@ -167,7 +195,11 @@ export function hardtanh_(input: Tensor, minVal = -1, maxVal = 1): Tensor {
 }
 
 const sixths: readonly number[] = [0, 6];
-/** `min(max(0, x), 6)`, as `torch.nn.functional.relu6`. */
+/**
+ * `min(max(0, x), 6)`, as `torch.nn.functional.relu6`.
+ * @example
+ * F.relu6(torch.tensor([-1, 0, 2])) // tensor([0., 0., 2.])
+ */
 export function relu6(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("relu6(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(hardtanhOp, input, sixths, inPlaceAsked(options));
@@ -188,7 +220,11 @@ const preluOp = definePointwise(
   2,
 );
 
-/** `x` where positive, else `weight * x`: one weight for all elements, or one for each channel (dimension 1). As `torch.nn.functional.prelu`. */
+/**
+ * `x` where positive, else `weight * x`: one weight for all elements, or one for each channel (dimension 1). As `torch.nn.functional.prelu`.
+ * @example
+ * F.prelu(torch.tensor([-1, 2]), torch.tensor([0.25])) // tensor([-0.2500, 2.0000])
+ */
 export function prelu(input: Tensor, weight: Tensor): Tensor {
   checkArguments("prelu(Tensor input, Tensor weight)", input, weight);
   const count = weight.numel();

@@ -42,6 +42,8 @@ function slopes(input: Tensor, lower: number, upper: number, generator: Generato
 /**
  * `x` where positive, else `slope * x`; in training each slope is drawn from [lower, upper). As `torch.nn.functional.rrelu`. Source: Xu et al. 2015,
  * arXiv:1505.00853.
+ * @example
+ * F.rrelu(torch.tensor([-1, 2])).shape // [2]
  */
 export function rrelu(
   input: Tensor,
@@ -66,7 +68,11 @@ export function rrelu(
   const noise = slopes(input, lower, upper, defaultGenerator);
   return inplace ? input.mul_(noise) : input.mul(noise);
 }
-/** `rrelu` in place, as `torch.rrelu_`. */
+/**
+ * `rrelu` in place, as `torch.rrelu_`.
+ * @example
+ * F.rrelu_(torch.tensor([-1, 2])).shape // [2]
+ */
 export function rrelu_(
   input: Tensor,
   ...rest: Trailing<[lower: number, upper: number, training: boolean], Omit<RreluOptions, "inplace">>

@@ -27,7 +27,11 @@ const siluOp = definePointwise(
   1,
 );
 
-/** `x * sigmoid(x)`, as `torch.nn.functional.silu`. Source: Elfwing et al. 2017, arXiv:1702.03118. */
+/**
+ * `x * sigmoid(x)`, as `torch.nn.functional.silu`. Source: Elfwing et al. 2017, arXiv:1702.03118.
+ * @example
+ * F.silu(torch.tensor([-1, 0, 2])) // tensor([-0.2689, 0.0000, 1.7616])
+ */
 export function silu(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("silu(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(siluOp, input, undefined, inPlaceAsked(options));
@@ -49,7 +53,11 @@ const mishOp = definePointwise(
   1,
 );
 
-/** `x * tanh(softplus(x))`, as `torch.nn.functional.mish`. Source: Misra 2019, arXiv:1908.08681. */
+/**
+ * `x * tanh(softplus(x))`, as `torch.nn.functional.mish`. Source: Misra 2019, arXiv:1908.08681.
+ * @example
+ * F.mish(torch.tensor([-1, 0, 2])) // tensor([-0.3034, 0.0000, 1.9440])
+ */
 export function mish(input: Tensor, options?: boolean | InplaceOption): Tensor {
   checkArguments("mish(Tensor input, bool|options? options, {bool inplace})", input, options);
   return activate(mishOp, input, undefined, inPlaceAsked(options));
@@ -80,7 +88,11 @@ export interface SoftplusOptions {
   threshold?: number;
 }
 
-/** `log(1 + exp(beta * x)) / beta`, as `torch.nn.functional.softplus`. */
+/**
+ * `log(1 + exp(beta * x)) / beta`, as `torch.nn.functional.softplus`.
+ * @example
+ * F.softplus(torch.tensor([-1, 0, 2])) // tensor([0.3133, 0.6931, 2.1269])
+ */
 export function softplus(input: Tensor, ...rest: Trailing<[beta: number, threshold: number], SoftplusOptions>): Tensor {
   checkArguments("softplus(Tensor input, ~beta, ~threshold, {float beta, float threshold})", input, ...rest);
   const { beta = 1, threshold = 20 } = trailing<SoftplusOptions>(rest, ["beta", "threshold"]);
@@ -100,7 +112,11 @@ const softsignOp = definePointwise(
   1,
 );
 
-/** `x / (1 + |x|)`, as `torch.nn.functional.softsign`. */
+/**
+ * `x / (1 + |x|)`, as `torch.nn.functional.softsign`.
+ * @example
+ * F.softsign(torch.tensor([-1, 0, 2])) // tensor([-0.5000, 0.0000, 0.6667])
+ */
 export function softsign(input: Tensor): Tensor {
   checkArguments("softsign(Tensor input)", input);
   if (input.dtype === bool) throw new DTypeError(`"abs_cpu" not implemented for 'Bool'`, "convert the input to a floating dtype");
@@ -118,7 +134,11 @@ const logsigmoidOp = definePointwise(
   1,
 );
 
-/** `log(sigmoid(x))`, as `torch.nn.functional.logsigmoid`. */
+/**
+ * `log(sigmoid(x))`, as `torch.nn.functional.logsigmoid`.
+ * @example
+ * F.logsigmoid(torch.tensor([-1, 0, 2])) // tensor([-1.3133, -0.6931, -0.1269])
+ */
 export function logsigmoid(input: Tensor): Tensor {
   checkArguments("logsigmoid(Tensor input)", input);
   return logsigmoidOp([input]);
@@ -137,7 +157,11 @@ const tanhshrinkOp = definePointwise(
   1,
 );
 
-/** `x - tanh(x)`, as `torch.nn.functional.tanhshrink`. */
+/**
+ * `x - tanh(x)`, as `torch.nn.functional.tanhshrink`.
+ * @example
+ * F.tanhshrink(torch.tensor([-1, 0, 2])) // tensor([-0.2384, 0.0000, 1.0360])
+ */
 export function tanhshrink(input: Tensor): Tensor {
   checkArguments("tanhshrink(Tensor input)", input);
   if (input.dtype === bool) {
@@ -164,7 +188,11 @@ const gluOp = definePointwise(
   2,
 );
 
-/** `a * sigmoid(b)` with the halves a and b of the input along `dim` (default -1). As `torch.nn.functional.glu`. Source: Dauphin et al. 2016, arXiv:1612.08083. */
+/**
+ * `a * sigmoid(b)` with the halves a and b of the input along `dim` (default -1). As `torch.nn.functional.glu`. Source: Dauphin et al. 2016, arXiv:1612.08083.
+ * @example
+ * F.glu(torch.tensor([1, 2, 0, 0])) // tensor([0.5000, 1.0000])
+ */
 export function glu(input: Tensor, options?: number | { dim?: number }): Tensor {
   checkArguments("glu(Tensor input, float|options? options, {int dim})", input, options);
   const given = (typeof options === "object" ? options.dim : options) ?? -1;

@@ -154,7 +154,11 @@ function sub_(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): 
 }
 export { sub as subtract };
 
-/** `other - alpha * input`, as `torch.rsub`. */
+/**
+ * `other - alpha * input`, as `torch.rsub`.
+ * @example
+ * torch.rsub(torch.tensor([1, 2]), 10) // tensor([9., 8.])
+ */
 export function rsub(input: Tensor, other: Tensor | NumberLike, options?: AddOptions): Tensor {
   checkArguments("rsub(Tensor input, Scalar|Tensor other, options? options, {Scalar alpha, Tensor out})", input, other, options);
   if (!runtime.isTensor(input)) {

@@ -33,7 +33,11 @@ const op = definePointwise(
   2,
 );
 
-/** The angle in radians of the points (other, input), in [-π, π]. As `torch.atan2`. */
+/**
+ * The angle in radians of the points (other, input), in [-π, π]. As `torch.atan2`.
+ * @example
+ * torch.arctan2(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([0.6435, 1.1903])
+ */
 export function atan2(input: Tensor, other: Tensor, options?: OutOption): Tensor {
   checkArguments("atan2(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   return op([input, other], undefined, options?.out);

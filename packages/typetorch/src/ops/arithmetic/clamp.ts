@@ -128,7 +128,11 @@ export function clamp(input: Tensor, min?: Argument, max?: Argument, options?: C
   if (high === null) return atLeast([input, low!], undefined, out);
   return both([input, low!, high!], undefined, out);
 }
-/** `clamp` in place, as `torch.clamp_`. */
+/**
+ * `clamp` in place, as `torch.clamp_`.
+ * @example
+ * torch.clamp_(torch.tensor([-1, 5]), 0, 2) // tensor([0., 2.])
+ */
 export function clamp_(input: Tensor, min?: Argument, max?: Argument): Tensor {
   checkArguments(
     "clamp_(Tensor input, Scalar|Tensor|options|None? min, Scalar|Tensor|options|None? max, {Scalar|Tensor|None min, Scalar|Tensor|None max, Tensor out})",
@@ -141,24 +145,40 @@ export function clamp_(input: Tensor, min?: Argument, max?: Argument): Tensor {
   if (high === null) return atLeast.inPlace([input, low!]);
   return both.inPlace([input, low!, high!]);
 }
-/** The larger of each element and `min`, as `torch.clamp_min`. */
+/**
+ * The larger of each element and `min`, as `torch.clamp_min`.
+ * @example
+ * torch.clampMin(torch.tensor([-1, 5]), 0) // tensor([0., 5.])
+ */
 export function clampMin(input: Tensor, min: Bound, options?: OutOption): Tensor {
   checkArguments("clamp_min(Tensor input, Scalar|Tensor min, options? options, {Tensor out})", input, min, options);
   requireTensor("clamp_min", input, min);
   return atLeast([input, min], undefined, options?.out);
 }
-/** `clampMin` in place, as `torch.clamp_min_`. */
+/**
+ * `clampMin` in place, as `torch.clamp_min_`.
+ * @example
+ * torch.clampMin_(torch.tensor([-1, 5]), 0) // tensor([0., 5.])
+ */
 export function clampMin_(input: Tensor, min: Bound): Tensor {
   checkArguments("clamp_min_(Tensor input, Scalar|Tensor min)", input, min);
   return atLeast.inPlace([input, min]);
 }
-/** The smaller of each element and `max`, as `torch.clamp_max`. */
+/**
+ * The smaller of each element and `max`, as `torch.clamp_max`.
+ * @example
+ * torch.clampMax(torch.tensor([-1, 5]), 2) // tensor([-1., 2.])
+ */
 export function clampMax(input: Tensor, max: Bound, options?: OutOption): Tensor {
   checkArguments("clamp_max(Tensor input, Scalar|Tensor max, options? options, {Tensor out})", input, max, options);
   requireTensor("clamp_max", input, max);
   return atMost([input, max], undefined, options?.out);
 }
-/** `clampMax` in place, as `torch.clamp_max_`. */
+/**
+ * `clampMax` in place, as `torch.clamp_max_`.
+ * @example
+ * torch.clampMax_(torch.tensor([-1, 5]), 2) // tensor([-1., 2.])
+ */
 export function clampMax_(input: Tensor, max: Bound): Tensor {
   checkArguments("clamp_max_(Tensor input, Scalar|Tensor max)", input, max);
   return atMost.inPlace([input, max]);

@@ -24,7 +24,11 @@ function wide(x: Tensor | NumberLike): Tensor | NumberLike {
   return runtime.isTensor(x) ? toDtype(x, float64) : new Scalar(numberOf(x), float64);
 }
 
-/** `input ** exponent` computed in float64, whatever the dtypes are. As `torch.float_power`. */
+/**
+ * `input ** exponent` computed in float64, whatever the dtypes are. As `torch.float_power`.
+ * @example
+ * torch.floatPower(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([81., 25.], dtype=torch.float64)
+ */
 export function floatPower(input: Tensor | NumberLike, exponent: Tensor | NumberLike, options?: OutOption): Tensor {
   checkArguments(
     "float_power(Scalar|Tensor input, Scalar|Tensor exponent, options? options, {Tensor out})",

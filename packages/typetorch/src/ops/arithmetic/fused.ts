@@ -75,7 +75,11 @@ function lerpOperands(input: Tensor, end: Tensor, weight: Tensor | NumberLike): 
   return [input, end, weight];
 }
 
-/** `input + weight * (end - input)`, all of one dtype. As `torch.lerp`. */
+/**
+ * `input + weight * (end - input)`, all of one dtype. As `torch.lerp`.
+ * @example
+ * torch.lerp(torch.tensor([0, 10]), torch.tensor([10, 20]), 0.5) // tensor([5., 15.])
+ */
 export function lerp(input: Tensor, end: Tensor, weight: Tensor | NumberLike, options?: OutOption): Tensor {
   checkArguments(
     "lerp(Tensor input, Tensor end, Scalar|Tensor weight, options? options, {Tensor out})",
@@ -139,7 +143,11 @@ function checkFloatingDivision(tensor1: Tensor, tensor2: Tensor): void {
   );
 }
 
-/** `input + value * tensor1 * tensor2`, with broadcasting and type promotion. As `torch.addcmul`. */
+/**
+ * `input + value * tensor1 * tensor2`, with broadcasting and type promotion. As `torch.addcmul`.
+ * @example
+ * torch.addcmul(torch.ones(2), torch.tensor([2, 6]), torch.tensor([4, 3]), { value: 0.5 }) // tensor([5., 10.])
+ */
 export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions): Tensor {
   checkArguments(
     "addcmul(Tensor input, Tensor tensor1, Tensor tensor2, options? options, {Scalar value, Tensor out})",
@@ -150,7 +158,11 @@ export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options
   );
   return addcmulOp([input, tensor1, tensor2], factorOf("addcmul", options), options?.out);
 }
-/** `input + value * tensor1 / tensor2`, with broadcasting and type promotion; not for two integer tensors. As `torch.addcdiv`. */
+/**
+ * `input + value * tensor1 / tensor2`, with broadcasting and type promotion; not for two integer tensors. As `torch.addcdiv`.
+ * @example
+ * torch.addcdiv(torch.ones(2), torch.tensor([2, 6]), torch.tensor([4, 3]), { value: 0.5 }) // tensor([1.2500, 2.0000])
+ */
 export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: FactorOptions): Tensor {
   checkArguments(
     "addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, options? options, {Scalar value, Tensor out})",

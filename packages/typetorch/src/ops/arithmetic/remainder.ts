@@ -57,7 +57,11 @@ export const remainder = binary<AnyAndAny>(
   (x, y) => checkDivisor([x, y]),
 );
 
-/** The remainder with the sign of the dividend, as C's `fmod` and `%`. Throws for integers divided by zero. As `torch.fmod`. */
+/**
+ * The remainder with the sign of the dividend, as C's `fmod` and `%`. Throws for integers divided by zero. As `torch.fmod`.
+ * @example
+ * torch.fmod(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([3., 1.])
+ */
 export const fmod = binary<TensorAndAny>(
   ["fmod"],
   {

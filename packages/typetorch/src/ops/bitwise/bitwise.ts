@@ -48,14 +48,30 @@ function bitwise(methodName: string, name: string, combine: (x: Expr, y: Expr) =
   });
 }
 
-/** The bits that both have, as `torch.bitwise_and`; for booleans the logical and. */
+/**
+ * The bits that both have, as `torch.bitwise_and`; for booleans the logical and.
+ * @example
+ * torch.bitwiseAnd(torch.tensor([12n, 9n]), torch.tensor([2n, 1n])) // tensor([0, 1])
+ */
 export const bitwiseAnd = bitwise("bitwiseAnd", "bitwise_and", (x, y) => x.and(y));
-/** The bits that one has, as `torch.bitwise_or`. */
+/**
+ * The bits that one has, as `torch.bitwise_or`.
+ * @example
+ * torch.bitwiseOr(torch.tensor([12n, 9n]), torch.tensor([2n, 1n])) // tensor([14, 9])
+ */
 export const bitwiseOr = bitwise("bitwiseOr", "bitwise_or", (x, y) => x.or(y));
-/** The bits that exactly one has, as `torch.bitwise_xor`. */
+/**
+ * The bits that exactly one has, as `torch.bitwise_xor`.
+ * @example
+ * torch.bitwiseXor(torch.tensor([12n, 9n]), torch.tensor([2n, 1n])) // tensor([14, 8])
+ */
 export const bitwiseXor = bitwise("bitwiseXor", "bitwise_xor", (x, y) => x.xor(y));
 
-/** All bits turned over, as `torch.bitwise_not`; for booleans the logical not. */
+/**
+ * All bits turned over, as `torch.bitwise_not`; for booleans the logical not.
+ * @example
+ * torch.bitwiseNot(torch.tensor([0n, 5n])) // tensor([-1, -6])
+ */
 export const bitwiseNot = unary("bitwiseNot", {
   name: "bitwise_not",
   compute: "promote",
@@ -74,7 +90,15 @@ function shift(methodName: string, name: string, kernel: string, move: (x: Expr,
   });
 }
 
-/** `input * 2^other` in integers, bits that leave at the left are lost. As `torch.bitwise_left_shift`. */
+/**
+ * `input * 2^other` in integers, bits that leave at the left are lost. As `torch.bitwise_left_shift`.
+ * @example
+ * torch.bitwiseLeftShift(torch.tensor([12n, 9n]), torch.tensor([2n, 1n])) // tensor([48, 18])
+ */
 export const bitwiseLeftShift = shift("bitwiseLeftShift", "bitwise_left_shift", "lshift_cpu", (x, y) => x.shl(y));
-/** `floor(input / 2^other)` in integers. As `torch.bitwise_right_shift`. */
+/**
+ * `floor(input / 2^other)` in integers. As `torch.bitwise_right_shift`.
+ * @example
+ * torch.bitwiseRightShift(torch.tensor([12n, 9n]), torch.tensor([2n, 1n])) // tensor([3, 4])
+ */
 export const bitwiseRightShift = shift("bitwiseRightShift", "bitwise_right_shift", "rshift_cpu", (x, y) => x.shr(y));

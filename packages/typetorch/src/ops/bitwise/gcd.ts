@@ -94,9 +94,17 @@ function define(name: string, combine: Combine) {
   return fn;
 }
 
-/** The greatest common divisor of integers, as `torch.gcd`. */
+/**
+ * The greatest common divisor of integers, as `torch.gcd`.
+ * @example
+ * torch.gcd(torch.tensor([12n, 9n]), torch.tensor([8n, 6n])) // tensor([4, 3])
+ */
 export const gcd = define("gcd", { big: divisor, small: divisorOfNumbers });
-/** The least common multiple of integers, as `torch.lcm`. */
+/**
+ * The least common multiple of integers, as `torch.lcm`.
+ * @example
+ * torch.lcm(torch.tensor([12n, 9n]), torch.tensor([8n, 6n])) // tensor([24, 18])
+ */
 export const lcm = define("lcm", {
   big(a, b) {
     const g = divisor(a, b);

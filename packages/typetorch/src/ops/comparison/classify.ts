@@ -44,17 +44,41 @@ function test(name: string, others: 0 | 1, of: (x: Expr) => Expr): Unary {
   });
 }
 
-/** Whether an element is NaN, as `torch.isnan`. */
+/**
+ * Whether an element is NaN, as `torch.isnan`.
+ * @example
+ * torch.isnan(torch.tensor([1, Infinity, NaN])) // tensor([False, False, True])
+ */
 export const isnan = test("isnan", 0, (x) => x.ne(x));
-/** Whether an element is infinite, as `torch.isinf`. */
+/**
+ * Whether an element is infinite, as `torch.isinf`.
+ * @example
+ * torch.isinf(torch.tensor([1, Infinity, NaN])) // tensor([False, True, False])
+ */
 export const isinf = test("isinf", 0, (x) => x.abs().eq(Infinity));
-/** Whether an element is neither infinite nor NaN, as `torch.isfinite`. */
+/**
+ * Whether an element is neither infinite nor NaN, as `torch.isfinite`.
+ * @example
+ * torch.isfinite(torch.tensor([1, Infinity, NaN])) // tensor([True, False, False])
+ */
 export const isfinite = test("isfinite", 1, (x) => x.abs().lt(Infinity));
-/** Whether an element is positive infinity, as `torch.isposinf`. */
+/**
+ * Whether an element is positive infinity, as `torch.isposinf`.
+ * @example
+ * torch.isposinf(torch.tensor([-1.5, 0, 2])) // tensor([False, False, False])
+ */
 export const isposinf = test("isposinf", 0, (x) => x.eq(Infinity));
-/** Whether an element is negative infinity, as `torch.isneginf`. */
+/**
+ * Whether an element is negative infinity, as `torch.isneginf`.
+ * @example
+ * torch.isneginf(torch.tensor([-1.5, 0, 2])) // tensor([False, False, False])
+ */
 export const isneginf = test("isneginf", 0, (x) => x.eq(-Infinity));
-/** Whether an element has no imaginary part: all true. As `torch.isreal`. */
+/**
+ * Whether an element has no imaginary part: all true. As `torch.isreal`.
+ * @example
+ * torch.isreal(torch.tensor([-1.5, 0, 2])) // tensor([True, True, True])
+ */
 export const isreal = test("isreal", 1, () => constant(1, "bool"));
 
 export interface NanToNumOptions extends OutOption {
@@ -93,7 +117,11 @@ function named([nan, posinf, neginf]: NanToNumArguments): NanToNumOptions {
   return typeof nan === "object" && nan !== null ? nan : { nan, posinf, neginf };
 }
 
-/** NaN becomes 0 and infinities the largest finite values, or what is given. As `torch.nan_to_num`. */
+/**
+ * NaN becomes 0 and infinities the largest finite values, or what is given. As `torch.nan_to_num`.
+ * @example
+ * torch.nanToNum(torch.tensor([NaN, 1])) // tensor([0., 1.])
+ */
 export function nanToNum(input: Tensor, ...rest: NanToNumArguments): Tensor {
   checkArguments(
     "nan_to_num(Tensor input, float|options|None? nan, float|None? posinf, float|None? neginf, {float|None nan, float|None posinf, float|None neginf, Tensor out})",

@@ -82,7 +82,11 @@ export function isclose(input: Tensor, other: Tensor, ...rest: Rest): Tensor {
   return closeOp([input, other], [rtol, atol, equalNan ? 1 : 0]);
 }
 
-/** Whether all elements are close, as `torch.allclose`; see {@link isclose}. */
+/**
+ * Whether all elements are close, as `torch.allclose`; see {@link isclose}.
+ * @example
+ * torch.allclose(torch.tensor([1]), torch.tensor([1 + 1e-7])) // true
+ */
 export function allclose(input: Tensor, other: Tensor, ...rest: Rest): boolean {
   checkArguments(
     "allclose(Tensor input, Tensor other, ~rtol, ~atol, ~equalNan, {float rtol, float atol, bool equalNan})",
@@ -93,7 +97,11 @@ export function allclose(input: Tensor, other: Tensor, ...rest: Rest): boolean {
   return Boolean(all(isclose(input, other, ...rest)).item());
 }
 
-/** Whether two tensors have the same shape and elements, as `torch.equal`; NaN differs from everything. */
+/**
+ * Whether two tensors have the same shape and elements, as `torch.equal`; NaN differs from everything.
+ * @example
+ * torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2])) // true
+ */
 export function equal(input: Tensor, other: Tensor): boolean {
   checkArguments("equal(Tensor input, Tensor other)", input, other);
   for (const [i, x] of [input, other].entries()) {

@@ -54,17 +54,41 @@ function comparison(name: string, alias: string | null, compare: (x: Expr, y: Ex
   return fn;
 }
 
-/** `input == other`, as `torch.eq`. */
+/**
+ * `input == other`, as `torch.eq`.
+ * @example
+ * torch.eq(torch.tensor([1, 2, 3]), 2) // tensor([False, True, False])
+ */
 export const eq = comparison("eq", null, (x, y) => x.eq(y));
-/** `input != other`, as `torch.ne`. */
+/**
+ * `input != other`, as `torch.ne`.
+ * @example
+ * torch.ne(torch.tensor([1, 2, 3]), 2) // tensor([True, False, True])
+ */
 export const ne = comparison("ne", "notEqual", (x, y) => x.ne(y));
-/** `input < other`, as `torch.lt`. */
+/**
+ * `input < other`, as `torch.lt`.
+ * @example
+ * torch.less(torch.tensor([1, 2, 3]), 2) // tensor([True, False, False])
+ */
 export const lt = comparison("lt", "less", (x, y) => x.lt(y));
-/** `input <= other`, as `torch.le`. */
+/**
+ * `input <= other`, as `torch.le`.
+ * @example
+ * torch.le(torch.tensor([1, 2, 3]), 2) // tensor([True, True, False])
+ */
 export const le = comparison("le", "lessEqual", (x, y) => x.le(y));
-/** `input > other`, as `torch.gt`. */
+/**
+ * `input > other`, as `torch.gt`.
+ * @example
+ * torch.greater(torch.tensor([1, 2, 3]), 2) // tensor([False, False, True])
+ */
 export const gt = comparison("gt", "greater", (x, y) => x.gt(y));
-/** `input >= other`, as `torch.ge`. */
+/**
+ * `input >= other`, as `torch.ge`.
+ * @example
+ * torch.ge(torch.tensor([1, 2, 3]), 2) // tensor([False, True, True])
+ */
 export const ge = comparison("ge", "greaterEqual", (x, y) => x.ge(y));
 
 export { ge as greaterEqual, gt as greater, le as lessEqual, lt as less, ne as notEqual };

@@ -37,20 +37,32 @@ function ignoringNaN(name: string, choose: (x: Expr, y: Expr) => Expr, first: <T
   });
 }
 
-/** The larger of two elements, the other one where one is NaN. As `torch.fmax`. */
+/**
+ * The larger of two elements, the other one where one is NaN. As `torch.fmax`.
+ * @example
+ * torch.fmax(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([4., 5.])
+ */
 export const fmax = ignoringNaN(
   "fmax",
   (x, y) => x.maximum(y),
   (x, y) => x.ge(y),
 );
-/** The smaller of two elements, the other one where one is NaN. As `torch.fmin`. */
+/**
+ * The smaller of two elements, the other one where one is NaN. As `torch.fmin`.
+ * @example
+ * torch.fmin(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([3., 2.])
+ */
 export const fmin = ignoringNaN(
   "fmin",
   (x, y) => x.minimum(y),
   (x, y) => x.le(y),
 );
 
-/** 0 below 0, 1 above, and the element of `values` where the input is 0. As `torch.heaviside`. */
+/**
+ * 0 below 0, 1 above, and the element of `values` where the input is 0. As `torch.heaviside`.
+ * @example
+ * torch.heaviside(torch.tensor([-1, 0, 2]), torch.tensor(0.5)) // tensor([0.0000, 0.5000, 1.0000])
+ */
 export const heaviside = binary<Binary>(
   ["heaviside"],
   {

@@ -38,13 +38,29 @@ function logical(methodName: string, name: string, combine: (x: Expr, y: Expr) =
   return fn;
 }
 
-/** True where both are, as `torch.logical_and`. */
+/**
+ * True where both are, as `torch.logical_and`.
+ * @example
+ * torch.logicalAnd(torch.tensor([true, false]), torch.tensor([true, true])) // tensor([True, False])
+ */
 export const logicalAnd = logical("logicalAnd", "logical_and", (x, y) => x.and(y));
-/** True where one is, as `torch.logical_or`. */
+/**
+ * True where one is, as `torch.logical_or`.
+ * @example
+ * torch.logicalOr(torch.tensor([true, false]), torch.tensor([true, true])) // tensor([True, True])
+ */
 export const logicalOr = logical("logicalOr", "logical_or", (x, y) => x.or(y));
-/** True where exactly one is, as `torch.logical_xor`. */
+/**
+ * True where exactly one is, as `torch.logical_xor`.
+ * @example
+ * torch.logicalXor(torch.tensor([true, false]), torch.tensor([true, true])) // tensor([False, True])
+ */
 export const logicalXor = logical("logicalXor", "logical_xor", (x, y) => x.xor(y));
-/** True where the element is 0, as `torch.logical_not`. */
+/**
+ * True where the element is 0, as `torch.logical_not`.
+ * @example
+ * torch.logicalNot(torch.tensor([0, 2])) // tensor([True, False])
+ */
 export const logicalNot = unary("logicalNot", {
   name: "logical_not",
   compute: "promote",

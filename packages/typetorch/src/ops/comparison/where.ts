@@ -78,13 +78,21 @@ function extreme(name: string, choose: (x: Expr, y: Expr) => Expr, better: <T ex
   return fn;
 }
 
-/** The larger of two elements, NaN when either is; equal ones share the gradient. As `torch.maximum`. */
+/**
+ * The larger of two elements, NaN when either is; equal ones share the gradient. As `torch.maximum`.
+ * @example
+ * torch.maximum(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([4., 5.])
+ */
 export const maximum = extreme(
   "maximum",
   (x, y) => x.maximum(y),
   (x, y) => x.gt(y),
 );
-/** The smaller of two elements, NaN when either is; equal ones share the gradient. As `torch.minimum`. */
+/**
+ * The smaller of two elements, NaN when either is; equal ones share the gradient. As `torch.minimum`.
+ * @example
+ * torch.minimum(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([3., 2.])
+ */
 export const minimum = extreme(
   "minimum",
   (x, y) => x.minimum(y),

@@ -94,7 +94,11 @@ export function zeros(...args: unknown[]): Tensor {
 }
 
 export function ones(...args: (number | readonly number[] | FactoryOptions | undefined)[]): Tensor;
-/** Ones of a shape, as `torch.ones`. */
+/**
+ * Ones of a shape, as `torch.ones`.
+ * @example
+ * torch.ones(2) // tensor([1., 1.])
+ */
 export function ones(...args: unknown[]): Tensor {
   return filled(args, 1);
 }
@@ -106,14 +110,22 @@ function filled(args: readonly unknown[], value: number): Tensor {
 }
 
 export function empty(...args: (number | readonly number[] | FactoryOptions | undefined)[]): Tensor;
-/** A tensor whose contents are undefined, as `torch.empty`. */
+/**
+ * A tensor whose contents are undefined, as `torch.empty`.
+ * @example
+ * torch.empty(2, 3).shape // [2, 3]
+ */
 export function empty(...args: unknown[]): Tensor {
   const { shape, options } = sizesAndOptions(args);
   const dtype = options?.dtype ?? getDefaultDtype();
   return make(options, dtype, () => runtime.empty(shape, dtype));
 }
 
-/** A tensor with the given strides whose contents are undefined, as `torch.empty_strided`. */
+/**
+ * A tensor with the given strides whose contents are undefined, as `torch.empty_strided`.
+ * @example
+ * torch.emptyStrided([2, 3], [1, 2]).stride() // [1, 2]
+ */
 export function emptyStrided(size: readonly number[], stride: readonly number[], options?: FactoryOptions): Tensor {
   checkArguments(
     "empty_strided(int[] size, int[] stride, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
@@ -136,6 +148,8 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
 /**
  * A tensor filled with a value; its dtype is float32 unless told, bool for booleans. As `torch.full`, whose dtype is inferred from the kind of number: here an
  * integral number does not make int64, as everywhere in TypeTorch.
+ * @example
+ * torch.full([2], 7) // tensor([7., 7.])
  */
 export function full(size: readonly number[] | number, fillValue: NumberLike, options?: FactoryOptions): Tensor {
   checkArguments(
@@ -157,7 +171,11 @@ function like(x: Tensor, options: FactoryOptions | undefined): Tensor {
   );
 }
 
-/** Zeros in the shape and dtype of another tensor, as `torch.zeros_like`. */
+/**
+ * Zeros in the shape and dtype of another tensor, as `torch.zeros_like`.
+ * @example
+ * torch.zerosLike(torch.ones(2)) // tensor([0., 0.])
+ */
 export function zerosLike(input: Tensor, options?: FactoryOptions): Tensor {
   checkArguments(
     "zeros_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
@@ -166,7 +184,11 @@ export function zerosLike(input: Tensor, options?: FactoryOptions): Tensor {
   );
   return fullLike(input, 0, options);
 }
-/** Ones in the shape and dtype of another tensor, as `torch.ones_like`. */
+/**
+ * Ones in the shape and dtype of another tensor, as `torch.ones_like`.
+ * @example
+ * torch.onesLike(torch.zeros(2)) // tensor([1., 1.])
+ */
 export function onesLike(input: Tensor, options?: FactoryOptions): Tensor {
   checkArguments(
     "ones_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
@@ -175,7 +197,11 @@ export function onesLike(input: Tensor, options?: FactoryOptions): Tensor {
   );
   return fullLike(input, 1, options);
 }
-/** A tensor of one value in the shape and dtype of another, as `torch.full_like`. */
+/**
+ * A tensor of one value in the shape and dtype of another, as `torch.full_like`.
+ * @example
+ * torch.fullLike(torch.zeros(2), 7) // tensor([7., 7.])
+ */
 export function fullLike(input: Tensor, fillValue: NumberLike, options?: FactoryOptions): Tensor {
   checkArguments(
     "full_like(Tensor input, Scalar fillValue, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
@@ -187,7 +213,11 @@ export function fullLike(input: Tensor, fillValue: NumberLike, options?: Factory
   fillElements(x, fillValue);
   return finish(x, options);
 }
-/** A tensor in the shape and dtype of another, contents undefined, as `torch.empty_like`. */
+/**
+ * A tensor in the shape and dtype of another, contents undefined, as `torch.empty_like`.
+ * @example
+ * torch.emptyLike(torch.zeros(2, 3)).shape // [2, 3]
+ */
 export function emptyLike(input: Tensor, options?: FactoryOptions): Tensor {
   checkArguments(
     "empty_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",

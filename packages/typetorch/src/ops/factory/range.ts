@@ -106,7 +106,11 @@ function python(x: number): string {
   return Number.isNaN(x) ? "nan" : x === Infinity ? "inf" : x === -Infinity ? "-inf" : String(x);
 }
 
-/** `steps` numbers from `start` to `end`, both included, evenly spaced. As `torch.linspace`. */
+/**
+ * `steps` numbers from `start` to `end`, both included, evenly spaced. As `torch.linspace`.
+ * @example
+ * torch.linspace(0, 1, 5) // tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+ */
 export function linspace(start: NumberLike, end: NumberLike, steps: number, options?: FactoryOptions): Tensor {
   checkArguments(
     "linspace(Scalar start, Scalar end, int steps, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
@@ -151,7 +155,11 @@ function spacedBy(i: Expr, type: ScalarType): Expr {
   return low.where(i.lt(param(4, "f64")), high);
 }
 
-/** `base ** x` for `steps` numbers x from `start` to `end`. As `torch.logspace`. */
+/**
+ * `base ** x` for `steps` numbers x from `start` to `end`. As `torch.logspace`.
+ * @example
+ * torch.logspace(0, 2, 3) // tensor([1., 10., 100.])
+ */
 export function logspace(
   start: NumberLike,
   end: NumberLike,

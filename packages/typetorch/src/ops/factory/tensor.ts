@@ -32,7 +32,11 @@ export function tensor(data: TensorData, options?: FactoryOptions): Tensor {
   return finish(fromFlat(flat, shape, dtype), options);
 }
 
-/** A tensor of the same data; a tensor as it is when nothing has to change. As `torch.as_tensor`. */
+/**
+ * A tensor of the same data; a tensor as it is when nothing has to change. As `torch.as_tensor`.
+ * @example
+ * torch.asTensor([1, 2]) // tensor([1., 2.])
+ */
 export function asTensor(data: TensorData, options?: FactoryOptions): Tensor {
   checkArguments(
     "as_tensor(any data, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out})",
@@ -43,7 +47,11 @@ export function asTensor(data: TensorData, options?: FactoryOptions): Tensor {
   return tensor(data, options);
 }
 
-/** A number with a dtype: `scalar(2, torch.float32)` is Python's `2.0`, where a plain 2 counts as an int in promotion. */
+/**
+ * A number with a dtype: `scalar(2, torch.float32)` is Python's `2.0`, where a plain 2 counts as an int in promotion.
+ * @example
+ * torch.tensor([1n, 2n]).add(torch.scalar(2, torch.float32)) // tensor([3., 4.])
+ */
 export function scalar(value: number | bigint | boolean, dtype: DType): Scalar {
   return new Scalar(value, dtype);
 }

@@ -250,6 +250,8 @@ function putArguments(
 /**
  * `input` with `values` (broadcast) at the places that the index tensors give, one per dimension; with `accumulate` they are added, as often as a place occurs.
  * As `torch.index_put`.
+ * @example
+ * torch.indexPut(torch.zeros(3), [torch.tensor([0n, 2n])], torch.tensor([1, 5])) // tensor([1., 0., 5.])
  */
 export function indexPut(
   input: Tensor,

@@ -205,7 +205,11 @@ export function scatter(
   const d = checkScatter("scatter", input, dim, index, source);
   return runtime.call(opFor(options?.reduce), [input, index, source], { dim: d });
 }
-/** `input` with `src` added at `index` along `dim`. As `torch.scatter_add`. */
+/**
+ * `input` with `src` added at `index` along `dim`. As `torch.scatter_add`.
+ * @example
+ * torch.scatterAdd(torch.zeros(3), 0, torch.tensor([0n, 0n]), torch.tensor([1, 5])) // tensor([6., 0., 0.])
+ */
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
   checkArguments("scatter_add(Tensor input, int dim, Tensor index, Tensor src)", input, dim, index, src);
   const d = checkScatter("scatter", input, dim, index, src);

@@ -127,7 +127,11 @@ function addArguments(x: Tensor, dim: number, index: Tensor, source: Tensor, opt
   return { dim: d, checked: rowIndices("index_add_", x, d, index), alpha };
 }
 
-/** `input` with `alpha * source` added at the rows `index` of a dimension. As `torch.index_add`. */
+/**
+ * `input` with `alpha * source` added at the rows `index` of a dimension. As `torch.index_add`.
+ * @example
+ * torch.indexAdd(torch.zeros(3), 0, torch.tensor([0n, 2n]), torch.tensor([1, 5])) // tensor([1., 0., 5.])
+ */
 export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, options?: IndexAddOptions): Tensor {
   checkArguments(
     "index_add(Tensor input, int dim, Tensor index, Tensor source, options? options, {Scalar alpha, Tensor out})",
@@ -170,7 +174,11 @@ function copyArguments(x: Tensor, dim: number, index: Tensor, source: Tensor): A
   return { dim: d, checked, alpha: 1 };
 }
 
-/** `input` with the rows `index` of a dimension replaced by those of `source`. As `torch.index_copy`. */
+/**
+ * `input` with the rows `index` of a dimension replaced by those of `source`. As `torch.index_copy`.
+ * @example
+ * torch.indexCopy(torch.zeros(3), 0, torch.tensor([2n]), torch.tensor([7])) // tensor([0., 0., 7.])
+ */
 export function indexCopy(input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   checkArguments("index_copy(Tensor input, int dim, Tensor index, Tensor source)", input, dim, index, source);
   return runtime.call(copyOp, [input, index, source], copyArguments(input, dim, index, source));
@@ -201,7 +209,11 @@ function fillArguments(x: Tensor, dim: number, index: Tensor): Attributes {
   return { dim: d, checked: once ? checked.narrow(0, 0, 1) : checked, alpha: 1 };
 }
 
-/** `input` with the rows `index` of a dimension set to a value. As `torch.index_fill`. */
+/**
+ * `input` with the rows `index` of a dimension set to a value. As `torch.index_fill`.
+ * @example
+ * torch.indexFill(torch.zeros(3), 0, torch.tensor([1n]), 4) // tensor([0., 4., 0.])
+ */
 export function indexFill(input: Tensor, dim: number, index: Tensor, value: NumberLike | Tensor): Tensor {
   checkArguments("index_fill(Tensor input, int dim, Tensor index, Scalar|Tensor value)", input, dim, index, value);
   const attributes = fillArguments(input, dim, index);
@@ -328,7 +340,11 @@ function reduceArguments(
   };
 }
 
-/** `input` with its rows `index` combined with those of `source` by 'prod', 'mean', 'amax' or 'amin'. As `torch.index_reduce`. */
+/**
+ * `input` with its rows `index` combined with those of `source` by 'prod', 'mean', 'amax' or 'amin'. As `torch.index_reduce`.
+ * @example
+ * torch.indexReduce(torch.ones(2), 0, torch.tensor([0n, 0n]), torch.tensor([2, 5]), "prod") // tensor([10., 1.])
+ */
 export function indexReduce(
   input: Tensor,
   dim: number,

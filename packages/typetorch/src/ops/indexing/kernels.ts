@@ -149,7 +149,11 @@ export function take(x: Tensor, layout: Layout, index: Tensor, indexKind: IndexK
   launch("take", indexKind, x, layout, out, count, index, []);
 }
 
-/** out[o, index[…], i] = what is there combined with source[o, k, i], in the order of k. All are row-major, indices were checked. */
+/**
+ * out[o, index[…], i] = what is there combined with source[o, k, i], in the order of k. All are row-major, indices were checked.
+ * @example
+ * torch.put(torch.zeros(3), torch.tensor([1n]), torch.tensor([4])) // tensor([0., 4., 0.])
+ */
 export function put(
   out: Tensor,
   layout: Layout,

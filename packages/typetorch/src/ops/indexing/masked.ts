@@ -147,7 +147,11 @@ function numberFor(x: Tensor, value: NumberLike): number {
   return x.dtype.isFloatingPoint ? n : Math.trunc(n);
 }
 
-/** `input` with `value` where the mask holds; both are broadcast. As `torch.masked_fill`. */
+/**
+ * `input` with `value` where the mask holds; both are broadcast. As `torch.masked_fill`.
+ * @example
+ * torch.maskedFill(torch.tensor([1, 2]), torch.tensor([true, false]), 0) // tensor([0., 2.])
+ */
 export function maskedFill(input: Tensor, mask: Tensor, value: NumberLike | Tensor): Tensor {
   checkArguments("masked_fill(Tensor input, Tensor mask, Scalar|Tensor value)", input, mask, value);
   fillValue(input, mask, value);
@@ -211,7 +215,11 @@ function scatterArguments(x: Tensor, mask: Tensor, source: Tensor): Places {
   return { shape, positions };
 }
 
-/** `input` with the elements of `source`, in order, where the mask holds. As `torch.masked_scatter`. */
+/**
+ * `input` with the elements of `source`, in order, where the mask holds. As `torch.masked_scatter`.
+ * @example
+ * torch.maskedScatter(torch.zeros(3), torch.tensor([true, false, true]), torch.tensor([1, 2])) // tensor([1., 0., 2.])
+ */
 export function maskedScatter(input: Tensor, mask: Tensor, source: Tensor): Tensor {
   checkArguments("masked_scatter(Tensor input, Tensor mask, Tensor source)", input, mask, source);
   return runtime.call(scatterOp, [input, mask, source], scatterArguments(input, mask, source));

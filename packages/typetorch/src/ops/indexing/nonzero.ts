@@ -62,7 +62,11 @@ export function nonzero(input: Tensor, options: NonzeroOptions = {}): Tensor | T
   return options.out ? runtime.callOut(op, [input], null, options.out) : runtime.call(op, [input], null);
 }
 
-/** The positions of all elements that are not 0, one row each. As `torch.argwhere`. */
+/**
+ * The positions of all elements that are not 0, one row each. As `torch.argwhere`.
+ * @example
+ * torch.argwhere(torch.tensor([0, 3, 1])) // tensor([[1], [2]])
+ */
 export function argwhere(input: Tensor): Tensor {
   checkArguments("argwhere(Tensor input)", input);
   return runtime.call(op, [input], null);

@@ -129,6 +129,8 @@ function attributesOf(
 
 /**
  * `input` with the elements of `src` combined with those at `index` along `dim` by 'sum', 'prod', 'mean', 'amax' or 'amin'. As `torch.scatter_reduce`.
+ * @example
+ * torch.scatterReduce(torch.ones(2), 0, torch.tensor([1n, 1n]), torch.tensor([2, 5]), "sum") // tensor([1., 8.])
  */
 export function scatterReduce(
   input: Tensor,

@@ -138,6 +138,8 @@ export function put(input: Tensor, index: Tensor, source: Tensor, options?: { ac
 /**
  * The elements at `indices` along `dim`; index and tensor are broadcast in the other dimensions; without `dim` both are flattened. As `torch.take_along_dim`,
  * for the results of `argmax` and `argsort`.
+ * @example
+ * torch.takeAlongDim(torch.tensor([[10, 20], [30, 40]]), torch.tensor([[1n], [0n]]), 1) // tensor([[20.], [30.]])
  */
 export function takeAlongDim(
   input: Tensor,

@@ -78,13 +78,21 @@ function replace(x: Tensor, src: Tensor, take: (x: Tensor) => Tensor, what: stri
   return runtime.call(op, [x, src], { take });
 }
 
-/** `input` with `src` in place of one index of a dimension. As `torch.select_scatter`. */
+/**
+ * `input` with `src` in place of one index of a dimension. As `torch.select_scatter`.
+ * @example
+ * torch.selectScatter(torch.zeros(2, 2), torch.tensor([1, 2]), 0, 1) // tensor([[0., 0.], [1., 2.]])
+ */
 export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor {
   checkArguments("select_scatter(Tensor input, Tensor src, int dim, int index)", input, src, dim, index);
   return replace(input, src, (x) => select(x, dim, index), "select_scatter");
 }
 
-/** `input` with `src` in place of a slice of a dimension. As `torch.slice_scatter`. */
+/**
+ * `input` with `src` in place of a slice of a dimension. As `torch.slice_scatter`.
+ * @example
+ * torch.sliceScatter(torch.zeros(4), torch.ones(2), { start: 1, end: 3 }) // tensor([0., 1., 1., 0.])
+ */
 export function sliceScatter(
   input: Tensor,
   src: Tensor,
@@ -106,7 +114,11 @@ export function sliceScatter(
   return replace(input, src, (x) => slice(x, o.dim ?? 0, o.start ?? null, o.end ?? null, o.step ?? 1), "slice_scatter");
 }
 
-/** `input` with `src` in place of a diagonal. As `torch.diagonal_scatter`. */
+/**
+ * `input` with `src` in place of a diagonal. As `torch.diagonal_scatter`.
+ * @example
+ * torch.diagonalScatter(torch.zeros(2, 2), torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
+ */
 export function diagonalScatter(
   input: Tensor,
   src: Tensor,
@@ -126,7 +138,11 @@ export function diagonalScatter(
   return replace(input, src, (x) => diagonal(x, o), "diagonal_scatter");
 }
 
-/** `input` with `src` in place of a strided part. As `torch.as_strided_scatter`. */
+/**
+ * `input` with `src` in place of a strided part. As `torch.as_strided_scatter`.
+ * @example
+ * torch.asStridedScatter(torch.zeros(2, 2), torch.ones(2), [2], [3]) // tensor([[1., 0.], [0., 1.]])
+ */
 export function asStridedScatter(
   input: Tensor,
   src: Tensor,

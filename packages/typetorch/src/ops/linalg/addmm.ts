@@ -105,7 +105,11 @@ function runAdded(op: Op<Factors>, input: Tensor, a: Tensor, b: Tensor, options:
   return toOut(op.name, runtime.call(op, [expanded, a, b], factorsOf(a.dtype, options)), options.out);
 }
 
-/** `beta * input + alpha * (mat1 @ mat2)`, as `torch.addmm`. */
+/**
+ * `beta * input + alpha * (mat1 @ mat2)`, as `torch.addmm`.
+ * @example
+ * torch.addmm(torch.ones(2, 2), torch.ones(2, 3), torch.ones(3, 2)) // tensor([[4., 4.], [4., 4.]])
+ */
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: AddProductOptions): Tensor {
   checkArguments(
     "addmm(Tensor input, Tensor mat1, Tensor mat2, options? options, {Scalar beta, Scalar alpha, Tensor out})",
@@ -117,7 +121,11 @@ export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: AddPr
   checkMatrices("mm", mat1, mat2);
   return runAdded(addmmOp, input, mat1, mat2, options);
 }
-/** `beta * input + alpha * (mat @ vec)`, as `torch.addmv`. */
+/**
+ * `beta * input + alpha * (mat @ vec)`, as `torch.addmv`.
+ * @example
+ * torch.addmv(torch.ones(2), torch.ones(2, 3), torch.ones(3)) // tensor([4., 4.])
+ */
 export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: AddProductOptions): Tensor {
   checkArguments(
     "addmv(Tensor input, Tensor mat, Tensor vec, options? options, {Scalar beta, Scalar alpha, Tensor out})",
@@ -128,7 +136,11 @@ export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: AddProd
   );
   return combine("addmv", input, mv(mat, vec), options);
 }
-/** `beta * input + alpha * (vec1 ⊗ vec2)`, as `torch.addr`. */
+/**
+ * `beta * input + alpha * (vec1 ⊗ vec2)`, as `torch.addr`.
+ * @example
+ * torch.addr(torch.zeros(2, 2), torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[3., 4.], [6., 8.]])
+ */
 export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: AddProductOptions): Tensor {
   checkArguments(
     "addr(Tensor input, Tensor vec1, Tensor vec2, options? options, {Scalar beta, Scalar alpha, Tensor out})",
@@ -152,7 +164,11 @@ export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: AddPro
   const result = beta === 0 || beta === false ? product.mul(alpha) : input.mul(beta).add(product.mul(alpha));
   return toOut("addr", result, options?.out);
 }
-/** `beta * input + alpha * (batch1 @ batch2)` for batches, as `torch.baddbmm`. */
+/**
+ * `beta * input + alpha * (batch1 @ batch2)` for batches, as `torch.baddbmm`.
+ * @example
+ * torch.baddbmm(torch.zeros(1, 2, 2), torch.ones(1, 2, 3), torch.ones(1, 3, 2)).shape // [1, 2, 2]
+ */
 export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor {
   checkArguments(
     "baddbmm(Tensor input, Tensor batch1, Tensor batch2, options? options, {Scalar beta, Scalar alpha, Tensor out})",
@@ -164,7 +180,11 @@ export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?:
   checkBatches(batch1, batch2);
   return runAdded(baddbmmOp, input, batch1, batch2, options);
 }
-/** `beta * input + alpha * Σ (batch1 @ batch2)`, as `torch.addbmm`. */
+/**
+ * `beta * input + alpha * Σ (batch1 @ batch2)`, as `torch.addbmm`.
+ * @example
+ * torch.addbmm(torch.zeros(2, 2), torch.ones(1, 2, 3), torch.ones(1, 3, 2)).shape // [2, 2]
+ */
 export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: AddProductOptions): Tensor {
   checkArguments(
     "addbmm(Tensor input, Tensor batch1, Tensor batch2, options? options, {Scalar beta, Scalar alpha, Tensor out})",

@@ -50,6 +50,8 @@ function multiplyAll(matrices: readonly Tensor[]): Tensor {
 
 /**
  * The product of two or more matrices in the order that costs least; the first and the last may be vectors. As `torch.linalg.multi_dot`.
+ * @example
+ * torch.linalg.multiDot([torch.ones(2, 3), torch.ones(3, 4), torch.ones(4, 1)]).shape // [2, 1]
  */
 export function multiDot(tensors: readonly Tensor[], options?: OutOption): Tensor {
   checkArguments("linalg_multi_dot(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
@@ -81,7 +83,11 @@ export function multiDot(tensors: readonly Tensor[], options?: OutOption): Tenso
   return toOut("linalg_multi_dot", result, options?.out);
 }
 
-/** The product of matrices in the order that costs least, as `torch.chain_matmul`. */
+/**
+ * The product of matrices in the order that costs least, as `torch.chain_matmul`.
+ * @example
+ * torch.chainMatmul(torch.ones(2, 3), torch.ones(3, 4), torch.ones(4, 1)).shape // [2, 1]
+ */
 export function chainMatmul(...matrices: Tensor[]): Tensor {
   checkArguments("chain_matmul(Tensor[] matrices)", matrices);
   if (matrices.length === 0) throw new ValueError("chain_matmul(): Expected one or more matrices");

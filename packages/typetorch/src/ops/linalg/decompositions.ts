@@ -82,7 +82,11 @@ export function cholesky(input: Tensor, upper: boolean | { upper?: boolean } = f
   return up ? l.mT : l;
 }
 
-/** The Cholesky factor, and for each matrix 0 or the order of the first minor that is not positive. As `torch.linalg.cholesky_ex`. */
+/**
+ * The Cholesky factor, and for each matrix 0 or the order of the first minor that is not positive. As `torch.linalg.cholesky_ex`.
+ * @example
+ * torch.linalg.choleskyEx(torch.tensor([[4, 2], [2, 3]]))[0] // tensor([[2.0000, 0.0000], [1.0000, 1.4142]])
+ */
 export function choleskyEx(input: Tensor, options: { upper?: boolean; checkErrors?: boolean } = {}): CholeskyResult {
   checkArguments("linalg_cholesky_ex(Tensor input, options? options, {bool upper, bool checkErrors})", input, options);
   checkMatrices("linalg.cholesky_ex", input, true);
@@ -138,7 +142,11 @@ function tallGradient(gQ: Tensor, gR: Tensor, q: Tensor, r: Tensor): Tensor {
   return matmul(gQ.add(matmul(q, symmetric)), inv(r).mT);
 }
 
-/** `A = Q R` with orthonormal columns Q and upper triangular R; mode 'reduced', 'complete' or 'r'. As `torch.linalg.qr`. */
+/**
+ * `A = Q R` with orthonormal columns Q and upper triangular R; mode 'reduced', 'complete' or 'r'. As `torch.linalg.qr`.
+ * @example
+ * torch.linalg.qr(torch.ones(3, 2))[0].shape // [3, 2]
+ */
 export function qr(
   input: Tensor,
   mode: "reduced" | "complete" | "r" | { mode?: "reduced" | "complete" | "r" } = "reduced",
@@ -211,7 +219,11 @@ function checkTriangle(uplo: string): boolean {
 type UploOption = "L" | "U" | { UPLO?: "L" | "U" };
 const uploOf = (o: UploOption): string => (typeof o === "object" ? (o.UPLO ?? "L") : o);
 
-/** Eigenvalues in ascending order and eigenvectors (columns) of symmetric matrices, of which one triangle is read. As `torch.linalg.eigh`. */
+/**
+ * Eigenvalues in ascending order and eigenvectors (columns) of symmetric matrices, of which one triangle is read. As `torch.linalg.eigh`.
+ * @example
+ * torch.linalg.eigh(torch.tensor([[4, 2], [2, 3]]))[0] // tensor([1.4384, 5.5616])
+ */
 export function eigh(input: Tensor, UPLO: UploOption = "L"): EighResult {
   checkArguments("linalg_eigh(Tensor input, str|options? UPLO, {str UPLO})", input, UPLO);
   checkMatrices("linalg.eigh", input, true);
@@ -219,7 +231,11 @@ export function eigh(input: Tensor, UPLO: UploOption = "L"): EighResult {
   return returnType("linalg_eigh", ["eigenvalues", "eigenvectors"] as const, results);
 }
 
-/** The eigenvalues of symmetric matrices in ascending order, as `torch.linalg.eigvalsh`. */
+/**
+ * The eigenvalues of symmetric matrices in ascending order, as `torch.linalg.eigvalsh`.
+ * @example
+ * torch.linalg.eigvalsh(torch.tensor([[4, 2], [2, 3]])) // tensor([1.4384, 5.5616])
+ */
 export function eigvalsh(input: Tensor, UPLO: UploOption = "L"): Tensor {
   checkArguments("linalg_eigvalsh(Tensor input, str|options? UPLO, {str UPLO})", input, UPLO);
   checkMatrices("linalg.eigvalsh", input, true);
@@ -310,7 +326,11 @@ function completed(u: Float64Array, m: number, k: number): Float64Array {
   return q;
 }
 
-/** `A = U diag(S) Vh`, singular values in descending order; with `fullMatrices` (default) U and Vh are square. As `torch.linalg.svd`. */
+/**
+ * `A = U diag(S) Vh`, singular values in descending order; with `fullMatrices` (default) U and Vh are square. As `torch.linalg.svd`.
+ * @example
+ * torch.linalg.svd(torch.ones(3, 2))[0].shape // [3, 3]
+ */
 export function svd(input: Tensor, options: { fullMatrices?: boolean; driver?: string | null } | boolean = {}): SvdResult {
   checkArguments("linalg_svd(Tensor input, bool|options? options, {bool fullMatrices, str|None driver})", input, options);
   checkMatrices("linalg.svd", input, false);
@@ -318,7 +338,11 @@ export function svd(input: Tensor, options: { fullMatrices?: boolean; driver?: s
   return returnType("linalg_svd", ["U", "S", "Vh"] as const, runtime.callMany(svdOp, [input], { full }));
 }
 
-/** The singular values in descending order, as `torch.linalg.svdvals`. */
+/**
+ * The singular values in descending order, as `torch.linalg.svdvals`.
+ * @example
+ * torch.linalg.svdvals(torch.tensor([[4, 2], [2, 3]])) // tensor([5.5616, 1.4384])
+ */
 export function svdvals(input: Tensor, _options?: { driver?: string | null }): Tensor {
   checkArguments("linalg_svdvals(Tensor input, options? _options, {str|None driver})", input, _options);
   checkMatrices("linalg.svdvals", input, false);
@@ -351,7 +375,11 @@ export interface TriangularOptions {
   unitriangular?: boolean;
 }
 
-/** Solves `A X = B` (or `X A = B`) for triangular A, of which the other triangle is not read. As `torch.linalg.solve_triangular`. */
+/**
+ * Solves `A X = B` (or `X A = B`) for triangular A, of which the other triangle is not read. As `torch.linalg.solve_triangular`.
+ * @example
+ * torch.linalg.solveTriangular(torch.tensor([[2, 1], [0, 4]]), torch.tensor([[4], [8]]), { upper: true }) // tensor([[1.], [2.]])
+ */
 export function solveTriangular(
   input: Tensor,
   B: Tensor,
@@ -372,7 +400,11 @@ export function solveTriangular(
   return solved(a.expand([...batch, ...a.shape.slice(-2)]), b, left, false);
 }
 
-/** Solves `A X = B` for triangular A, as the older `torch.triangular_solve`. */
+/**
+ * Solves `A X = B` for triangular A, as the older `torch.triangular_solve`.
+ * @example
+ * torch.triangularSolve(torch.tensor([[4], [8]]), torch.tensor([[2, 1], [0, 4]]))[0] // tensor([[1.], [2.]])
+ */
 export function triangularSolve(
   input: Tensor,
   A: Tensor,

@@ -89,7 +89,11 @@ function singularPivots(x: Tensor): Tensor {
   return info;
 }
 
-/** The inverse, and for each matrix 0 or the place of the first zero pivot. As `torch.linalg.inv_ex`. */
+/**
+ * The inverse, and for each matrix 0 or the place of the first zero pivot. As `torch.linalg.inv_ex`.
+ * @example
+ * torch.linalg.invEx(torch.tensor([[4, 2], [2, 3]]))[0] // tensor([[0.3750, -0.2500], [-0.2500, 0.5000]])
+ */
 export function invEx(input: Tensor, options: { checkErrors?: boolean } = {}): InverseAndInfo {
   checkArguments("linalg_inv_ex(Tensor input, options? options, {bool checkErrors})", input, options);
   checkMatrices("linalg.inv", input, true);
@@ -163,7 +167,11 @@ export function solved(A: Tensor, B: Tensor, left: boolean, strict: boolean): Te
   return vector ? x.squeeze(-1) : left ? x : x.mT;
 }
 
-/** {@link solve} that does not throw for a singular matrix: `info` is 0, or the place of the first zero pivot of each A. As `torch.linalg.solve_ex`. */
+/**
+ * {@link solve} that does not throw for a singular matrix: `info` is 0, or the place of the first zero pivot of each A. As `torch.linalg.solve_ex`.
+ * @example
+ * torch.linalg.solveEx(torch.tensor([[4, 2], [2, 3]]), torch.tensor([[6], [5]]))[0] // tensor([[1.], [1.]])
+ */
 export function solveEx(A: Tensor, B: Tensor, options: { left?: boolean; checkErrors?: boolean } = {}): ResultAndInfo {
   checkArguments("linalg_solve_ex(Tensor A, Tensor B, options? options, {bool left, bool checkErrors})", A, B, options);
   const result = solved(A, B, options.left ?? true, options.checkErrors ?? false);
@@ -279,14 +287,22 @@ const slogdetOp = defineOp<null>({
   },
 });
 
-/** The sign of the determinant and the logarithm of its magnitude, as `torch.linalg.slogdet`. */
+/**
+ * The sign of the determinant and the logarithm of its magnitude, as `torch.linalg.slogdet`.
+ * @example
+ * torch.linalg.slogdet(torch.tensor([[4, 2], [2, 3]]))[1] // tensor(2.0794)
+ */
 export function slogdet(input: Tensor): SignAndLog {
   checkArguments("slogdet(Tensor input)", input);
   checkMatrices("linalg.slogdet", input, true);
   return returnType("linalg_slogdet", ["sign", "logabsdet"] as const, runtime.callMany(slogdetOp, [input], null));
 }
 
-/** The logarithm of the determinant: NaN where it is negative. As `torch.logdet`. */
+/**
+ * The logarithm of the determinant: NaN where it is negative. As `torch.logdet`.
+ * @example
+ * torch.logdet(torch.tensor([[4, 2], [2, 3]])) // tensor(2.0794)
+ */
 export function logdet(input: Tensor): Tensor {
   checkArguments("logdet(Tensor input)", input);
   checkMatrices("logdet", input, true);

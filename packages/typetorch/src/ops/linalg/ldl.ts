@@ -203,7 +203,11 @@ export function ldlFactor(input: Tensor, options: LdlOptions = {}): LdlFactor {
   return returnType("linalg_ldl_factor", ["LD", "pivots"] as const, [LD!, pivots!]);
 }
 
-/** {@link ldlFactor} that does not throw: `info` is 0 or the place of the first zero block of D. As `torch.linalg.ldl_factor_ex`. */
+/**
+ * {@link ldlFactor} that does not throw: `info` is 0 or the place of the first zero block of D. As `torch.linalg.ldl_factor_ex`.
+ * @example
+ * torch.linalg.ldlFactorEx(torch.tensor([[4, 2], [2, 3]]))[0] // tensor([[4.0000, 0.0000], [0.5000, 2.0000]])
+ */
 export function ldlFactorEx(input: Tensor, options: LdlOptions = {}): LdlFactorInfo {
   checkArguments("linalg_ldl_factor_ex(Tensor input, options? options, {bool hermitian, bool checkErrors})", input, options);
   checkMatrices("torch.linalg.ldl_factor_ex", input, true);

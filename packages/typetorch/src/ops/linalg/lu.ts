@@ -142,7 +142,11 @@ export function luFactor(A: Tensor, options: { pivot?: boolean } = {}): LuFactor
   return returnType("linalg_lu_factor", ["LU", "pivots"] as const, [LU!, pivots!]);
 }
 
-/** {@link luFactor} that does not throw: `info` is 0 or the place of the first zero on the diagonal of U. As `torch.linalg.lu_factor_ex`. */
+/**
+ * {@link luFactor} that does not throw: `info` is 0 or the place of the first zero on the diagonal of U. As `torch.linalg.lu_factor_ex`.
+ * @example
+ * torch.linalg.luFactorEx(torch.tensor([[4, 2], [2, 3]]))[0] // tensor([[4.0000, 2.0000], [0.5000, 2.0000]])
+ */
 export function luFactorEx(A: Tensor, options: { pivot?: boolean; checkErrors?: boolean } = {}): LuFactorInfo {
   checkArguments("linalg_lu_factor_ex(Tensor A, options? options, {bool pivot, bool checkErrors})", A, options);
   const results = factored("lu_factor_ex", A, options.pivot ?? true, options.checkErrors ?? false);

@@ -127,14 +127,22 @@ export function checkBatches(input: Tensor, mat2: Tensor): void {
   checkSameDtype("bmm", input, mat2);
 }
 
-/** The products of two batches of matrices (b x m x k) and (b x k x n), as `torch.bmm`. */
+/**
+ * The products of two batches of matrices (b x m x k) and (b x k x n), as `torch.bmm`.
+ * @example
+ * torch.bmm(torch.ones(5, 2, 3), torch.ones(5, 3, 4)).shape // [5, 2, 4]
+ */
 export function bmm(input: Tensor, mat2: Tensor, options?: OutOption): Tensor {
   checkArguments("bmm(Tensor input, Tensor mat2, options? options, {Tensor out})", input, mat2, options);
   checkBatches(input, mat2);
   return run(bmmOp, input, mat2, options);
 }
 
-/** A matrix times a vector, as `torch.mv`. */
+/**
+ * A matrix times a vector, as `torch.mv`.
+ * @example
+ * torch.mv(torch.tensor([[1, 2], [3, 4]]), torch.tensor([1, 1])) // tensor([3., 7.])
+ */
 export function mv(input: Tensor, vec: Tensor, options?: OutOption): Tensor {
   checkArguments("mv(Tensor input, Tensor vec, options? options, {Tensor out})", input, vec, options);
   if (input.shape.length !== 2 || vec.shape.length !== 1) {

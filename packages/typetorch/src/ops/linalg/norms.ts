@@ -51,7 +51,11 @@ function floating(name: string, x: Tensor, dtype: DType | null | undefined): Ten
   return dtype ? toDtype(x, dtype) : x;
 }
 
-/** The `ord`-norm (default 2) of all elements or over dimensions, as `torch.linalg.vector_norm`. */
+/**
+ * The `ord`-norm (default 2) of all elements or over dimensions, as `torch.linalg.vector_norm`.
+ * @example
+ * torch.linalg.vectorNorm(torch.tensor([[4, 2], [2, 3]])) // tensor(5.7446)
+ */
 export function vectorNorm(input: Tensor, options: NormOptions & { ord?: NumberLike } = {}): Tensor {
   checkArguments(
     "linalg_vector_norm(Tensor input, options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out, Scalar ord})",
@@ -67,6 +71,8 @@ export function vectorNorm(input: Tensor, options: NormOptions & { ord?: NumberL
 
 /**
  * A norm of matrices: 'fro' (default), 'nuc' (sum of singular values), ±Infinity (rows), ±1 (columns), ±2 (singular values). As `torch.linalg.matrix_norm`.
+ * @example
+ * torch.linalg.matrixNorm(torch.tensor([[4, 2], [2, 3]])) // tensor(5.7446)
  */
 export function matrixNorm(
   input: Tensor,
@@ -167,7 +173,11 @@ function spectrum(x: Tensor, hermitian: boolean): Tensor {
   return hermitian ? eigvalsh(x).abs() : svdvals(x);
 }
 
-/** How many singular values are above a limit, as `torch.linalg.matrix_rank`. */
+/**
+ * How many singular values are above a limit, as `torch.linalg.matrix_rank`.
+ * @example
+ * torch.linalg.matrixRank(torch.tensor([[4, 2], [2, 3]])) // tensor(2)
+ */
 export function matrixRank(
   input: Tensor,
   tol?: number | Tensor | (RankOptions & { tol?: number | Tensor }),
@@ -237,7 +247,11 @@ const pinvOp = defineOp<RankOptions>({
   },
 });
 
-/** The Moore-Penrose pseudo-inverse: (…, m, n) -> (…, n, m). Singular values up to max(atol, rtol * largest) count as 0. As `torch.linalg.pinv`. */
+/**
+ * The Moore-Penrose pseudo-inverse: (…, m, n) -> (…, n, m). Singular values up to max(atol, rtol * largest) count as 0. As `torch.linalg.pinv`.
+ * @example
+ * torch.linalg.pinv(torch.tensor([[4, 2], [2, 3]])) // tensor([[0.3750, -0.2500], [-0.2500, 0.5000]])
+ */
 export function pinv(
   input: Tensor,
   rcond?: number | Tensor | (RankOptions & { rcond?: number | Tensor }),
@@ -261,13 +275,21 @@ export function pinv(
   return runtime.call(pinvOp, [input], o);
 }
 
-/** {@link pinv} as the older `torch.pinverse` has it. */
+/**
+ * {@link pinv} as the older `torch.pinverse` has it.
+ * @example
+ * torch.pinverse(torch.tensor([[4, 2], [2, 3]])) // tensor([[0.3750, -0.2500], [-0.2500, 0.5000]])
+ */
 export function pinverse(input: Tensor, rcond: number | { rcond?: number } = 1e-15): Tensor {
   checkArguments("pinverse(Tensor input, float|options? rcond, {float rcond})", input, rcond);
   return pinv(input, typeof rcond === "object" ? (rcond.rcond ?? 1e-15) : rcond);
 }
 
-/** How much solving with a matrix magnifies errors: the norm of the matrix times that of its inverse. As `torch.linalg.cond`. */
+/**
+ * How much solving with a matrix magnifies errors: the norm of the matrix times that of its inverse. As `torch.linalg.cond`.
+ * @example
+ * torch.linalg.cond(torch.tensor([[4, 2], [2, 3]])) // tensor(3.8664)
+ */
 export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNormOrder | null }): Tensor {
   checkArguments("linalg_cond(Tensor input, Scalar|str|options|None? p, {Scalar|str|None p})", input, p);
   const order = (typeof p === "object" && p !== null && !("value" in p) ? p.p : p) as MatrixNormOrder | null | undefined;
@@ -284,7 +306,11 @@ export function cond(input: Tensor, p?: MatrixNormOrder | null | { p?: MatrixNor
   return matrixNorm(input, order).mul(matrixNorm(inv(input), order));
 }
 
-/** The powers 0 to N - 1 of each element as rows: (…, n) -> (…, n, N). As `torch.linalg.vander`. */
+/**
+ * The powers 0 to N - 1 of each element as rows: (…, n) -> (…, n, N). As `torch.linalg.vander`.
+ * @example
+ * torch.linalg.vander(torch.tensor([2, 3])) // tensor([[1., 2.], [1., 3.]])
+ */
 export function vander(x: Tensor, options: { N?: number | null } = {}): Tensor {
   checkArguments("linalg_vander(Tensor x, options? options, {int|None N})", x, options);
   const v = x.shape.length === 0 ? x.reshape([1]) : x;

@@ -48,7 +48,11 @@ export function outer(input: Tensor, vec2: Tensor, options?: OutOption): Tensor 
 }
 export { outer as ger };
 
-/** Sums of products over the last dimension of both: (…, n), (…, n) -> (…, …). As `torch.inner`. */
+/**
+ * Sums of products over the last dimension of both: (…, n), (…, n) -> (…, …). As `torch.inner`.
+ * @example
+ * torch.inner(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor(11.)
+ */
 export function inner(input: Tensor, other: Tensor, options?: OutOption): Tensor {
   checkArguments("inner(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   if (input.shape.length === 0 || other.shape.length === 0) return input.mul(other, options);
@@ -143,7 +147,11 @@ export function kron(input: Tensor, other: Tensor, options?: OutOption): Tensor 
   return written(left.mul(right).reshape(a.map((n, d) => n * b[d]!)), options);
 }
 
-/** The sum of the products of two vectors; of real ones the same as `dot`. As `torch.vdot`. */
+/**
+ * The sum of the products of two vectors; of real ones the same as `dot`. As `torch.vdot`.
+ * @example
+ * torch.vdot(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor(11.)
+ */
 export function vdot(input: Tensor, other: Tensor, options?: OutOption): Tensor {
   checkArguments("vdot(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   return dot(input, other, options);
@@ -166,7 +174,11 @@ function crossAlong(input: Tensor, other: Tensor, dim: number): Tensor {
     .sub(turn(input, -2).mul(turn(other, -1)));
 }
 
-/** The cross product along the first dimension of size 3, or along `dim`. As `torch.cross`. */
+/**
+ * The cross product along the first dimension of size 3, or along `dim`. As `torch.cross`.
+ * @example
+ * torch.cross(torch.tensor([1, 0, 0]), torch.tensor([0, 1, 0]), { dim: 0 }) // tensor([0., 0., 1.])
+ */
 export function cross(input: Tensor, other: Tensor, dim?: number | null | CrossOptions): Tensor {
   checkArguments("cross(Tensor input, Tensor other, int|options|None? dim, {int|None dim, Tensor out})", input, other, dim);
   const o: CrossOptions = typeof dim === "object" && dim !== null ? dim : { dim };
@@ -184,7 +196,11 @@ export function linalgCross(input: Tensor, other: Tensor, options: { dim?: numbe
   return written(crossAlong(input, other, options.dim ?? -1), options);
 }
 
-/** The sum of products along `dim` (default the last), with broadcasting. As `torch.linalg.vecdot`. */
+/**
+ * The sum of products along `dim` (default the last), with broadcasting. As `torch.linalg.vecdot`.
+ * @example
+ * torch.linalg.vecdot(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor(11.)
+ */
 export function vecdot(x: Tensor, y: Tensor, options: { dim?: number; out?: Tensor } = {}): Tensor {
   checkArguments("linalg_vecdot(Tensor x, Tensor y, options? options, {int dim, Tensor out})", x, y, options);
   if (!x.dtype.isFloatingPoint) {

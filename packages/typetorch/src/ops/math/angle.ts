@@ -21,7 +21,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** `x * π / 180`, as `torch.deg2rad`. */
+/**
+ * `x * π / 180`, as `torch.deg2rad`.
+ * @example
+ * torch.deg2rad(torch.tensor([-1.5, 0, 2])) // tensor([-0.0262, 0.0000, 0.0349])
+ */
 export const deg2rad = unary("deg2rad", {
   name: "deg2rad",
   compute: "float",
@@ -29,7 +33,11 @@ export const deg2rad = unary("deg2rad", {
   backward: (g) => g.mul(Math.PI / 180),
 });
 
-/** `x * 180 / π`, as `torch.rad2deg`. */
+/**
+ * `x * 180 / π`, as `torch.rad2deg`.
+ * @example
+ * torch.rad2deg(torch.tensor([-1.5, 0, 2])) // tensor([-85.9437, 0.0000, 114.5916])
+ */
 export const rad2deg = unary("rad2deg", {
   name: "rad2deg",
   compute: "float",
@@ -37,7 +45,11 @@ export const rad2deg = unary("rad2deg", {
   backward: (g) => g.mul(180 / Math.PI),
 });
 
-/** `sin(πx) / (πx)`, 1 at 0. As `torch.sinc`. */
+/**
+ * `sin(πx) / (πx)`, 1 at 0. As `torch.sinc`.
+ * @example
+ * torch.sinc(torch.tensor([-1.5, 0, 0.5])) // tensor([-0.2122, 1.0000, 0.6366])
+ */
 export const sinc = unary("sinc", {
   name: "sinc",
   compute: "float",
@@ -53,7 +65,11 @@ export const sinc = unary("sinc", {
   },
 });
 
-/** The angle of each number seen as complex: 0, π for negative ones, NaN for NaN. As `torch.angle`. */
+/**
+ * The angle of each number seen as complex: 0, π for negative ones, NaN for NaN. As `torch.angle`.
+ * @example
+ * torch.angle(torch.tensor([-1, 0, 2])) // tensor([3.1416, 0.0000, 0.0000])
+ */
 export const angle = unary("angle", {
   name: "angle",
   compute: "float",

@@ -64,28 +64,48 @@ export function viewAsComplex(input: Tensor): Tensor {
   const strides = input.strides.slice(0, -1).map((stride) => stride / 2);
   return runtime.aliasDtype(input, input.shape.slice(0, -1), strides, input.storageOffset / 2, dtype);
 }
-/** The complex conjugate: a real tensor itself. As `torch.conj`. Throws for complex tensors, with which there is no arithmetic. */
+/**
+ * The complex conjugate: a real tensor itself. As `torch.conj`. Throws for complex tensors, with which there is no arithmetic.
+ * @example
+ * torch.conj(torch.tensor([1, 2])) // tensor([1., 2.])
+ */
 export function conj(input: Tensor): Tensor {
   checkArguments("conj(Tensor input)", input);
   if (input.dtype.isComplex) throw complexNotImplemented("conj", input.dtype);
   return input;
 }
-/** The complex conjugate in its own memory, as `torch.conj_physical`; a real tensor itself. */
+/**
+ * The complex conjugate in its own memory, as `torch.conj_physical`; a real tensor itself.
+ * @example
+ * torch.conjPhysical(torch.tensor([1, 2])) // tensor([1., 2.])
+ */
 export function conjPhysical(input: Tensor): Tensor {
   checkArguments("conj_physical(Tensor input)", input);
   return conj(input);
 }
-/** The tensor with a pending conjugation done, as `torch.resolve_conj`: real tensors have none. */
+/**
+ * The tensor with a pending conjugation done, as `torch.resolve_conj`: real tensors have none.
+ * @example
+ * torch.resolveConj(torch.tensor([1, 2])) // tensor([1., 2.])
+ */
 export function resolveConj(input: Tensor): Tensor {
   checkArguments("resolve_conj(Tensor input)", input);
   return input;
 }
-/** The tensor with a pending negation done, as `torch.resolve_neg`: there is none. */
+/**
+ * The tensor with a pending negation done, as `torch.resolve_neg`: there is none.
+ * @example
+ * torch.resolveNeg(torch.tensor([1, 2])) // tensor([1., 2.])
+ */
 export function resolveNeg(input: Tensor): Tensor {
   checkArguments("resolve_neg(Tensor input)", input);
   return input;
 }
-/** The real part, a view; a real tensor itself. As `torch.real`. */
+/**
+ * The real part, a view; a real tensor itself. As `torch.real`.
+ * @example
+ * torch.real(torch.tensor([1, 2])) // tensor([1., 2.])
+ */
 export function real(input: Tensor): Tensor {
   checkArguments("real(Tensor input)", input);
   return input.dtype.isComplex ? select(viewAsReal(input), -1, 0) : input;

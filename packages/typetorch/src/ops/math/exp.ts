@@ -33,7 +33,11 @@ declare module "../../tensor/tensor.ts" {
  */
 export const exp = unary("exp", { name: "exp", compute: "float", forward: (x) => x.exp(), backward: (g, _x, out) => g.mul(out) });
 
-/** `2^x` of each element, as `torch.exp2`. */
+/**
+ * `2^x` of each element, as `torch.exp2`.
+ * @example
+ * torch.exp2(torch.tensor([-1.5, 0, 2])) // tensor([0.3536, 1.0000, 4.0000])
+ */
 export const exp2 = unary("exp2", {
   name: "exp2",
   compute: "float",
@@ -41,7 +45,11 @@ export const exp2 = unary("exp2", {
   backward: (g, _x, out) => g.mul(out).mul(Math.LN2),
 });
 
-/** `e^x - 1`, accurate near 0, as `torch.expm1`. */
+/**
+ * `e^x - 1`, accurate near 0, as `torch.expm1`.
+ * @example
+ * torch.expm1(torch.tensor([-1.5, 0, 2])) // tensor([-0.7769, 0.0000, 6.3891])
+ */
 export const expm1 = unary("expm1", {
   name: "expm1",
   compute: "float",
@@ -56,7 +64,11 @@ export const expm1 = unary("expm1", {
  */
 export const log = unary("log", { name: "log", compute: "float", forward: (x) => x.log(), backward: (g, x) => g.div(x) });
 
-/** The logarithm to base 2, as `torch.log2`. */
+/**
+ * The logarithm to base 2, as `torch.log2`.
+ * @example
+ * torch.log2(torch.tensor([1, 2, 10])) // tensor([0.0000, 1.0000, 3.3219])
+ */
 export const log2 = unary("log2", {
   name: "log2",
   compute: "float",
@@ -64,7 +76,11 @@ export const log2 = unary("log2", {
   backward: (g, x) => g.div(x.mul(Math.LN2)),
 });
 
-/** The logarithm to base 10, as `torch.log10`. */
+/**
+ * The logarithm to base 10, as `torch.log10`.
+ * @example
+ * torch.log10(torch.tensor([1, 2, 10])) // tensor([0.0000, 0.3010, 1.0000])
+ */
 export const log10 = unary("log10", {
   name: "log10",
   compute: "float",
@@ -72,7 +88,11 @@ export const log10 = unary("log10", {
   backward: (g, x) => g.div(x.mul(Math.LN10)),
 });
 
-/** `log(1 + x)`, accurate near 0, as `torch.log1p`. */
+/**
+ * `log(1 + x)`, accurate near 0, as `torch.log1p`.
+ * @example
+ * torch.log1p(torch.tensor([1, 2, 10])) // tensor([0.6931, 1.0986, 2.3979])
+ */
 export const log1p = unary("log1p", {
   name: "log1p",
   compute: "float",

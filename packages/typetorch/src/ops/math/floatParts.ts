@@ -28,7 +28,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** The absolute value of `input` with the sign of `other`, signed zeros included. As `torch.copysign`. */
+/**
+ * The absolute value of `input` with the sign of `other`, signed zeros included. As `torch.copysign`.
+ * @example
+ * torch.copysign(torch.tensor([1, 2]), torch.tensor([-1, 1])) // tensor([-1., 2.])
+ */
 export const copysign = binary<TensorAndAny>(["copysign"], {
   name: "copysign",
   compute: "float",
@@ -51,7 +55,11 @@ function nextBfloat(x: Expr, y: Expr): Expr {
   return x.add(y).where(x.ne(x).or(y.ne(y)), y.where(x.eq(y), next));
 }
 
-/** The next representable number after `input` in the direction of `other`. As `torch.nextafter`. */
+/**
+ * The next representable number after `input` in the direction of `other`. As `torch.nextafter`.
+ * @example
+ * torch.nextafter(torch.tensor([1]), torch.tensor([2])).sub(1) // tensor([1.1921e-07])
+ */
 export const nextafter = binary<Binary>(["nextafter"], {
   name: "nextafter",
   compute: "promote",
@@ -64,7 +72,11 @@ export const nextafter = binary<Binary>(["nextafter"], {
   forward: ([x, y], _p, _type, compute) => (compute.key === "bf16" ? nextBfloat(x!, y!) : x!.nextafter(y!)),
 });
 
-/** `input * 2^other`, as `torch.ldexp`. */
+/**
+ * `input * 2^other`, as `torch.ldexp`.
+ * @example
+ * torch.ldexp(torch.tensor([1, 3]), torch.tensor([2, 4])) // tensor([4., 48.])
+ */
 export const ldexp = binary<Binary>(["ldexp"], {
   name: "ldexp",
   compute: "float",
@@ -77,7 +89,11 @@ export const ldexp = binary<Binary>(["ldexp"], {
   },
 });
 
-/** The part after the point, with the sign of the number. As `torch.frac`. */
+/**
+ * The part after the point, with the sign of the number. As `torch.frac`.
+ * @example
+ * torch.frac(torch.tensor([-1.5, 0, 2])) // tensor([-0.5000, 0.0000, 0.0000])
+ */
 export const frac = unary("frac", {
   name: "frac",
   compute: "promote",
@@ -90,7 +106,11 @@ export const frac = unary("frac", {
   backward: (g) => g,
 });
 
-/** Whether the sign bit is set: true for -0 too. As `torch.signbit`. */
+/**
+ * Whether the sign bit is set: true for -0 too. As `torch.signbit`.
+ * @example
+ * torch.signbit(torch.tensor([-1.5, 0, 2])) // tensor([True, False, False])
+ */
 export const signbit = unary("signbit", {
   name: "signbit",
   compute: "promote",

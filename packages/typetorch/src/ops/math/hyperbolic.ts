@@ -32,7 +32,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** The hyperbolic sine. As `torch.sinh`. */
+/**
+ * The hyperbolic sine. As `torch.sinh`.
+ * @example
+ * torch.sinh(torch.tensor([-1.5, 0, 2])) // tensor([-2.1293, 0.0000, 3.6269])
+ */
 export const sinh = unary("sinh", {
   name: "sinh",
   compute: "float",
@@ -40,7 +44,11 @@ export const sinh = unary("sinh", {
   backward: (g, x) => g.mul(x.cosh()),
 });
 
-/** The hyperbolic cosine. As `torch.cosh`. */
+/**
+ * The hyperbolic cosine. As `torch.cosh`.
+ * @example
+ * torch.cosh(torch.tensor([-1.5, 0, 2])) // tensor([2.3524, 1.0000, 3.7622])
+ */
 export const cosh = unary("cosh", {
   name: "cosh",
   compute: "float",
@@ -48,7 +56,11 @@ export const cosh = unary("cosh", {
   backward: (g, x) => g.mul(x.sinh()),
 });
 
-/** The hyperbolic tangent. As `torch.tanh`. */
+/**
+ * The hyperbolic tangent. As `torch.tanh`.
+ * @example
+ * torch.tanh(torch.tensor([-1.5, 0, 2])) // tensor([-0.9051, 0.0000, 0.9640])
+ */
 export const tanh = unary("tanh", {
   name: "tanh",
   compute: "float",
@@ -56,7 +68,11 @@ export const tanh = unary("tanh", {
   backward: (g, _x, out) => g.mul(out.square().neg().add(1)),
 });
 
-/** The inverse hyperbolic sine. As `torch.asinh`. */
+/**
+ * The inverse hyperbolic sine. As `torch.asinh`.
+ * @example
+ * torch.arcsinh(torch.tensor([-1.5, 0, 2])) // tensor([-1.1948, 0.0000, 1.4436])
+ */
 export const asinh = unary("asinh", {
   name: "asinh",
   aliases: ["arcsinh"],
@@ -65,7 +81,11 @@ export const asinh = unary("asinh", {
   backward: (g, x) => g.mul(x.square().add(1).rsqrt()),
 });
 
-/** The inverse hyperbolic cosine, NaN below 1. As `torch.acosh`. */
+/**
+ * The inverse hyperbolic cosine, NaN below 1. As `torch.acosh`.
+ * @example
+ * torch.acosh(torch.tensor([1, 2, 10])) // tensor([0.0000, 1.3170, 2.9932])
+ */
 export const acosh = unary("acosh", {
   name: "acosh",
   aliases: ["arccosh"],
@@ -74,7 +94,11 @@ export const acosh = unary("acosh", {
   backward: (g, x) => g.mul(x.square().sub(1).rsqrt()),
 });
 
-/** The inverse hyperbolic tangent, NaN outside of [-1, 1]. As `torch.atanh`. */
+/**
+ * The inverse hyperbolic tangent, NaN outside of [-1, 1]. As `torch.atanh`.
+ * @example
+ * torch.arctanh(torch.tensor([-0.5, 0, 0.5])) // tensor([-0.5493, 0.0000, 0.5493])
+ */
 export const atanh = unary("atanh", {
   name: "atanh",
   aliases: ["arctanh"],
@@ -83,7 +107,11 @@ export const atanh = unary("atanh", {
   backward: (g, x) => g.div(x.square().neg().add(1)),
 });
 
-/** The logistic function `1 / (1 + e^-x)`. As `torch.sigmoid`. */
+/**
+ * The logistic function `1 / (1 + e^-x)`. As `torch.sigmoid`.
+ * @example
+ * F.sigmoid(torch.tensor([-1, 0, 2])) // tensor([0.2689, 0.5000, 0.8808])
+ */
 export const sigmoid = unary("sigmoid", {
   name: "sigmoid",
   compute: "float",

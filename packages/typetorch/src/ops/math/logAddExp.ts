@@ -58,7 +58,11 @@ export const logaddexp = binary<Binary>(["logaddexp"], {
   },
 });
 
-/** `log2(2^input + 2^other)` without overflow. As `torch.logaddexp2`. */
+/**
+ * `log2(2^input + 2^other)` without overflow. As `torch.logaddexp2`.
+ * @example
+ * torch.logaddexp2(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([4.5850, 5.1699])
+ */
 export const logaddexp2 = binary<Binary>(["logaddexp2"], {
   name: "logaddexp2",
   compute: "promote",
@@ -71,7 +75,11 @@ export const logaddexp2 = binary<Binary>(["logaddexp2"], {
   },
 });
 
-/** `sqrt(input^2 + other^2)` without overflow; infinite where one is. As `torch.hypot`. */
+/**
+ * `sqrt(input^2 + other^2)` without overflow; infinite where one is. As `torch.hypot`.
+ * @example
+ * torch.hypot(torch.tensor([3, 5]), torch.tensor([4, 2])) // tensor([5.0000, 5.3852])
+ */
 export const hypot = binary<Binary>(["hypot"], {
   name: "hypot",
   compute: "promote",
@@ -99,7 +107,11 @@ function withInfinity(x: Expr, y: Expr, finite: Expr): Expr {
   return constant(Infinity, finite.type).where(infinite, finite);
 }
 
-/** `input * log(other)`, 0 where the input is 0, NaN where `other` is. As `torch.xlogy`. */
+/**
+ * `input * log(other)`, 0 where the input is 0, NaN where `other` is. As `torch.xlogy`.
+ * @example
+ * torch.special.xlogy(torch.tensor([0, 2]), torch.tensor([0, 3])) // tensor([0.0000, 2.1972])
+ */
 export const xlogy = binary<AnyAndAny>(["xlogy"], {
   name: "xlogy",
   compute: "float",
@@ -156,7 +168,11 @@ const bounded = definePointwise(
   2,
 );
 
-/** `log(input / (1 - input))`, with the input kept in [eps, 1 - eps] if `eps` is given. As `torch.logit`. */
+/**
+ * `log(input / (1 - input))`, with the input kept in [eps, 1 - eps] if `eps` is given. As `torch.logit`.
+ * @example
+ * torch.logit(torch.tensor([0.1, 0.5])) // tensor([-2.1972, 0.0000])
+ */
 export function logit(input: Tensor, eps?: number | null | LogitOptions, options?: LogitOptions): Tensor {
   checkArguments(
     "logit(Tensor input, float|options|None? eps, options? options, {float|None eps, Tensor out})",

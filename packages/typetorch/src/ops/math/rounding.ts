@@ -26,7 +26,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** The largest integer that is not above. As `torch.floor`. */
+/**
+ * The largest integer that is not above. As `torch.floor`.
+ * @example
+ * torch.floor(torch.tensor([-1.5, 0, 2])) // tensor([-2., 0., 2.])
+ */
 export const floor = unary("floor", {
   name: "floor",
   compute: "promote",
@@ -35,7 +39,11 @@ export const floor = unary("floor", {
   backward: (g) => g.mul(0),
 });
 
-/** The smallest integer that is not below. As `torch.ceil`. */
+/**
+ * The smallest integer that is not below. As `torch.ceil`.
+ * @example
+ * torch.ceil(torch.tensor([-1.5, 0, 2])) // tensor([-1., 0., 2.])
+ */
 export const ceil = unary("ceil", {
   name: "ceil",
   compute: "promote",
@@ -44,7 +52,11 @@ export const ceil = unary("ceil", {
   backward: (g) => g.mul(0),
 });
 
-/** The integer part. As `torch.trunc`. */
+/**
+ * The integer part. As `torch.trunc`.
+ * @example
+ * torch.fix(torch.tensor([-1.5, 0, 2])) // tensor([-1., 0., 2.])
+ */
 export const trunc = unary("trunc", {
   name: "trunc",
   aliases: ["fix"],
@@ -92,7 +104,11 @@ function powersOfTen(decimals: number): readonly number[] {
   return decimals > 0 ? [10 ** decimals, 1] : [1, 10 ** -decimals];
 }
 
-/** The nearest integer, halves to even; with `decimals`, the nearest number of so many digits. As `torch.round`. */
+/**
+ * The nearest integer, halves to even; with `decimals`, the nearest number of so many digits. As `torch.round`.
+ * @example
+ * torch.round(torch.tensor([0.5, 1.5, -2.4])) // tensor([0., 2., -2.])
+ */
 export function round(input: Tensor, options?: RoundOptions): Tensor {
   checkArguments("round(Tensor input, options? options, {int decimals, Tensor out})", input, options);
   const decimals = options?.decimals ?? 0;

@@ -31,7 +31,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** `-x`. As `torch.neg`. */
+/**
+ * `-x`. As `torch.neg`.
+ * @example
+ * torch.neg(torch.tensor([-1.5, 0, 2])) // tensor([1.5000, -0.0000, -2.0000])
+ */
 export const neg = unary("neg", {
   name: "neg",
   aliases: ["negative"],
@@ -41,7 +45,11 @@ export const neg = unary("neg", {
   backward: (g) => g.neg(),
 });
 
-/** The absolute value. As `torch.abs`. */
+/**
+ * The absolute value. As `torch.abs`.
+ * @example
+ * torch.abs(torch.tensor([-1.5, 0, 2])) // tensor([1.5000, 0.0000, 2.0000])
+ */
 export const abs = unary("abs", {
   name: "abs",
   aliases: ["absolute"],
@@ -53,7 +61,11 @@ export const abs = unary("abs", {
   backward: (g, x) => g.mul(x.sign()),
 });
 
-/** -1, 0 or 1 as the sign. As `torch.sign`. */
+/**
+ * -1, 0 or 1 as the sign. As `torch.sign`.
+ * @example
+ * torch.sign(torch.tensor([-1.5, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export const sign = unary("sign", {
   name: "sign",
   compute: "promote",
@@ -67,7 +79,11 @@ function refuseBool(compute: DType): void {
       "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
     );
 }
-/** -1, 0 or 1 as the sign; of real numbers the same as `sign`. As `torch.sgn`. */
+/**
+ * -1, 0 or 1 as the sign; of real numbers the same as `sign`. As `torch.sgn`.
+ * @example
+ * torch.sgn(torch.tensor([-1.5, 0, 2])) // tensor([-1., 0., 1.])
+ */
 export const sgn = unary("sgn", {
   name: "sgn",
   compute: "promote",
@@ -75,7 +91,11 @@ export const sgn = unary("sgn", {
   backward: (g) => g.mul(0),
 });
 
-/** The tensor itself, as `torch.positive`. Throws for bool tensors. */
+/**
+ * The tensor itself, as `torch.positive`. Throws for bool tensors.
+ * @example
+ * torch.positive(torch.tensor([-1.5, 0, 2])) // tensor([-1.5000, 0.0000, 2.0000])
+ */
 export function positive(input: Tensor): Tensor {
   checkArguments("positive(Tensor input)", input);
   if (input.dtype === bool)

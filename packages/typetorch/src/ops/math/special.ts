@@ -20,7 +20,11 @@ declare module "../../tensor/tensor.ts" {
   }
 }
 
-/** The error function. As `torch.erf`. */
+/**
+ * The error function. As `torch.erf`.
+ * @example
+ * torch.erf(torch.tensor([-1.5, 0, 2])) // tensor([-0.9661, 0.0000, 0.9953])
+ */
 export const erf = unary("erf", {
   name: "erf",
   compute: "float",
@@ -28,7 +32,11 @@ export const erf = unary("erf", {
   backward: (g, x) => g.mul(x.square().neg().exp()).mul(2 / Math.sqrt(Math.PI)),
 });
 
-/** The complementary error function. As `torch.erfc`. */
+/**
+ * The complementary error function. As `torch.erfc`.
+ * @example
+ * torch.erfc(torch.tensor([-1.5, 0, 2])) // tensor([1.9661, 1.0000, 0.0047])
+ */
 export const erfc = unary("erfc", {
   name: "erfc",
   compute: "float",
@@ -36,7 +44,11 @@ export const erfc = unary("erfc", {
   backward: (g, x) => g.mul(x.square().neg().exp()).mul(-2 / Math.sqrt(Math.PI)),
 });
 
-/** The inverse of the error function. As `torch.erfinv`. */
+/**
+ * The inverse of the error function. As `torch.erfinv`.
+ * @example
+ * torch.erfinv(torch.tensor([-0.5, 0, 0.5])) // tensor([-0.4769, 0.0000, 0.4769])
+ */
 export const erfinv = unary("erfinv", {
   name: "erfinv",
   compute: "float",
@@ -44,7 +56,11 @@ export const erfinv = unary("erfinv", {
   backward: (g, _x, out) => g.mul(out.square().exp()).mul(Math.sqrt(Math.PI) / 2),
 });
 
-/** The logarithm of the absolute value of the gamma function. As `torch.lgamma`. */
+/**
+ * The logarithm of the absolute value of the gamma function. As `torch.lgamma`.
+ * @example
+ * torch.lgamma(torch.tensor([1, 2, 10])) // tensor([0.0000, 0.0000, 12.8018])
+ */
 export const lgamma = unary("lgamma", {
   name: "lgamma",
   compute: "float",
@@ -52,7 +68,11 @@ export const lgamma = unary("lgamma", {
   backward: (g, x) => g.mul(x.digamma()),
 });
 
-/** The logarithmic derivative of the gamma function. As `torch.digamma`. */
+/**
+ * The logarithmic derivative of the gamma function. As `torch.digamma`.
+ * @example
+ * torch.digamma(torch.tensor([1, 2, 10])) // tensor([-0.5772, 0.4228, 2.2518])
+ */
 export const digamma = unary("digamma", {
   name: "digamma",
   compute: "float",

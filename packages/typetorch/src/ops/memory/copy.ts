@@ -141,7 +141,11 @@ const copyOp = defineOp<null>({
   },
 });
 
-/** A copy with its own memory, as `torch.clone`. */
+/**
+ * A copy with its own memory, as `torch.clone`.
+ * @example
+ * torch.clone(torch.tensor([1, 2])) // tensor([1., 2.])
+ */
 export function clone(input: Tensor, options?: { memoryFormat?: MemoryFormat }): Tensor {
   checkArguments("clone(Tensor input, options? options, {str memoryFormat})", input, options);
   return runtime.call(cloneOp, [input], { format: options?.memoryFormat ?? "preserve" });

@@ -43,7 +43,11 @@ export function meshgrid(...args: (Tensor | readonly Tensor[] | MeshgridOptions)
   return exchanged ? [grids[1]!, grids[0]!, ...grids.slice(2)] : grids;
 }
 
-/** All combinations of one element of each vector, one row each. As `torch.cartesian_prod`. */
+/**
+ * All combinations of one element of each vector, one row each. As `torch.cartesian_prod`.
+ * @example
+ * torch.cartesianProd(torch.tensor([1, 2]), torch.tensor([3, 4])) // tensor([[1., 3.], [1., 4.], [2., 3.], [2., 4.]])
+ */
 export function cartesianProd(...args: (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = args.flat() as Tensor[];
   checkArguments("cartesian_prod(Tensor[] tensors)", tensors);
@@ -56,7 +60,11 @@ export function cartesianProd(...args: (Tensor | readonly Tensor[])[]): Tensor {
   );
 }
 
-/** All ways to take r elements of a vector, in order, one row each. As `torch.combinations`. */
+/**
+ * All ways to take r elements of a vector, in order, one row each. As `torch.combinations`.
+ * @example
+ * torch.combinations(torch.tensor([1, 2, 3])) // tensor([[1., 2.], [1., 3.], [2., 3.]])
+ */
 export function combinations(
   input: Tensor,
   r: number | { r?: number; withReplacement?: boolean } = 2,

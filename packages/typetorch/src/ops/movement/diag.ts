@@ -54,6 +54,8 @@ const embedOp = defineOp<Attributes>({
 /**
  * Vectors of the last dimension as diagonals of matrices that are 0 otherwise; the matrices' dimensions are `dim1` and `dim2` of the result. As
  * `torch.diag_embed`.
+ * @example
+ * torch.diagEmbed(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
  */
 export function diagEmbed(input: Tensor, offset?: number | DiagonalOptions, dim1?: number, dim2?: number): Tensor {
   checkArguments(
@@ -86,13 +88,21 @@ export function diag(input: Tensor, k?: number | { diagonal?: number; out?: Tens
   return toOut("diag", result, out);
 }
 
-/** The matrix with the flattened tensor on its diagonal, as `torch.diagflat`. */
+/**
+ * The matrix with the flattened tensor on its diagonal, as `torch.diagflat`.
+ * @example
+ * torch.diagflat(torch.tensor([1, 2])) // tensor([[1., 0.], [0., 2.]])
+ */
 export function diagflat(input: Tensor, offset?: number | { offset?: number }): Tensor {
   checkArguments("diagflat(Tensor input, int|options? offset, {int offset})", input, offset);
   return diagEmbed(input.contiguous().view([-1]), { offset: typeof offset === "object" ? offset.offset : offset });
 }
 
-/** The sum of the diagonal of a matrix, as `torch.trace`. */
+/**
+ * The sum of the diagonal of a matrix, as `torch.trace`.
+ * @example
+ * torch.trace(torch.tensor([[1, 2], [3, 4]])) // tensor(5.)
+ */
 export function trace(input: Tensor): Tensor {
   checkArguments("trace(Tensor input)", input);
   if (input.shape.length !== 2)

@@ -67,14 +67,22 @@ export function flip(input: Tensor, ...args: (number | readonly number[] | { dim
   return runtime.call(flipOp, [input], { dims: input.shape.length === 0 ? [] : dims });
 }
 
-/** Columns in reverse order (dimension 1), as `torch.fliplr`. */
+/**
+ * Columns in reverse order (dimension 1), as `torch.fliplr`.
+ * @example
+ * torch.fliplr(torch.tensor([[1, 2], [3, 4]])) // tensor([[2., 1.], [4., 3.]])
+ */
 export function fliplr(input: Tensor): Tensor {
   checkArguments("fliplr(Tensor input)", input);
   if (input.shape.length < 2) throw new ShapeError("Input must be >= 2-d.");
   return flip(input, [1]);
 }
 
-/** Rows in reverse order (dimension 0), as `torch.flipud`. */
+/**
+ * Rows in reverse order (dimension 0), as `torch.flipud`.
+ * @example
+ * torch.flipud(torch.tensor([[1, 2], [3, 4]])) // tensor([[3., 4.], [1., 2.]])
+ */
 export function flipud(input: Tensor): Tensor {
   checkArguments("flipud(Tensor input)", input);
   if (input.shape.length < 1) throw new ShapeError("Input must be >= 1-d.");
@@ -83,6 +91,8 @@ export function flipud(input: Tensor): Tensor {
 
 /**
  * The tensor turned by 90 degrees k times in the plane of two dimensions, from the first toward the second. As `torch.rot90`.
+ * @example
+ * torch.rot90(torch.tensor([[1, 2], [3, 4]])) // tensor([[2., 4.], [1., 3.]])
  */
 export function rot90(input: Tensor, k: number | { k?: number; dims?: readonly number[] } = 1, dims?: readonly number[]): Tensor {
   checkArguments("rot90(Tensor input, int|options? k, int[]? dims, {int k, int[] dims})", input, k, dims);

@@ -57,7 +57,11 @@ export function repeat(input: Tensor, ...args: unknown[]): Tensor {
   return input.reshape(interleaved).expand(wide).clone({ memoryFormat: "contiguous" }).view(result);
 }
 
-/** {@link repeat} in which missing counts are 1, as `torch.tile`. */
+/**
+ * {@link repeat} in which missing counts are 1, as `torch.tile`.
+ * @example
+ * torch.tile(torch.tensor([1, 2]), [2]) // tensor([1., 2., 1., 2.])
+ */
 export function tile(input: Tensor, ...args: unknown[]): Tensor {
   checkArguments("tile(Tensor input)", input);
   const dims = shapeOf(args);

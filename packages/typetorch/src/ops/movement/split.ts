@@ -105,11 +105,23 @@ function along(name: "hsplit" | "vsplit" | "dsplit", least: number, dimOf: (rank
   return fn;
 }
 
-/** Parts of equal size along columns (of a vector: its only dimension), or cut at places. As `torch.hsplit`. */
+/**
+ * Parts of equal size along columns (of a vector: its only dimension), or cut at places. As `torch.hsplit`.
+ * @example
+ * torch.hsplit(torch.arange(4), 2)[1] // tensor([2, 3])
+ */
 export const hsplit = along("hsplit", 1, (rank) => (rank === 1 ? 0 : 1));
-/** Parts of equal size along rows, or cut at places. As `torch.vsplit`. */
+/**
+ * Parts of equal size along rows, or cut at places. As `torch.vsplit`.
+ * @example
+ * torch.vsplit(torch.zeros(4, 2), 2)[1]!.shape // [2, 2]
+ */
 export const vsplit = along("vsplit", 2, () => 0);
-/** Parts of equal size along the third dimension, or cut at places. As `torch.dsplit`. */
+/**
+ * Parts of equal size along the third dimension, or cut at places. As `torch.dsplit`.
+ * @example
+ * torch.dsplit(torch.zeros(1, 2, 4), 2)[1]!.shape // [1, 2, 2]
+ */
 export const dsplit = along("dsplit", 3, () => 2);
 
 method("tensorSplit", tensorSplit);

@@ -28,7 +28,11 @@ export function hstack(tensors: readonly Tensor[], options?: OutOption): Tensor 
   const list = tensors.map((x) => atleast_1d(x));
   return joined("hstack", list, list[0]?.shape.length === 1 ? 0 : 1, options);
 }
-/** Joins along rows; vectors become rows. As `torch.vstack`. */
+/**
+ * Joins along rows; vectors become rows. As `torch.vstack`.
+ * @example
+ * torch.rowStack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[1., 2.], [3., 4.]])
+ */
 export function vstack(tensors: readonly Tensor[], options?: OutOption): Tensor {
   checkArguments("row_stack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   return joined(
@@ -39,7 +43,11 @@ export function vstack(tensors: readonly Tensor[], options?: OutOption): Tensor 
   );
 }
 export { vstack as rowStack };
-/** Joins along the third dimension, as `torch.dstack`. */
+/**
+ * Joins along the third dimension, as `torch.dstack`.
+ * @example
+ * torch.dstack([torch.tensor([1, 2]), torch.tensor([3, 4])]).shape // [1, 2, 2]
+ */
 export function dstack(tensors: readonly Tensor[], options?: OutOption): Tensor {
   checkArguments("dstack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   return joined(
@@ -49,7 +57,11 @@ export function dstack(tensors: readonly Tensor[], options?: OutOption): Tensor 
     options,
   );
 }
-/** Joins along columns; vectors become columns. As `torch.column_stack`. */
+/**
+ * Joins along columns; vectors become columns. As `torch.column_stack`.
+ * @example
+ * torch.columnStack([torch.tensor([1, 2]), torch.tensor([3, 4])]) // tensor([[1., 3.], [2., 4.]])
+ */
 export function columnStack(tensors: readonly Tensor[], options?: OutOption): Tensor {
   checkArguments("column_stack(Tensor[] tensors, options? options, {Tensor out})", tensors, options);
   const list = tensors.map((x) => (x.shape.length <= 1 ? x.reshape([x.numel(), 1]) : x));
@@ -90,7 +102,11 @@ const blockOp = defineOp<{ sizes: readonly (readonly [number, number])[] }>({
   },
 });
 
-/** The matrix with the given ones along its diagonal; vectors are rows, numbers 1 x 1. As `torch.block_diag`. */
+/**
+ * The matrix with the given ones along its diagonal; vectors are rows, numbers 1 x 1. As `torch.block_diag`.
+ * @example
+ * torch.blockDiag(torch.tensor([[1, 2]]), torch.tensor([[3]])) // tensor([[1., 2., 0.], [0., 0., 3.]])
+ */
 export function blockDiag(...args: (Tensor | readonly Tensor[])[]): Tensor {
   const tensors = args.flat() as Tensor[];
   checkArguments("block_diag(Tensor[] tensors)", tensors);

@@ -109,7 +109,11 @@ function triangle(name: "tril" | "triu") {
  * torch.tril(torch.ones(2, 2)) // tensor([[1., 0.], [1., 1.]])
  */
 export const tril = triangle("tril");
-/** The upper triangle of matrices (…, rows, columns), the rest 0; `diagonal` says from which diagonal. As `torch.triu`. */
+/**
+ * The upper triangle of matrices (…, rows, columns), the rest 0; `diagonal` says from which diagonal. As `torch.triu`.
+ * @example
+ * torch.triu(torch.ones(2, 2)) // tensor([[1., 1.], [0., 1.]])
+ */
 export const triu = triangle("triu");
 
 export interface TriangleIndicesOptions extends FactoryOptions {
@@ -158,13 +162,21 @@ function triangleIndices(
   };
 }
 
-/** Row and column numbers of the lower triangle of a matrix, int64 (2, n). As `torch.tril_indices`. */
+/**
+ * Row and column numbers of the lower triangle of a matrix, int64 (2, n). As `torch.tril_indices`.
+ * @example
+ * torch.trilIndices(2, 2) // tensor([[0, 1, 1], [0, 0, 1]])
+ */
 export const trilIndices = triangleIndices(
   "tril_indices",
   () => 0,
   (row, k) => row + k + 1,
 );
-/** Row and column numbers of the upper triangle of a matrix, int64 (2, n). As `torch.triu_indices`. */
+/**
+ * Row and column numbers of the upper triangle of a matrix, int64 (2, n). As `torch.triu_indices`.
+ * @example
+ * torch.triuIndices(2, 2) // tensor([[0, 0, 1], [0, 1, 1]])
+ */
 export const triuIndices = triangleIndices(
   "triu_indices",
   (row, k) => row + k,

@@ -126,11 +126,23 @@ function avgPool(rank: number): AvgPool {
   };
 }
 
-/** The mean of each window of a (N, C, L) tensor. As `torch.nn.functional.avg_pool1d`. */
+/**
+ * The mean of each window of a (N, C, L) tensor. As `torch.nn.functional.avg_pool1d`.
+ * @example
+ * F.avgPool1d(torch.randn(1, 4, 8), 2).shape // [1, 4, 4]
+ */
 export const avgPool1d = avgPool(1);
-/** The mean of each window of a (N, C, H, W) tensor. As `torch.nn.functional.avg_pool2d`. */
+/**
+ * The mean of each window of a (N, C, H, W) tensor. As `torch.nn.functional.avg_pool2d`.
+ * @example
+ * F.avgPool2d(torch.randn(1, 4, 8, 8), 2).shape // [1, 4, 4, 4]
+ */
 export const avgPool2d = avgPool(2);
-/** The mean of each window of a (N, C, D, H, W) tensor. As `torch.nn.functional.avg_pool3d`. */
+/**
+ * The mean of each window of a (N, C, D, H, W) tensor. As `torch.nn.functional.avg_pool3d`.
+ * @example
+ * F.avgPool3d(torch.randn(1, 4, 8, 8, 8), 2).shape // [1, 4, 4, 4, 4]
+ */
 export const avgPool3d = avgPool(3);
 
 /** Wanted sizes with null meaning the input's. */
@@ -214,20 +226,46 @@ function adaptiveAvgPool(rank: number) {
   };
 }
 
-/** The mean over windows that divide a (N, C, L) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool1d`. */
+/**
+ * The mean over windows that divide a (N, C, L) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool1d`.
+ * @example
+ * F.adaptiveAvgPool1d(torch.randn(1, 4, 8), 3).shape // [1, 4, 3]
+ */
 export const adaptiveAvgPool1d = adaptiveAvgPool(1);
-/** The mean over windows that divide a (N, C, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool2d`. */
+/**
+ * The mean over windows that divide a (N, C, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool2d`.
+ * @example
+ * F.adaptiveAvgPool2d(torch.randn(1, 4, 8, 8), 3).shape // [1, 4, 3, 3]
+ */
 export const adaptiveAvgPool2d = adaptiveAvgPool(2);
-/** The mean over windows that divide a (N, C, D, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool3d`. */
+/**
+ * The mean over windows that divide a (N, C, D, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_avg_pool3d`.
+ * @example
+ * F.adaptiveAvgPool3d(torch.randn(1, 4, 8, 8, 8), 3).shape // [1, 4, 3, 3, 3]
+ */
 export const adaptiveAvgPool3d = adaptiveAvgPool(3);
+
+/** The result is a pair with `returnIndices`. */
+export interface AdaptiveMaxPool {
+  (
+    input: Tensor,
+    outputSize: number | null | readonly (number | null)[],
+    options: { returnIndices: true } | true,
+  ): [output: Tensor, indices: Tensor];
+  (
+    input: Tensor,
+    outputSize: number | null | readonly (number | null)[],
+    options?: { returnIndices?: boolean } | boolean,
+  ): Tensor;
+}
 
 /**
  * The flat positions of the first maxima, then the values gathered there: differentiable as a gather is.
  * @__NO_SIDE_EFFECTS__
  */
-function adaptiveMaxPool(rank: number) {
+function adaptiveMaxPool(rank: number): AdaptiveMaxPool {
   const signature = `adaptive_max_pool${rank}d(Tensor input, any outputSize, bool|options options, {bool returnIndices})`;
-  return (
+  return ((
     input: Tensor,
     outputSize: number | null | readonly (number | null)[],
     options: { returnIndices?: boolean } | boolean = {},
@@ -252,7 +290,7 @@ function adaptiveMaxPool(rank: number) {
     const flat = input.reshape([...lead, numelOf(spatial)]);
     const y = flat.gather(lead.length, indices.reshape([...lead, numelOf(sizes)])).reshape([...lead, ...sizes]);
     return wanted ? [y, indices] : y;
-  };
+  }) as AdaptiveMaxPool;
 }
 
 function adaptiveMaxima(input: Tensor, lead: readonly number[], spatial: readonly number[], sizes: readonly number[]): Tensor {
@@ -293,9 +331,21 @@ function adaptiveMaxima(input: Tensor, lead: readonly number[], spatial: readonl
   return indices;
 }
 
-/** The maximum over windows that divide a (N, C, L) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_max_pool1d`. */
+/**
+ * The maximum over windows that divide a (N, C, L) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_max_pool1d`.
+ * @example
+ * F.adaptiveMaxPool1d(torch.randn(1, 4, 8), 3).shape // [1, 4, 3]
+ */
 export const adaptiveMaxPool1d = adaptiveMaxPool(1);
-/** The maximum over windows that divide a (N, C, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_max_pool2d`. */
+/**
+ * The maximum over windows that divide a (N, C, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_max_pool2d`.
+ * @example
+ * F.adaptiveMaxPool2d(torch.randn(1, 4, 8, 8), 3).shape // [1, 4, 3, 3]
+ */
 export const adaptiveMaxPool2d = adaptiveMaxPool(2);
-/** The maximum over windows that divide a (N, C, D, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_max_pool3d`. */
+/**
+ * The maximum over windows that divide a (N, C, D, H, W) tensor into `outputSize` parts. As `torch.nn.functional.adaptive_max_pool3d`.
+ * @example
+ * F.adaptiveMaxPool3d(torch.randn(1, 4, 8, 8, 8), 3).shape // [1, 4, 3, 3, 3]
+ */
 export const adaptiveMaxPool3d = adaptiveMaxPool(3);

@@ -184,6 +184,8 @@ export interface BatchNormOptions {
  * `(x - mean) / sqrt(var + eps) * weight + bias` for each channel of x (N, C, …). In training the statistics are the batch's, and `runningMean` and `runningVar`
  * are moved towards them (with the unbiased variance). As `torch.nn.functional.batch_norm`.
  * @source Ioffe, Szegedy 2015, arXiv:1502.03167
+ * @example
+ * F.batchNorm(torch.tensor([[1, 10], [3, 30]]), null, null, { training: true }) // tensor([[-1.0000, -1.0000], [1.0000, 1.0000]])
  */
 export function batchNorm(
   x: Tensor,

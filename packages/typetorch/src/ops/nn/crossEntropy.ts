@@ -229,6 +229,8 @@ export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined): 
 /**
  * The negative log likelihood `-input[n, target[n]]` of log probabilities (N, C, …) for class indices (N, …), weighted by `weight[target]`. The mean divides by
  * the sum of the weights. As `torch.nn.functional.nll_loss`.
+ * @example
+ * F.nllLoss(torch.tensor([[0.2, 0.8]]).log(), torch.tensor([1n])) // tensor(0.2231)
  */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   checkArguments(

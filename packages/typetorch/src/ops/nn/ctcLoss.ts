@@ -144,6 +144,8 @@ function numbers(lengths: Tensor | readonly number[]): number[] {
 /**
  * CTC loss of log probabilities (T, N, C) or (T, C), labels (N, S) or all in one vector, and the lengths of both for each sample. As `torch.nn.functional.ctc_loss`.
  * @source Graves et al. 2006
+ * @example
+ * F.ctcLoss(torch.zeros(4, 1, 3).logSoftmax(2), torch.tensor([[1n, 2n]]), torch.tensor([4n]), torch.tensor([2n])) // tensor(0.8432)
  */
 export function ctcLoss(
   logProbs: Tensor,

@@ -104,14 +104,22 @@ export function dropout(input: Tensor, ...rest: Rest): Tensor {
   return drop(input, p, training, inplace, false, false);
 }
 
-/** As `dropout`, and keeps mean and variance of what SELU gives. As `torch.nn.functional.alpha_dropout`. Source: Klambauer et al. 2017, arXiv:1706.02515. */
+/**
+ * As `dropout`, and keeps mean and variance of what SELU gives. As `torch.nn.functional.alpha_dropout`. Source: Klambauer et al. 2017, arXiv:1706.02515.
+ * @example
+ * F.alphaDropout(torch.ones(3), 0.5, false) // tensor([1., 1., 1.])
+ */
 export function alphaDropout(input: Tensor, ...rest: Rest): Tensor {
   checkArguments("alpha_dropout(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   const { p = 0.5, training = false, inplace = false } = trailing<DropoutOptions>(rest, names);
   return drop(input, p, training, inplace, false, true);
 }
 
-/** `alphaDropout` of whole channels: (N, C, …). As `torch.nn.functional.feature_alpha_dropout`. */
+/**
+ * `alphaDropout` of whole channels: (N, C, …). As `torch.nn.functional.feature_alpha_dropout`.
+ * @example
+ * F.featureAlphaDropout(torch.ones(1, 2, 3), 0.5, false).shape // [1, 2, 3]
+ */
 export function featureAlphaDropout(input: Tensor, ...rest: Rest): Tensor {
   checkArguments(
     "feature_alpha_dropout(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})",
@@ -131,7 +139,11 @@ function channelwise(input: Tensor, rest: Rest, batched: boolean): Tensor {
   return inplace ? input : result.squeeze(0);
 }
 
-/** Zeroes whole channels of (N, C, L) or (C, L), as `torch.nn.functional.dropout1d`. Throws for other ranks. */
+/**
+ * Zeroes whole channels of (N, C, L) or (C, L), as `torch.nn.functional.dropout1d`. Throws for other ranks.
+ * @example
+ * F.dropout1d(torch.randn(1, 4, 4), 0.5, false).shape // [1, 4, 4]
+ */
 export function dropout1d(input: Tensor, ...rest: Rest): Tensor {
   checkArguments("dropout1d(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   const rank = input.shape.length;
@@ -143,13 +155,21 @@ export function dropout1d(input: Tensor, ...rest: Rest): Tensor {
   return channelwise(input, rest, rank === 3);
 }
 
-/** Zeroes whole channels of (N, C, H, W), as `torch.nn.functional.dropout2d`; a 3-d input counts as (N, C, L), as in PyTorch. */
+/**
+ * Zeroes whole channels of (N, C, H, W), as `torch.nn.functional.dropout2d`; a 3-d input counts as (N, C, L), as in PyTorch.
+ * @example
+ * F.dropout2d(torch.randn(1, 4, 4, 4), 0.5, false).shape // [1, 4, 4, 4]
+ */
 export function dropout2d(input: Tensor, ...rest: Rest): Tensor {
   checkArguments("dropout2d(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   return channelwise(input, rest, true);
 }
 
-/** Zeroes whole channels of (N, C, D, H, W) or (C, D, H, W), as `torch.nn.functional.dropout3d`. */
+/**
+ * Zeroes whole channels of (N, C, D, H, W) or (C, D, H, W), as `torch.nn.functional.dropout3d`.
+ * @example
+ * F.dropout3d(torch.randn(1, 4, 4, 4, 4), 0.5, false).shape // [1, 4, 4, 4, 4]
+ */
 export function dropout3d(input: Tensor, ...rest: Rest): Tensor {
   checkArguments("dropout3d(Tensor input, ~p, ~training, ~inplace, {float p, bool training, bool inplace})", input, ...rest);
   return channelwise(input, rest, input.shape.length === 5);

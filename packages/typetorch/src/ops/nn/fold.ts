@@ -93,6 +93,8 @@ function windowsOf(image: Pair, kernelSize: Size, rest: Rest): Windows {
 
 /**
  * The windows of an image as columns: (N, C, H, W) -> (N, C * kernel elements, windows), or without N. As `torch.nn.functional.unfold`.
+ * @example
+ * F.unfold(torch.ones(1, 3, 4, 4), 2, { stride: 2 }).shape // [1, 12, 4]
  */
 export function unfold(input: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(
@@ -120,6 +122,8 @@ export function unfold(input: Tensor, kernelSize: Size, ...rest: Rest): Tensor {
 
 /**
  * The image whose windows are given, overlaps added up: (N, C * kernel elements, windows) -> (N, C, ...outputSize), or without N. As `torch.nn.functional.fold`.
+ * @example
+ * F.fold(torch.ones(1, 12, 4), [4, 4], 2, { stride: 2 }).shape // [1, 3, 4, 4]
  */
 export function fold(input: Tensor, outputSize: Size, kernelSize: Size, ...rest: Rest): Tensor {
   checkArguments(

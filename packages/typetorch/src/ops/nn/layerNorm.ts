@@ -187,6 +187,8 @@ function composite(g: Tensor, x: Tensor, weight: Tensor | null, saved: Saved<{ e
 /**
  * `(x - mean) / sqrt(var + eps) * weight + bias` over the last dimensions, given by `normalizedShape`. As `torch.nn.functional.layer_norm`.
  * @source Ba, Kiros, Hinton 2016, arXiv:1607.06450
+ * @example
+ * torch.layerNorm(torch.tensor([1, 2, 3]), [3]) // tensor([-1.2247, 0.0000, 1.2247])
  */
 export function layerNorm(
   x: Tensor,

@@ -247,7 +247,11 @@ function maxPool(rank: number): MaxPool {
   }) as MaxPool;
 }
 
-/** The largest element of each window of a (N, C, L) tensor; with `returnIndices` also where it is. As `torch.nn.functional.max_pool1d`. */
+/**
+ * The largest element of each window of a (N, C, L) tensor; with `returnIndices` also where it is. As `torch.nn.functional.max_pool1d`.
+ * @example
+ * F.maxPool1d(torch.randn(1, 4, 8), 2).shape // [1, 4, 4]
+ */
 export const maxPool1d = maxPool(1);
 /**
  * The largest element of each window of a (N, C, H, W) tensor. As `torch.nn.functional.max_pool2d`.
@@ -255,5 +259,9 @@ export const maxPool1d = maxPool(1);
  * torch.nn.functional.maxPool2d(torch.arange(16).float().view(1, 1, 4, 4), 2) // tensor([[[[ 5., 7.], [13., 15.]]]])
  */
 export const maxPool2d = maxPool(2);
-/** The largest element of each window of a (N, C, D, H, W) tensor. As `torch.nn.functional.max_pool3d`. */
+/**
+ * The largest element of each window of a (N, C, D, H, W) tensor. As `torch.nn.functional.max_pool3d`.
+ * @example
+ * F.maxPool3d(torch.randn(1, 4, 8, 8, 8), 2).shape // [1, 4, 4, 4, 4]
+ */
 export const maxPool3d = maxPool(3);

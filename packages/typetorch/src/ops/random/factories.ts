@@ -51,12 +51,20 @@ export function rand(...args: unknown[]): Tensor {
 }
 
 export function randn(...args: Sizes): Tensor;
-/** Normal values of mean 0 and standard deviation 1, as `torch.randn`. */
+/**
+ * Normal values of mean 0 and standard deviation 1, as `torch.randn`.
+ * @example
+ * torch.randn(2, 3).shape // [2, 3]
+ */
 export function randn(...args: unknown[]): Tensor {
   return drawn(args, standardNormal);
 }
 
-/** Uniform values in [0, 1) in the shape and dtype of another tensor, as `torch.rand_like`. */
+/**
+ * Uniform values in [0, 1) in the shape and dtype of another tensor, as `torch.rand_like`.
+ * @example
+ * torch.randLike(torch.zeros(2, 3)).shape // [2, 3]
+ */
 export function randLike(input: Tensor, options?: RandomOptions): Tensor {
   checkArguments(
     "rand_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})",
@@ -66,7 +74,11 @@ export function randLike(input: Tensor, options?: RandomOptions): Tensor {
   return drawnLike(input, options, (x) => uniform(x, options));
 }
 
-/** Normal values in the shape and dtype of another tensor, as `torch.randn_like`. */
+/**
+ * Normal values in the shape and dtype of another tensor, as `torch.randn_like`.
+ * @example
+ * torch.randnLike(torch.zeros(2, 3)).shape // [2, 3]
+ */
 export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
   checkArguments(
     "randn_like(Tensor input, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})",
@@ -78,7 +90,11 @@ export function randnLike(input: Tensor, options?: RandomOptions): Tensor {
 
 export function randint(high: number, size: readonly number[] | number, options?: RandomOptions): Tensor;
 export function randint(low: number, high: number, size: readonly number[] | number, options?: RandomOptions): Tensor;
-/** Integers in [low, high), int64 unless told, as `torch.randint`: `randint(high, size)` or `randint(low, high, size)`. */
+/**
+ * Integers in [low, high), int64 unless told, as `torch.randint`: `randint(high, size)` or `randint(low, high, size)`.
+ * @example
+ * torch.randint(0, 10, [2, 3]).shape // [2, 3]
+ */
 export function randint(...args: unknown[]): Tensor {
   const both = Array.isArray(args[2]) || typeof args[2] === "number";
   const [low, high, size, options] = (both ? args : [0, ...args]) as [
@@ -99,14 +115,22 @@ export function randint(...args: unknown[]): Tensor {
 
 export function randintLike(input: Tensor, high: number, options?: RandomOptions): Tensor;
 export function randintLike(input: Tensor, low: number, high: number, options?: RandomOptions): Tensor;
-/** Integers in [low, high) in the shape and dtype of another tensor, as `torch.randint_like`. */
+/**
+ * Integers in [low, high) in the shape and dtype of another tensor, as `torch.randint_like`.
+ * @example
+ * torch.randintLike(torch.zeros(2, 3), 10).shape // [2, 3]
+ */
 export function randintLike(input: Tensor, ...args: unknown[]): Tensor {
   const [low, high, options] = (typeof args[1] === "number" ? args : [0, ...args]) as [number, number, RandomOptions | undefined];
   checkArguments("randint_like(Tensor input, Scalar low, Scalar high)", input, low, high);
   return drawnLike(input, options, (x) => integersFill(x, low, high, generatorOf(options)));
 }
 
-/** A random permutation of 0 to n - 1, int64 unless told, as `torch.randperm`. */
+/**
+ * A random permutation of 0 to n - 1, int64 unless told, as `torch.randperm`.
+ * @example
+ * torch.randperm(4).shape // [4]
+ */
 export function randperm(n: number, options?: RandomOptions): Tensor {
   checkArguments(
     "randperm(int n, options? options, {dtype|None dtype, device|None device, bool requiresGrad, Tensor out, any generator})",

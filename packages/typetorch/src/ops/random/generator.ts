@@ -32,18 +32,38 @@ export function manualSeed(seed: number | bigint): Generator {
 export function seed(): number {
   return defaultGenerator.seed();
 }
-/** The seed of the default generator, as `torch.initial_seed`. */
+/**
+ * The seed of the default generator, as `torch.initial_seed`.
+ * @example
+ * torch.manualSeed(7);
+ * torch.initialSeed() // 7
+ */
 export function initialSeed(): number | bigint {
   return defaultGenerator.initialSeed();
 }
-/** The state of the default generator as a uint8 tensor, as `torch.get_rng_state`. */
+/**
+ * The state of the default generator as a uint8 tensor, as `torch.get_rng_state`.
+ * @example
+ * torch.manualSeed(7);
+ * const state = torch.getRngState();
+ * const before = torch.rand(2);
+ * torch.setRngState(state);
+ * torch.equal(torch.rand(2), before) // true
+ */
 export function getRngState(): Tensor {
   const bytes = defaultGenerator.getState();
   const state = runtime.on(cpu, () => runtime.empty([bytes.length], uint8));
   state.data.set(bytes as never);
   return state;
 }
-/** Sets the state of the default generator, as `torch.set_rng_state`. Throws for bytes that are no state. */
+/**
+ * Sets the state of the default generator, as `torch.set_rng_state`. Throws for bytes that are no state.
+ * @example
+ * const state = torch.getRngState();
+ * const before = torch.rand(2);
+ * torch.setRngState(state);
+ * torch.equal(torch.rand(2), before) // true
+ */
 export function setRngState(state: Tensor): void {
   checkArguments("set_rng_state(Tensor state)", state);
   if (state.dtype !== uint8) throw new DTypeError(`RNG state must be a torch.ByteTensor, but got ${state.dtype}`);

@@ -28,6 +28,8 @@ export interface MultinomialOptions extends GeneratorOption {
 /**
  * Indices of categories, drawn with the weights that `input` (categories) or (rows, categories) holds: int64 (numSamples) or (rows, numSamples). As
  * `torch.multinomial`.
+ * @example
+ * torch.multinomial(torch.tensor([0, 1]), 1) // tensor([1])
  */
 export function multinomial(
   input: Tensor,

@@ -15,7 +15,11 @@ export function normal(mean: Tensor, std?: number | Tensor, options?: RandomOpti
 export function normal(mean: Tensor, options?: RandomOptions & { std?: number }): Tensor;
 export function normal(mean: number, std: Tensor, options?: RandomOptions): Tensor;
 export function normal(mean: number, std: number, size: readonly number[] | number, options?: RandomOptions): Tensor;
-/** Normal values, mean and standard deviation given as tensors or numbers (then with a size), as `torch.normal`. */
+/**
+ * Normal values, mean and standard deviation given as tensors or numbers (then with a size), as `torch.normal`.
+ * @example
+ * torch.normal(0, 1, [2, 3]).shape // [2, 3]
+ */
 export function normal(mean: Tensor | number, ...args: unknown[]): Tensor {
   const named = args.find((x) => typeof x === "object" && x !== null && !Array.isArray(x) && !runtime.isTensor(x)) as
     | (RandomOptions & { std?: number })

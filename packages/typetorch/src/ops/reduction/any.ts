@@ -36,7 +36,15 @@ function quantifier(name: "any" | "all", combine: "or" | "and") {
   return fn;
 }
 
-/** True when any element is (along `dim`), as `torch.any`. */
+/**
+ * True when any element is (along `dim`), as `torch.any`.
+ * @example
+ * torch.any(torch.tensor([[0, 0], [1, 0]]), 1) // tensor([False, True])
+ */
 export const any = quantifier("any", "or");
-/** True when all elements are (along `dim`), as `torch.all`. */
+/**
+ * True when all elements are (along `dim`), as `torch.all`.
+ * @example
+ * torch.all(torch.tensor([[1, 0], [1, 1]]), 1) // tensor([False, True])
+ */
 export const all = quantifier("all", "and");

@@ -86,7 +86,11 @@ export function cov(input: Tensor, options: CovarianceOptions = {}): Tensor {
   return result.numel() === 1 ? result.reshape([]) : result;
 }
 
-/** The matrix of correlation coefficients of variables (rows), as `torch.corrcoef`. */
+/**
+ * The matrix of correlation coefficients of variables (rows), as `torch.corrcoef`.
+ * @example
+ * torch.corrcoef(torch.tensor([[1, 2, 3], [3, 2, 1]])) // tensor([[1., -1.], [-1., 1.]])
+ */
 export function corrcoef(input: Tensor): Tensor {
   checkArguments("corrcoef(Tensor input)", input);
   if (input.shape.length > 2)

@@ -223,9 +223,17 @@ function runningExtreme(name: "cummax" | "cummin", better: (x: Expr, best: Expr)
   return fn;
 }
 
-/** The largest element so far along `dim` and its position. As `torch.cummax`. */
+/**
+ * The largest element so far along `dim` and its position. As `torch.cummax`.
+ * @example
+ * torch.cummax(torch.tensor([1, 3, 2]), 0)[0] // tensor([1., 3., 3.])
+ */
 export const cummax = runningExtreme("cummax", (x, best) => x.ge(best));
-/** The smallest element so far along `dim` and its position. As `torch.cummin`. */
+/**
+ * The smallest element so far along `dim` and its position. As `torch.cummin`.
+ * @example
+ * torch.cummin(torch.tensor([3, 1, 2]), 0)[0] // tensor([3., 1., 1.])
+ */
 export const cummin = runningExtreme("cummin", (x, best) => x.le(best));
 
 const logSums = specCache((from): ScanRule => {
@@ -266,7 +274,11 @@ const logcumsumexpOp: Op<Attributes> = defineOp<Attributes>({
   },
 });
 
-/** `log Σ exp` of all elements up to each one along `dim`, for floating dtypes. As `torch.logcumsumexp`. */
+/**
+ * `log Σ exp` of all elements up to each one along `dim`, for floating dtypes. As `torch.logcumsumexp`.
+ * @example
+ * torch.logcumsumexp(torch.zeros(3), 0) // tensor([0.0000, 0.6931, 1.0986])
+ */
 export function logcumsumexp(input: Tensor, dim: number, options?: { out?: Tensor }): Tensor {
   checkArguments("logcumsumexp(Tensor input, int dim, options? options, {Tensor out})", input, dim, options);
   const d = wrapDim(dim, input.shape.length);

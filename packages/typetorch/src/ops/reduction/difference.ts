@@ -121,7 +121,11 @@ export function trapezoid(y: Tensor, x?: Tensor | TrapezoidOptions, options?: Tr
 }
 export { trapezoid as trapz };
 
-/** The integrals up to each point along `dim` by the trapezoidal rule, as `torch.cumulative_trapezoid`. */
+/**
+ * The integrals up to each point along `dim` by the trapezoidal rule, as `torch.cumulative_trapezoid`.
+ * @example
+ * torch.cumulativeTrapezoid(torch.tensor([1, 2, 3])) // tensor([1.5000, 4.0000])
+ */
 export function cumulativeTrapezoid(y: Tensor, x?: Tensor | TrapezoidOptions, options?: TrapezoidOptions): Tensor {
   checkArguments("cumulative_trapezoid(Tensor y, Tensor|options? x, options? options, {int dim, Scalar dx})", y, x, options);
   const { heights, widths, dim } = pieces("cumulative_trapezoid", y, x, options);

@@ -219,7 +219,11 @@ export const amax = larger.reduced;
 /** The smallest elements over one or several dimensions; equal ones share the gradient. As `torch.amin`. */
 export const amin = smaller.reduced;
 
-/** The smallest and the largest element at once, over everything or along one dimension. As `torch.aminmax`. */
+/**
+ * The smallest and the largest element at once, over everything or along one dimension. As `torch.aminmax`.
+ * @example
+ * torch.aminmax(torch.tensor([3, -1, 2]))[0] // tensor(-1.)
+ */
 export function aminmax(
   input: Tensor,
   options: { dim?: number | null; keepdim?: boolean; out?: readonly [Tensor, Tensor] } = {},

@@ -71,7 +71,11 @@ export function nansum(input: Tensor, dim?: Dims | ReductionOptions, options?: R
   return o.out ? runtime.callOut(sumOp, [input], attributes, o.out) : runtime.call(sumOp, [input], attributes);
 }
 
-/** The mean of all elements that are not NaN, as `torch.nanmean`. Throws for integer dtypes. */
+/**
+ * The mean of all elements that are not NaN, as `torch.nanmean`. Throws for integer dtypes.
+ * @example
+ * torch.nanmean(torch.tensor([1, NaN, 3])) // tensor(2.)
+ */
 export function nanmean(input: Tensor, dim?: Dims | ReductionOptions, options?: ReductionOptions | boolean): Tensor {
   checkArguments(
     "nanmean(Tensor input, int|int[]|options|None? dim, bool|options? options, {int|int[]|None dim, bool keepdim, dtype|None dtype, Tensor out})",
@@ -99,7 +103,11 @@ const countOp = defineOp<{ dims: readonly number[] }>({
   run: ([x], { dims }) => runReduction(countSpec(x!.dtype, int64), x!, dims, false)[0]!,
 });
 
-/** How many elements are not 0, of all or over dimensions. As `torch.count_nonzero`. */
+/**
+ * How many elements are not 0, of all or over dimensions. As `torch.count_nonzero`.
+ * @example
+ * torch.countNonzero(torch.tensor([0, 3, 0, 1])) // tensor(2)
+ */
 export function countNonzero(input: Tensor, dim?: Dims | { dim?: Dims }): Tensor {
   checkArguments("count_nonzero(Tensor input, int|int[]|options|None? dim, {int|int[]|None dim})", input, dim);
   const { dims } = reductionArguments(input, dim, undefined);

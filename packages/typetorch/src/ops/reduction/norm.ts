@@ -196,7 +196,11 @@ export function norm(input: Tensor, p?: NormOrder | NormOptions, dim?: Dims | No
   return o.out ? runtime.callOut(op, [input], attributes, o.out) : runtime.call(op, [input], attributes);
 }
 
-/** The p-norm of `input - other`, as `torch.dist`. */
+/**
+ * The p-norm of `input - other`, as `torch.dist`.
+ * @example
+ * torch.dist(torch.tensor([0, 0]), torch.tensor([3, 4])) // tensor(5.)
+ */
 export function dist(input: Tensor, other: Tensor, p: NumberLike | { p?: NumberLike } = 2): Tensor {
   checkArguments("dist(Tensor input, Tensor other, Scalar|options? p, {Scalar p})", input, other, p);
   const order = isNumberLike(p) ? p : (p.p ?? 2);
@@ -205,6 +209,8 @@ export function dist(input: Tensor, other: Tensor, p: NumberLike | { p?: NumberL
 
 /**
  * The tensor with every slice of dimension `dim` whose p-norm is above `maxnorm` scaled down to it. As `torch.renorm`.
+ * @example
+ * torch.renorm(torch.tensor([[3, 4], [0.3, 0.4]]), 2, 0, 1) // tensor([[0.6000, 0.8000], [0.3000, 0.4000]])
  */
 export function renorm(input: Tensor, p: NumberLike, dim: number, maxnorm: NumberLike): Tensor {
   checkArguments("renorm(Tensor input, Scalar p, int dim, Scalar maxnorm)", input, p, dim, maxnorm);

@@ -179,12 +179,20 @@ function refuseBool(name: string, dtype: DType): void {
  * torch.median(torch.tensor([3, 1, 2])) // tensor(2.)
  */
 export const median = medianFamily("median", chooseMedian);
-/** The median of the elements that are not NaN, as `torch.nanmedian`. */
+/**
+ * The median of the elements that are not NaN, as `torch.nanmedian`.
+ * @example
+ * torch.nanmedian(torch.tensor([1, NaN, 3, 5])) // tensor(3.)
+ */
 export const nanmedian = medianFamily("nanmedian", chooseNanmedian);
 
 const kthOp = chooser("kthvalue", (row, keys, k) => quickSelect(keys.low, highOf(keys), row.length, k - 1));
 
-/** The k-th smallest element along `dim` (default the last) and its position, k counting from 1. As `torch.kthvalue`. */
+/**
+ * The k-th smallest element along `dim` (default the last) and its position, k counting from 1. As `torch.kthvalue`.
+ * @example
+ * torch.kthvalue(torch.tensor([30, 10, 20]), 2)[0] // tensor(20.)
+ */
 export function kthvalue(
   input: Tensor,
   k: number,
@@ -208,7 +216,11 @@ export function kthvalue(
 
 const modeOp = chooser("mode", chooseMode);
 
-/** The most frequent element along `dim` (default the last), the smallest of equally frequent ones, and a position of it. As `torch.mode`. */
+/**
+ * The most frequent element along `dim` (default the last), the smallest of equally frequent ones, and a position of it. As `torch.mode`.
+ * @example
+ * torch.mode(torch.tensor([1, 2, 2, 3]))[0] // tensor(2.)
+ */
 export function mode(input: Tensor, dim?: number | DimensionOptions, options?: DimensionOptions | boolean): ValuesIndices {
   checkArguments(
     "mode(Tensor input, int|options? dim, bool|options? options, {int dim, bool keepdim, Tensor[] out})",

@@ -166,7 +166,15 @@ export const var_ = variance.fn;
 export { var_ as var };
 /** The square root of {@link var_}, as `torch.std`. */
 export const std = deviation.fn;
-/** The variance and the mean together, as `torch.var_mean`. */
+/**
+ * The variance and the mean together, as `torch.var_mean`.
+ * @example
+ * torch.varMean(torch.tensor([1, 3]))[0] // tensor(2.)
+ */
 export const varMean = variance.meanFn;
-/** The standard deviation and the mean together, as `torch.std_mean`. */
+/**
+ * The standard deviation and the mean together, as `torch.std_mean`.
+ * @example
+ * torch.stdMean(torch.tensor([1, 3]))[0] // tensor(1.4142)
+ */
 export const stdMean = deviation.meanFn;

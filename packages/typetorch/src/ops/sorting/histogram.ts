@@ -161,7 +161,11 @@ function pythonFloat(x: number): string {
   return x === Infinity ? "inf" : x === -Infinity ? "-inf" : Number.isNaN(x) ? "nan" : String(x);
 }
 
-/** How many elements lie in each of `bins` (default 100) equal intervals from `min` to `max`; those outside are not counted. As `torch.histc`. */
+/**
+ * How many elements lie in each of `bins` (default 100) equal intervals from `min` to `max`; those outside are not counted. As `torch.histc`.
+ * @example
+ * torch.histc(torch.tensor([1, 2, 1]), { bins: 2, min: 0, max: 3 }) // tensor([2., 1.])
+ */
 export function histc(input: Tensor, bins?: number | HistcOptions, min?: NumberLike, max?: NumberLike): Tensor {
   checkArguments(
     "histc(Tensor input, int|options? bins, Scalar? min, Scalar? max, {int bins, Scalar min, Scalar max, Tensor out})",

@@ -109,7 +109,11 @@ function family(ignoreNan: boolean) {
  * torch.quantile(torch.tensor([0, 1, 2, 3]), 0.5) // tensor(1.5000)
  */
 export const quantile = family(false);
-/** The quantiles of the elements that are not NaN, as `torch.nanquantile`. */
+/**
+ * The quantiles of the elements that are not NaN, as `torch.nanquantile`.
+ * @example
+ * torch.nanquantile(torch.tensor([1, NaN, 3]), 0.5) // tensor(2.)
+ */
 export const nanquantile = family(true);
 
 method("quantile", quantile);

@@ -144,7 +144,11 @@ export function searchsorted(sortedSequence: Tensor, input: Tensor | NumberLike,
   return out ? runtime.callOut(op, inputs, attributes, out) : runtime.call(op, inputs, attributes);
 }
 
-/** For each element the number of the interval between ascending boundaries in which it lies, as `torch.bucketize`. */
+/**
+ * For each element the number of the interval between ascending boundaries in which it lies, as `torch.bucketize`.
+ * @example
+ * torch.bucketize(torch.tensor([1, 5]), torch.tensor([0, 2, 4])) // tensor([1, 3])
+ */
 export function bucketize(input: Tensor | NumberLike, boundaries: Tensor, options: BucketizeOptions = {}): Tensor {
   checkArguments(
     "bucketize(Scalar|Tensor input, Tensor boundaries, options? options, {bool outInt32, bool right, Tensor out})",

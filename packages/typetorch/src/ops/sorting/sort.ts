@@ -137,7 +137,11 @@ export function sort(input: Tensor, dim?: number | SortOptions, descending?: boo
   return valuesIndices("sort", out ? writeOutputs("sort", [input], out, run) : run());
 }
 
-/** The positions of the elements along `dim` in sorted order, as `torch.argsort`. */
+/**
+ * The positions of the elements along `dim` in sorted order, as `torch.argsort`.
+ * @example
+ * torch.argsort(torch.tensor([30, 10, 20])) // tensor([1, 2, 0])
+ */
 export function argsort(input: Tensor, dim?: number | SortOptions, descending?: boolean | SortOptions): Tensor {
   checkArguments(
     "argsort(Tensor input, int|options? dim, bool|options? descending, {int dim, bool descending, bool|None stable, Tensor[] out})",
@@ -149,7 +153,11 @@ export function argsort(input: Tensor, dim?: number | SortOptions, descending?: 
   return runtime.withoutGrad(() => runtime.callMany(sortOp, [input], attributes)[1]!);
 }
 
-/** Sorted along the first dimension, as `torch.msort`. */
+/**
+ * Sorted along the first dimension, as `torch.msort`.
+ * @example
+ * torch.msort(torch.tensor([3, 1, 2])) // tensor([1., 2., 3.])
+ */
 export function msort(input: Tensor): Tensor {
   checkArguments("msort(Tensor input)", input);
   return sort(input, 0).values;

@@ -230,7 +230,11 @@ export function uniqueConsecutive(
   options?: UniqueConsecutiveOptions & { returnInverse?: false; returnCounts?: false },
 ): Tensor;
 export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions): Tensor | Tensor[];
-/** One of each run of equal elements (or slices of `dim`), as `torch.unique_consecutive`. */
+/**
+ * One of each run of equal elements (or slices of `dim`), as `torch.unique_consecutive`.
+ * @example
+ * torch.uniqueConsecutive(torch.tensor([1, 1, 2, 1])) // tensor([1., 2., 1.])
+ */
 export function uniqueConsecutive(input: Tensor, options: UniqueConsecutiveOptions = {}): Tensor | Tensor[] {
   checkArguments(
     "unique_consecutive(Tensor input, options? options, {bool returnInverse, bool returnCounts, int|None dim})",

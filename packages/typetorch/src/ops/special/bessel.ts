@@ -152,18 +152,34 @@ function nearZero(x: Tensor, slope: (x: Tensor) => Tensor, limit: number): Tenso
   return slope(safe).where(tiny.logicalNot(), limit);
 }
 
-/** The modified Bessel function of order 0. As `torch.i0`. */
+/**
+ * The modified Bessel function of order 0. As `torch.i0`.
+ * @example
+ * torch.i0(torch.tensor([-1.5, 0, 2])) // tensor([1.6467, 1.0000, 2.2796])
+ */
 export const i0 = differentiable("i0", modifiedBesselI0, (g, x) => g.mul(i1(x)));
 
-/** `exp(-|x|) i0(x)`. As `torch.special.i0e`. */
+/**
+ * `exp(-|x|) i0(x)`. As `torch.special.i0e`.
+ * @example
+ * torch.special.i0e(torch.tensor([-1.5, 0, 2])) // tensor([0.3674, 1.0000, 0.3085])
+ */
 export const i0e = differentiable("special_i0e", scaledI0, (g, x, out) => g.mul(i1e(x).sub(x.sign().mul(out))));
 
-/** The modified Bessel function of order 1. As `torch.special.i1`. */
+/**
+ * The modified Bessel function of order 1. As `torch.special.i1`.
+ * @example
+ * torch.special.i1(torch.tensor([-1.5, 0, 2])) // tensor([-0.9817, 0.0000, 1.5906])
+ */
 export const i1 = differentiable("special_i1", modifiedBesselI1, (g, x) =>
   g.mul(nearZero(x, (z) => i0(z).sub(i1(z).div(z)), 0.5)),
 );
 
-/** `exp(-|x|) i1(x)`. As `torch.special.i1e`. */
+/**
+ * `exp(-|x|) i1(x)`. As `torch.special.i1e`.
+ * @example
+ * torch.special.i1e(torch.tensor([-1.5, 0, 2])) // tensor([-0.2190, 0.0000, 0.2153])
+ */
 export const i1e = differentiable("special_i1e", scaledI1, (g, x) =>
   g.mul(nearZero(x, (z) => i0e(z).sub(i1e(z).mul(z.sign().add(z.reciprocal()))), 0.5)),
 );

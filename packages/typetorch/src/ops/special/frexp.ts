@@ -60,7 +60,11 @@ const op = defineOp<null>({
   backward: ([g], saved) => [g ? g.div(saved.output(1).exp2()) : null],
 });
 
-/** `mantissa * 2^exponent`, the mantissa between 0.5 and 1 in size. As `torch.frexp`. */
+/**
+ * `mantissa * 2^exponent`, the mantissa between 0.5 and 1 in size. As `torch.frexp`.
+ * @example
+ * torch.frexp(torch.tensor([3, 0.5])).mantissa // tensor([0.7500, 0.5000])
+ */
 export function frexp(input: Tensor): Frexp {
   checkArguments("frexp(Tensor input)", input);
   if (!input.dtype.isFloatingPoint) {

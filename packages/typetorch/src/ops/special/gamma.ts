@@ -49,7 +49,11 @@ function polygammaOfOrder(n: number): HostUnary {
   return op;
 }
 
-/** Derivative n of digamma: derivative n + 1 of the logarithm of the gamma function. As `torch.polygamma`. */
+/**
+ * Derivative n of digamma: derivative n + 1 of the logarithm of the gamma function. As `torch.polygamma`.
+ * @example
+ * torch.polygamma(1, torch.tensor([1, 0.5])) // tensor([1.6449, 4.9348])
+ */
 export function polygamma(n: number, input: Tensor, options?: OutOption): Tensor {
   checkArguments("polygamma(int n, Tensor input, options? options, {Tensor out})", n, input, options);
   if (!(n >= 0)) throw new ValueError("polygamma(n, x) does not support negative n.", `n is ${n}`);
@@ -59,6 +63,8 @@ export function polygamma(n: number, input: Tensor, options?: OutOption): Tensor
 
 /**
  * The logarithm of the multivariate gamma function of dimension p: the sum of lgamma(x - j / 2) over j < p, and p (p - 1) / 4 log π. As `torch.mvlgamma`.
+ * @example
+ * torch.mvlgamma(torch.tensor([2, 3]), 2) // tensor([0.4516, 1.5502])
  */
 export function mvlgamma(input: Tensor, p: number, options?: OutOption): Tensor {
   checkArguments("mvlgamma(Tensor input, int p, options? options, {Tensor out})", input, p, options);
@@ -91,13 +97,21 @@ function tensorsOnly(name: string, input: unknown, other: unknown): void {
   }
 }
 
-/** The regularised lower incomplete gamma function P(input, other). As `torch.igamma`. */
+/**
+ * The regularised lower incomplete gamma function P(input, other). As `torch.igamma`.
+ * @example
+ * torch.igamma(torch.tensor([1, 2]), torch.tensor([1, 1])) // tensor([0.6321, 0.2642])
+ */
 export function igamma(input: Tensor, other: Tensor, options?: OutOption): Tensor {
   checkArguments("igamma(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   tensorsOnly("igamma", input, other);
   return lower(input, other, options);
 }
-/** The regularised upper incomplete gamma function Q(input, other). As `torch.igammac`. */
+/**
+ * The regularised upper incomplete gamma function Q(input, other). As `torch.igammac`.
+ * @example
+ * torch.igammac(torch.tensor([1, 2]), torch.tensor([1, 1])) // tensor([0.3679, 0.7358])
+ */
 export function igammac(input: Tensor, other: Tensor, options?: OutOption): Tensor {
   checkArguments("igammac(Tensor input, Tensor other, options? options, {Tensor out})", input, other, options);
   tensorsOnly("igammac", input, other);
@@ -105,7 +119,11 @@ export function igammac(input: Tensor, other: Tensor, options?: OutOption): Tens
 }
 
 const zetaOp = hostBinary("zeta", zetaOf, (g, x, q) => g.mul(x.neg()).mul(zeta(x.add(1), q)), "zeta");
-/** The Hurwitz zeta function: the sum of (other + k)^-input over k >= 0. As `torch.special.zeta`. */
+/**
+ * The Hurwitz zeta function: the sum of (other + k)^-input over k >= 0. As `torch.special.zeta`.
+ * @example
+ * torch.special.zeta(torch.tensor([2, 4]), 1) // tensor([1.6449, 1.0823])
+ */
 export function zeta(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
   checkArguments("special_zeta(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})", input, other, options);
   return zetaOp(input, other, options);

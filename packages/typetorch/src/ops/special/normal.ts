@@ -26,10 +26,18 @@ const ndtrOp = definePointwise(
   },
   1,
 );
-/** The distribution function of the standard normal. As `torch.special.ndtr`. */
+/**
+ * The distribution function of the standard normal. As `torch.special.ndtr`.
+ * @example
+ * torch.special.ndtr(torch.tensor([-1.5, 0, 2])) // tensor([0.0668, 0.5000, 0.9772])
+ */
 export const ndtr: Unary = (input, options) => ndtrOp([input], undefined, options?.out);
 
-/** The inverse of {@link ndtr}. As `torch.special.ndtri`. */
+/**
+ * The inverse of {@link ndtr}. As `torch.special.ndtri`.
+ * @example
+ * torch.special.ndtri(torch.tensor([0.1, 0.5])) // tensor([-1.2816, 0.0000])
+ */
 export const ndtri = hostUnary("special_ndtri", normalQuantile, (g, _x, out) =>
   g.mul(
     out
@@ -40,7 +48,11 @@ export const ndtri = hostUnary("special_ndtri", normalQuantile, (g, _x, out) =>
   ),
 );
 
-/** The scaled complementary error function `exp(x^2) erfc(x)`. As `torch.special.erfcx`. */
+/**
+ * The scaled complementary error function `exp(x^2) erfc(x)`. As `torch.special.erfcx`.
+ * @example
+ * torch.special.erfcx(torch.tensor([-1.5, 0, 2])) // tensor([18.6539, 1.0000, 0.2554])
+ */
 export const erfcx = hostUnary("special_erfcx", erfcxOf, (g, x, out) =>
   g.mul(
     x
@@ -50,7 +62,11 @@ export const erfcx = hostUnary("special_erfcx", erfcxOf, (g, x, out) =>
   ),
 );
 
-/** The logarithm of {@link ndtr}, accurate in both tails. As `torch.special.log_ndtr`. */
+/**
+ * The logarithm of {@link ndtr}, accurate in both tails. As `torch.special.log_ndtr`.
+ * @example
+ * torch.special.logNdtr(torch.tensor([-1.5, 0, 2])) // tensor([-2.7059, -0.6931, -0.0230])
+ */
 export const logNdtr = hostUnary("special_log_ndtr", logNormalCdf, (g, x) =>
   g.div(erfcx(x.mul(-Math.SQRT1_2))).mul(Math.sqrt(2 / Math.PI)),
 );
@@ -69,7 +85,11 @@ const entrOp = definePointwise(
   },
   1,
 );
-/** `-x log(x)`: 0 at 0, -inf below. As `torch.special.entr`. */
+/**
+ * `-x log(x)`: 0 at 0, -inf below. As `torch.special.entr`.
+ * @example
+ * torch.special.entr(torch.tensor([0.1, 0.5])) // tensor([0.2303, 0.3466])
+ */
 export const entr: Unary = (input, options) => entrOp([input], undefined, options?.out);
 
 const xlog1pyOp = definePointwise(
@@ -94,7 +114,11 @@ const xlog1pyOp = definePointwise(
   },
   2,
 );
-/** `input * log(1 + other)`, 0 where the input is 0, NaN where `other` is. As `torch.special.xlog1py`. */
+/**
+ * `input * log(1 + other)`, 0 where the input is 0, NaN where `other` is. As `torch.special.xlog1py`.
+ * @example
+ * torch.special.xlog1py(torch.tensor([0, 2]), torch.tensor([0, 3])) // tensor([0.0000, 2.7726])
+ */
 export function xlog1py(input: Tensor | NumberLike, other: Tensor | NumberLike, options?: OutOption): Tensor {
   checkArguments(
     "special_xlog1py(Scalar|Tensor input, Scalar|Tensor other, options? options, {Tensor out})",

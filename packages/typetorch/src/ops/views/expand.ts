@@ -66,20 +66,32 @@ export function expand(x: Tensor, ...args: unknown[]): Tensor {
   return runtime.call(expandOp, [x], { shape });
 }
 
-/** The tensor expanded to a shape, as `torch.broadcast_to`. */
+/**
+ * The tensor expanded to a shape, as `torch.broadcast_to`.
+ * @example
+ * torch.broadcastTo(torch.tensor([1, 2]), [2, 2]) // tensor([[1., 2.], [1., 2.]])
+ */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
   checkArguments("broadcast_to(Tensor x, float[] shape)", x, shape);
   return expand(x, shape);
 }
 
-/** All tensors expanded to the shape that they broadcast to, as `torch.broadcast_tensors`. */
+/**
+ * All tensors expanded to the shape that they broadcast to, as `torch.broadcast_tensors`.
+ * @example
+ * torch.broadcastTensors(torch.zeros(3, 1), torch.zeros(2))[0]!.shape // [3, 2]
+ */
 export function broadcastTensors(...tensors: Tensor[]): Tensor[] {
   checkArguments("broadcast_tensors(Tensor[] tensors)", tensors);
   const shape = tensors.reduce<readonly number[]>((s, x) => broadcastShapes(s, x.shape), []);
   return tensors.map((x) => expand(x, shape));
 }
 
-/** The sum over the dimensions that broadcasting from `shape` would stretch, as `Tensor.sum_to_size`. */
+/**
+ * The sum over the dimensions that broadcasting from `shape` would stretch, as `Tensor.sum_to_size`.
+ * @example
+ * torch.ones(2, 3).sumToSize(1, 3) // tensor([[2., 2., 2.]])
+ */
 export function sumToSize(x: Tensor, ...args: unknown[]): Tensor {
   checkArguments("sum_to_size(Tensor input)", x);
   const shape = shapeOf(args);

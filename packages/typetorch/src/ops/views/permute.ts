@@ -90,7 +90,11 @@ export function permute(x: Tensor, ...args: unknown[]): Tensor {
   return runtime.call(permuteOp, [x], { dims: wrapped });
 }
 
-/** Two dimensions exchanged, as `torch.transpose`. */
+/**
+ * Two dimensions exchanged, as `torch.transpose`.
+ * @example
+ * torch.swapaxes(torch.zeros(2, 3), 0, 1).shape // [3, 2]
+ */
 export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
   checkArguments("swapaxes(Tensor x, int dim0, int dim1)", x, dim0, dim1);
   const a = wrapDim(dim0, x.shape.length);
@@ -117,7 +121,11 @@ export function t(x: Tensor): Tensor {
     : runtime.call(tOp, [x], { a: 0, b: 1 });
 }
 
-/** Dimensions moved to other places, the rest in order, as `torch.movedim`. */
+/**
+ * Dimensions moved to other places, the rest in order, as `torch.movedim`.
+ * @example
+ * torch.moveaxis(torch.zeros(2, 3, 4), 0, 2).shape // [3, 4, 2]
+ */
 export function movedim(x: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
   checkArguments("movedim(Tensor x, int|int[] source, int|int[] destination)", x, source, destination);
   const givenFrom = typeof source === "number" ? [source] : source;

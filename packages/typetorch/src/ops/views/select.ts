@@ -60,7 +60,11 @@ const selectOp = partOp("select");
 const sliceOp = partOp("slice");
 const diagonalOp = partOp("diagonal");
 
-/** One index of a dimension, which disappears. As `torch.select`. */
+/**
+ * One index of a dimension, which disappears. As `torch.select`.
+ * @example
+ * torch.select(torch.tensor([[1, 2], [3, 4]]), 0, 1) // tensor([3., 4.])
+ */
 export function select(x: Tensor, dim: number, index: number): Tensor {
   checkArguments("select(Tensor x, int dim, int index)", x, dim, index);
   if (x.shape.length === 0) throw new IndexError("select() cannot be applied to a 0-dim tensor.");
@@ -194,7 +198,11 @@ export function split(x: Tensor, splitSize: number | readonly number[], dim?: nu
   return runtime.callMany(splitOp, [x], { dim: d, sizes });
 }
 
-/** At most `chunks` parts of equal size (the last may be smaller), as `torch.chunk`. */
+/**
+ * At most `chunks` parts of equal size (the last may be smaller), as `torch.chunk`.
+ * @example
+ * torch.chunk(torch.arange(5), 2)[0] // tensor([0, 1, 2])
+ */
 export function chunk(x: Tensor, chunks: number, dim?: number | { dim?: number }): Tensor[] {
   checkArguments("chunk(Tensor x, int chunks, int|options? dim, {int dim})", x, chunks, dim);
   if (x.shape.length === 0) throw new IndexError("chunk expects at least a 1-dimensional tensor");
@@ -211,7 +219,11 @@ export function chunk(x: Tensor, chunks: number, dim?: number | { dim?: number }
     : split(x, size, d);
 }
 
-/** One tensor for each index of a dimension, as `torch.unbind`. */
+/**
+ * One tensor for each index of a dimension, as `torch.unbind`.
+ * @example
+ * torch.unbind(torch.tensor([[1, 2], [3, 4]]))[1] // tensor([3., 4.])
+ */
 export function unbind(x: Tensor, dim?: number | { dim?: number }): Tensor[] {
   checkArguments("unbind(Tensor x, int|options? dim, {int dim})", x, dim);
   if (x.shape.length === 0) throw new IndexError("Dimension specified as 0 but tensor has no dimensions");
@@ -248,7 +260,11 @@ export function linalgDiagonal(A: Tensor, options: { offset?: number; dim1?: num
   return diagonal(A, { offset: options.offset ?? 0, dim1: options.dim1 ?? -2, dim2: options.dim2 ?? -1 });
 }
 
-/** The diagonal of two dimensions, which becomes the last dimension. As `torch.diagonal`. */
+/**
+ * The diagonal of two dimensions, which becomes the last dimension. As `torch.diagonal`.
+ * @example
+ * torch.diagonal(torch.tensor([[1, 2], [3, 4]])) // tensor([1., 4.])
+ */
 export function diagonal(
   x: Tensor,
   options: { offset?: number; dim1?: number; dim2?: number } | number = {},

@@ -185,13 +185,21 @@ export function flatten(x: Tensor, startDim: number | { startDim?: number; endDi
   return x.reshape([...x.shape.slice(0, a), numelOf(x.shape.slice(a, b + 1)), ...x.shape.slice(b + 1)]);
 }
 
-/** All elements in one dimension, as `torch.ravel`. */
+/**
+ * All elements in one dimension, as `torch.ravel`.
+ * @example
+ * torch.ravel(torch.tensor([[1, 2], [3, 4]])) // tensor([1., 2., 3., 4.])
+ */
 export function ravel(x: Tensor): Tensor {
   checkArguments("ravel(Tensor x)", x);
   return x.contiguous().view(-1);
 }
 
-/** Splits one dimension into several, as `torch.unflatten`. */
+/**
+ * Splits one dimension into several, as `torch.unflatten`.
+ * @example
+ * torch.unflatten(torch.zeros(2, 6), 1, [2, 3]).shape // [2, 2, 3]
+ */
 export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
   checkArguments("unflatten(Tensor x, int dim, int[] sizes)", x, dim, sizes);
   const d = wrapDim(dim, x.shape.length);

@@ -72,7 +72,13 @@ export interface BackwardOptions {
   inputs?: OneOrMany<Tensor>;
 }
 
-/** Adds the gradients of the tensors' sum to the leaves, as `torch.autograd.backward`. */
+/**
+ * Adds the gradients of the tensors' sum to the leaves, as `torch.autograd.backward`.
+ * @example
+ * const w = torch.tensor([2], { requiresGrad: true });
+ * torch.autograd.backward(w.mul(3));
+ * w.grad! // tensor([3.])
+ */
 export function backward(
   tensors: OneOrMany<Tensor>,
   gradTensors: OneOrMany<Tensor | null> | null = null,

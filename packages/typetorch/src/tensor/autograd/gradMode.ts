@@ -7,6 +7,11 @@ import { ArgumentTypeError } from "../../core/errors.ts";
 export let gradEnabled = true;
 let inference = false;
 
+/**
+ * Whether operations are recorded for gradients, as `torch.is_grad_enabled`.
+ * @example
+ * torch.noGrad(() => torch.isGradEnabled()) // false
+ */
 export function isGradEnabled(): boolean {
   return gradEnabled;
 }
@@ -64,27 +69,44 @@ export function noGrad<R>(body?: () => R): R | GradModeGuard {
   return scope(false, inference, body);
 }
 
-/** Records gradients inside of a `noGrad`, as `torch.enable_grad`. */
+/**
+ * Records gradients inside of a `noGrad`, as `torch.enable_grad`.
+ * @example
+ * torch.noGrad(() => torch.enableGrad(() => torch.isGradEnabled())) // true
+ */
 export function enableGrad(): GradModeGuard;
 export function enableGrad<R>(body: () => R): R;
 export function enableGrad<R>(body?: () => R): R | GradModeGuard {
   return scope(true, inference, body);
 }
 
-/** Switches recording on or off; returns a guard that switches back when it is disposed. As `torch.set_grad_enabled`. */
+/**
+ * Switches recording on or off; returns a guard that switches back when it is disposed. As `torch.set_grad_enabled`.
+ * @example
+ * torch.autograd.setGradEnabled(false, () => torch.isGradEnabled()) // false
+ */
 export function setGradEnabled(enabled: boolean): GradModeGuard;
 export function setGradEnabled<R>(enabled: boolean, body: () => R): R;
 export function setGradEnabled<R>(enabled: boolean, body?: () => R): R | GradModeGuard {
   return scope(enabled, inference, body);
 }
 
-/** As `noGrad`, and says that nothing computed inside will ever be differentiated. As `torch.inference_mode`. */
+/**
+ * As `noGrad`, and says that nothing computed inside will ever be differentiated. As `torch.inference_mode`.
+ * @example
+ * torch.inferenceMode(() => torch.ones(2).requiresGrad) // false
+ */
 export function inferenceMode(): GradModeGuard;
 export function inferenceMode<R>(body: () => R): R;
 export function inferenceMode<R>(body?: () => R): R | GradModeGuard {
   return scope(false, true, body);
 }
 
+/**
+ * Whether inference mode is on, as `torch.is_inference_mode_enabled`.
+ * @example
+ * torch.inferenceMode(() => torch.isInferenceModeEnabled()) // true
+ */
 export function isInferenceModeEnabled(): boolean {
   return inference;
 }

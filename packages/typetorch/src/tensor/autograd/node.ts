@@ -14,6 +14,11 @@ let anomalyMode = false;
 export function setAnomaly(enabled: boolean): void {
   anomalyMode = enabled;
 }
+/**
+ * Whether anomaly mode is on: nodes remember where they were made, as `torch.is_anomaly_enabled`.
+ * @example
+ * torch.autograd.detectAnomaly(() => torch.autograd.isAnomalyEnabled()) // true
+ */
 export function isAnomalyEnabled(): boolean {
   return anomalyMode;
 }
