@@ -138,6 +138,16 @@ test("nesting of what only a full load takes", () => {
   );
 });
 
+test("values of many kinds that PyTorch saves are loaded, or refused with a reason and advice", () => {
+  const kinds = pytorch("kinds", folder) as Record<string, unknown>;
+  assert.ok(Object.keys(kinds).length > 100);
+  for (const [name, expected] of Object.entries(kinds)) {
+    if (expected === null) {
+      assert.throws(() => torch.load(join(folder, name)), /^(UnpicklingError|SerializationError): .*\n {2}help: ./, name);
+    } else assert.deepEqual(plain(describe(torch.load(join(folder, name)))), plain(expected), name);
+  }
+});
+
 /** The same training as in files.py. */
 function train(file: string, steps: number, start?: string): number[] {
   const [first, second] = [new nn.Linear(3, 8), new nn.Linear(8, 1)];

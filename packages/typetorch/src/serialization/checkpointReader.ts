@@ -240,9 +240,12 @@ function* readZip(file: File, options: ReadOptions): Reader<unknown> {
   const account = new PickleAccount(pickle.length, archive.entries.size, options.maxBytes);
   const storages = new Storages(options, account, (id) => allocate(entryOf(id).size));
   const { value } = unpickleTensors(pickle, storages, account);
-  for (const { storage, id } of storages.byKey.values()) {
+  for (const { storage, id } of storages.byKey.values())
     yield* readEntryInto(archive, entryOf(id), () => storageWindows(storage));
-    if (bigEndian && id.type.dtype !== null) swapBytes(storage, id.type.dtype);
+  for (const [storage, dtypes] of bigEndian ? dtypesOf(value) : []) {
+    if (dtypes.size > 1)
+      throw new SerializationError(`${file.name}: tensors of several dtypes share memory in a big-endian file`);
+    for (const dtype of dtypes) swapBytes(storage, dtype);
   }
   return moveToPlaces(value, storages);
 }
@@ -273,6 +276,17 @@ function* isBigEndian(archive: ZipArchive, root: string): Reader<boolean> {
   if (order !== "little" && order !== "big")
     throw new SerializationError(`${archive.fileName}: unknown byte order ${quoted(order)}`);
   return order === "big";
+}
+
+/** As which dtypes the value's tensors see each storage. */
+function dtypesOf(value: unknown): Map<Storage, Set<DType>> {
+  const out = new Map<Storage, Set<DType>>();
+  visitTree(value, (x) => {
+    if (!(x instanceof Tensor)) return;
+    const dtypes = out.get(x.storage) ?? new Set();
+    out.set(x.storage, dtypes.add(x.dtype));
+  });
+  return out;
 }
 
 /** Turns every element's bytes around. */

@@ -209,7 +209,17 @@ const unsupported: readonly [names: readonly string[], what: string, help: strin
   ],
   [["torch._utils._rebuild_qtensor"], "quantized tensors are not supported", "save tensor.dequantize() in Python"],
   [
-    ["torch._utils._rebuild_nested_tensor"],
+    ["torch._utils._rebuild_device_tensor_from_numpy", "torch._utils._rebuild_device_tensor_from_cpu_tensor"],
+    "tensors of other devices than the CPU and CUDA are not supported",
+    "save tensor.cpu() in Python",
+  ],
+  [
+    ["torch._utils._rebuild_wrapper_subclass"],
+    "tensors of a class that wraps others are not supported",
+    "save the tensors inside of it in Python",
+  ],
+  [
+    ["torch._utils._rebuild_nested_tensor", "torch.nested._internal.nested_tensor._rebuild_njt"],
     "nested tensors are not supported",
     "save the list of tensors, tensor.unbind(), in Python",
   ],
@@ -259,6 +269,7 @@ function adviceFor(module: string, name: string): string {
   if (/^(builtins|__builtin__)$/.test(module) && name === "getattr") {
     return "Python writes methods and enum members so; of the state of a OneCycleLR of PyTorch before 2.0, save all but 'anneal_func'";
   }
+  if (/\b(DTensor|ShardedTensor)$/.test(name)) return "save whole tensors in Python: tensor.full_tensor()";
   if (module === "collections") return "save a list or a dict instead";
   if (module.startsWith("torch.nn.") || module.startsWith("torchvision.models") || module === "__main__" || isClass) {
     return `the file holds whole objects (of the class ${/^\w{1,80}$/.test(name) ? name : "above"}), not just their values; for a model, in Python: torch.save(model.state_dict(), path)`;
