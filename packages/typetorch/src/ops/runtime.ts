@@ -54,6 +54,8 @@ export interface Runtime {
   storageArray(x: Tensor): TypedArray;
   /** The elements of a tensor in row-major order, for reading; null when that would mean waiting for a device. */
   elementsAtHand(x: Tensor): TypedArray | null;
+  /** Gives the node that made a new tensor the name of PyTorch's op, where here several ops stand for it. */
+  named(x: Tensor, gradName: string): Tensor;
   isTensor(x: unknown): x is Tensor;
   backendOf(x: Tensor): Backend;
   /** Whether gradients are being recorded and one of the tensors takes part. */

@@ -1,6 +1,7 @@
 /**
  * Binds the runtime that op files use to the dispatcher and the backends.
  */
+import { named } from "./autograd/node.ts";
 import { typedArrayOf } from "../backends/cpu/memory.ts";
 import type { DType } from "../core/dtype.ts";
 import type { NumberLike } from "../core/promotion.ts";
@@ -56,6 +57,7 @@ bindRuntime({
     return remote === null ? x.data : remote.onDeviceOnly ? null : typedArrayOfTensor(onHost(x));
   },
   isPlain,
+  named,
   mapFlat(spec, n, x, y, param, result) {
     const backend = backendOf(x);
     const out = new Tensor(backend.allocate(n * result.itemsize, result), x.shape, x.strides, 0, result);

@@ -107,9 +107,9 @@ export function binaryCrossEntropy(input: Tensor, target: Tensor, options: Weigh
     );
   }
   const loss = bernoulliEntropy([input, target]);
-  if (weight === null) return reduce(loss, reduction);
+  if (weight === null) return reduce(loss, reduction, "BinaryCrossEntropyBackward0");
   broadcastShapes(target.shape, weight.shape);
-  return reduce(loss.mul(weight), reduction);
+  return reduce(loss.mul(weight), reduction, "BinaryCrossEntropyBackward0");
 }
 
 /**
@@ -134,7 +134,7 @@ export function binaryCrossEntropyWithLogits(
     throw new ValueError(`Target size (${sizeText(target)}) must be the same as input size (${sizeText(input)})`);
   }
   const loss = logitEntropy([input, target, posWeight ?? 1]);
-  return reduce(weight === null ? loss : loss.mul(weight), reduction);
+  return reduce(weight === null ? loss : loss.mul(weight), reduction, "BinaryCrossEntropyWithLogitsBackward0");
 }
 
 /**

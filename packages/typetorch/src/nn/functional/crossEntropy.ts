@@ -1,3 +1,4 @@
+import { runtime } from "../../ops/runtime.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { int64, kernelName } from "../../core/dtype.ts";
 import { DTypeError, ShapeError, ValueError } from "../../core/errors.ts";
@@ -54,11 +55,10 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   const counted = checkTargets(t, classes, ignoreIndex);
   const index = t.dtype === int64 ? t : t.long();
   const losses = crossEntropyRows(x, index, ignoreIndex);
-  if (reduction === "mean") {
-    return counted === numelOf(t.shape) ? losses.mean() : losses.sum().div(counted ?? index.ne(ignoreIndex).sum());
-  }
-  if (reduction === "none") return losses.reshape(target.shape);
-  return reduceLoss(losses, reduction);
+  const gradName = rank > 2 ? "NllLoss2DBackward0" : "NllLossBackward0";
+  if (reduction === "mean" && counted !== numelOf(t.shape))
+    return runtime.named(losses.sum().div(counted ?? index.ne(ignoreIndex).sum()), gradName);
+  return reduceLoss(reduction === "none" ? losses.reshape(target.shape) : losses, reduction, gradName);
 }
 
 /** The general case: log-softmax, then the likelihood, then the smoothing. */

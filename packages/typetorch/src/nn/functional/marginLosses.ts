@@ -50,7 +50,7 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMar
   if (weight !== null) terms = terms.mul(weight.indexSelect(0, target.reshape([batch])).unsqueeze(1));
   const others = full([batch, classes], 1, { dtype: x.dtype, device: x.device }).scatter(1, index, 0);
   const loss = terms.mul(others).sum(1).div(classes);
-  return reduce(target.shape.length === 0 ? loss.squeeze(0) : loss, reduction);
+  return reduce(target.shape.length === 0 ? loss.squeeze(0) : loss, reduction, "MultiMarginLossBackward0");
 }
 
 /**
@@ -88,5 +88,5 @@ export function multilabelMarginLoss(input: Tensor, target: Tensor, options: { r
   const terms = x.unsqueeze(1).sub(picked).add(1).clamp({ min: 0 }); // (N, C targets, C)
   const counted = terms.mul(mask.unsqueeze(2)).mul(isTarget.neg().add(1).unsqueeze(1));
   const loss = counted.sum([1, 2]).div(classes);
-  return reduce(rank === 2 ? loss : loss.squeeze(0), reduction);
+  return reduce(rank === 2 ? loss : loss.squeeze(0), reduction, "MultilabelMarginLossBackward0");
 }

@@ -1,3 +1,4 @@
+import { runtime } from "../../ops/runtime.ts";
 import { checkInternalOverlap } from "../../ops/layout.ts";
 import { checkArguments } from "../../ops/arguments.ts";
 import { float16, float32, float64 } from "../../core/dtype.ts";
@@ -54,12 +55,13 @@ export function groupNorm(input: Tensor, numGroups: number, options: GroupNormOp
       `Expected more than 1 value per channel when training, got input size torch.Size(${formatShape([batch * numGroups, channels / numGroups, ...shape.slice(2)])})`,
     );
   }
-  if (input.dtype.itemsize > 2) return groupNormRows(input, numGroups, weight, bias, eps);
+  if (input.dtype.itemsize > 2)
+    return runtime.named(groupNormRows(input, numGroups, weight, bias, eps), "NativeGroupNormBackward0");
   // in 16 bits PyTorch rounds after each step
   const perChannel = (values: Tensor): Tensor => values.reshape([1, -1, ...shape.slice(2).map(() => 1)]);
   let out = layerNorm(input.reshape([batch, numGroups, perGroup]), [perGroup], { eps }).view(shape);
   if (weight !== null) out = out.mul(perChannel(weight));
-  return bias === null ? out : out.add(perChannel(bias));
+  return runtime.named(bias === null ? out : out.add(perChannel(bias)), "NativeGroupNormBackward0");
 }
 
 export interface InstanceNormOptions extends GroupNormOptions {

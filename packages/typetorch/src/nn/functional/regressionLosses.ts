@@ -104,7 +104,7 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkArguments("mse_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
-  return reduce(squaredDifference([input, target]), options.reduction ?? "mean");
+  return reduce(squaredDifference([input, target]), options.reduction ?? "mean", "MseLossBackward0");
 }
 
 /**
@@ -123,7 +123,7 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions
   const { beta = 1, reduction = "mean" } = options;
   if (beta < 0) throw new ValueError("smooth_l1_loss does not support negative values for beta.", `beta is ${beta}`);
   if (beta === 0) return l1Loss(input, target, { reduction });
-  return reduce(smoothDifference([input, target], [beta]), reduction);
+  return reduce(smoothDifference([input, target], [beta]), reduction, "SmoothL1LossBackward0");
 }
 
 /**
@@ -143,7 +143,7 @@ export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & 
   if (!(delta > 0)) {
     throw new ValueError("huber_loss does not support non-positive values for delta.", `delta is ${delta}`);
   }
-  return reduce(huberDifference([input, target], [delta]), reduction);
+  return reduce(huberDifference([input, target], [delta]), reduction, "HuberLossBackward0");
 }
 
 /**
@@ -154,7 +154,7 @@ export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & 
  */
 export function softMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkArguments("soft_margin_loss(Tensor input, Tensor target, options? options, {str reduction})", input, target, options);
-  return reduce(input.mul(target).neg().exp().log1p(), options.reduction ?? "mean");
+  return reduce(input.mul(target).neg().exp().log1p(), options.reduction ?? "mean", "SoftMarginLossBackward0");
 }
 
 export interface KLDivOptions {

@@ -13,7 +13,7 @@ import { type ReturnType, returnType } from "../returnTypes.ts";
 import { runtime } from "../runtime.ts";
 import { checkMatrices, elementsOf, sizesOf, tensorOf } from "./batches.ts";
 import { choleskyFactor, qrFactor, singularValues, symmetricEigen, transposed } from "./dense.ts";
-import { inv, solved } from "./inverse.ts";
+import { inv, invEx, solved } from "./inverse.ts";
 import { matmul } from "./matmul.ts";
 
 export type QrResult = ReturnType<readonly ["Q", "R"]>;
@@ -63,7 +63,7 @@ const choleskyOp = defineOp<{ infos: number[] | null; name: string }>({
   },
   backward([g], saved) {
     const l = saved.output(0);
-    const inverse = inv(l);
+    const inverse = invEx(l).inverse;
     const middle = mirrored(matmul(l.mT, g!)).mul(0.5);
     return [matmul(matmul(inverse.mT, middle), inverse)];
   },

@@ -114,8 +114,9 @@ export function stack(tensors: readonly Tensor[], dim: number | DimOption = 0): 
     }
   });
   const d = wrapDim(axis, first.shape.length + 1);
-  return cat(
+  const joined = cat(
     tensors.map((x) => x.unsqueeze(d)),
     typeof dim === "number" ? d : { ...dim, dim: d },
   );
+  return runtime.named(joined, "StackBackward0");
 }

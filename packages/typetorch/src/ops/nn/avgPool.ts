@@ -100,7 +100,7 @@ function pool(rank: number, input: Tensor, kernelSize: number | readonly number[
     .map((n, i) => pooledSize(n, geometry.kernel[i]!, geometry.stride[i]!, geometry.padding[i]!, 1, geometry.ceilMode));
   checkPooled(x, sizes, x.shape[1]!);
   const y = runtime.call(op, [x], { ...geometry, shape: x.shape, divisor: divisors(x, geometry, sizes, options) });
-  return single ? y.squeeze(0) : y;
+  return runtime.named(single ? y.squeeze(0) : y, rank === 1 ? "SqueezeBackward1" : `AvgPool${rank}DBackward0`);
 }
 
 type AvgPool = (

@@ -219,10 +219,11 @@ const pickOp = defineOp<{ ignoreIndex: number }>({
 });
 
 /** Applies a reduction to losses. */
-export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined): Tensor {
-  if (reduction === undefined || reduction === "mean") return loss.mean();
-  if (reduction === "sum") return loss.sum();
-  if (reduction === "none") return loss;
+export function reduceLoss(loss: Tensor, reduction: LossReduction | undefined, gradName?: string): Tensor {
+  const named = (x: Tensor): Tensor => (gradName === undefined ? x : runtime.named(x, gradName));
+  if (reduction === undefined || reduction === "mean") return named(loss.mean());
+  if (reduction === "sum") return named(loss.sum());
+  if (reduction === "none") return named(loss);
   throw new ValueError(`${reduction as string} is not a valid value for reduction`, "use 'none', 'mean' or 'sum'");
 }
 
@@ -266,10 +267,11 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: Class
   const picked = runtime.call(pickOp, [x, index], { ignoreIndex });
   const factors = weight ? weightsOf(weight, index, ignoreIndex) : null;
   const losses = factors === null ? picked : picked.mul(factors);
-  if (options.reduction === "none") return rank === 1 ? losses.squeeze(0) : losses;
-  if (options.reduction === "sum") return losses.sum();
-  if (options.reduction !== undefined && options.reduction !== "mean") reduceLoss(losses, options.reduction);
-  return losses.sum().div(factors === null ? (known ?? index.ne(ignoreIndex).sum()) : factors.sum());
+  const gradName = rank > 2 ? "NllLoss2DBackward0" : "NllLossBackward0";
+  if (options.reduction === "none") return runtime.named(rank === 1 ? losses.squeeze(0) : losses, gradName);
+  if (options.reduction !== undefined && options.reduction !== "mean") return reduceLoss(losses, options.reduction, gradName);
+  const count = factors === null ? (known ?? index.ne(ignoreIndex).sum()) : factors.sum();
+  return runtime.named(losses.sum().div(count), gradName);
 }
 
 /** The weight of each target, 0 of those that are ignored. */

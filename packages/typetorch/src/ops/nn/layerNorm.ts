@@ -236,5 +236,5 @@ export function layerNorm(
     if (bias !== null) inputs.push(bias.reshape([columns]));
   } else if (bias !== null) shift = bias;
   const y = runtime.call(op, inputs, { eps, affine: (inputs.length - 1) as Affine }).view(x.shape);
-  return shift === null ? y : y.add(shift);
+  return runtime.named(shift === null ? y : y.add(shift), "NativeLayerNormBackward0");
 }

@@ -211,7 +211,10 @@ export function maxPoolWithIndices(
     Tensor,
     Tensor,
   ];
-  return single ? [y.squeeze(0), indices.squeeze(0)] : [y, indices];
+  const values = single ? y.squeeze(0) : y;
+  // PyTorch's max_pool1d is max_pool2d with a dimension less
+  runtime.named(values, rank === 1 ? "SqueezeBackward1" : `MaxPool${rank}DWithIndicesBackward0`);
+  return [values, single ? indices.squeeze(0) : indices];
 }
 
 export interface MaxPool {

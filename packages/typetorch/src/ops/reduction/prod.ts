@@ -51,6 +51,8 @@ function productOfOthers(x: Tensor, dim: number): Tensor {
   return before.mul(after);
 }
 
+const dimOp = { ...op, gradName: "ProdBackward1" };
+
 /**
  * The product of all elements or along one dimension; integers and booleans give int64. As `torch.prod`.
  * @example
@@ -69,6 +71,7 @@ export function prod(input: Tensor, dim?: number | null | ReductionOptions, opti
   const dims = d === undefined || d === null ? input.shape.map((_, i) => i) : dimensionArguments(input, d, undefined).dims;
   const dtype = o.dtype ?? o.out?.dtype ?? (input.dtype.isFloatingPoint ? input.dtype : int64);
   const attributes = { dims, keepdim: o.keepdim ?? false, dtype };
-  return o.out ? runtime.callOut(op, [input], attributes, o.out) : runtime.call(op, [input], attributes);
+  const which = d === undefined || d === null ? op : dimOp;
+  return o.out ? runtime.callOut(which, [input], attributes, o.out) : runtime.call(which, [input], attributes);
 }
 method("prod", prod);

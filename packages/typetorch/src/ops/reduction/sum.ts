@@ -46,6 +46,8 @@ const sumOp = defineOp<Attributes>({
   },
 });
 
+const sumDimOp = { ...sumOp, gradName: "SumBackward1" };
+
 const meanSpec = specCache((from, to) =>
   simpleReduction("mean", "add", from, to, to, undefined, (acc) => acc.mul(param(0, acc.type)), 1),
 );
@@ -58,6 +60,14 @@ const meanOp = defineOp<Attributes & { readonly count: number }>({
     return [toDtype(expandReduced(g!.div(count), saved.inputShape(0), dims, keepdim), saved.inputDtype(0))];
   },
 });
+
+const meanDimOp = { ...meanOp, gradName: "MeanBackward1" };
+
+/** Whether `dim` names dimensions, or all of them are meant: PyTorch's two overloads. */
+function namesDims(dim: Dims | ReductionOptions): boolean {
+  const given = typeof dim === "object" && dim !== null && !Array.isArray(dim) ? (dim as ReductionOptions).dim : (dim as Dims);
+  return given !== undefined && given !== null;
+}
 
 /**
  * The sum of all elements or over dimensions; integers and booleans give int64. As `torch.sum`.
@@ -74,7 +84,8 @@ export function sum(input: Tensor, dim?: Dims | ReductionOptions, options?: Redu
   const { dims, options: o } = reductionArguments(input, dim, options);
   const dtype = o.dtype ?? o.out?.dtype ?? (input.dtype.isFloatingPoint ? input.dtype : int64);
   const attributes = { dims, keepdim: o.keepdim ?? false, dtype };
-  return o.out ? runtime.callOut(sumOp, [input], attributes, o.out) : runtime.call(sumOp, [input], attributes);
+  const op = namesDims(dim) ? sumDimOp : sumOp;
+  return o.out ? runtime.callOut(op, [input], attributes, o.out) : runtime.call(op, [input], attributes);
 }
 
 /**
@@ -100,7 +111,8 @@ export function mean(input: Tensor, dim?: Dims | ReductionOptions, options?: Red
   let count = 1;
   for (const d of dims) count *= input.shape[d]!;
   const attributes = { dims, keepdim: o.keepdim ?? false, dtype, count };
-  return o.out ? runtime.callOut(meanOp, [input], attributes, o.out) : runtime.call(meanOp, [input], attributes);
+  const op = namesDims(dim) ? meanDimOp : meanOp;
+  return o.out ? runtime.callOut(op, [input], attributes, o.out) : runtime.call(op, [input], attributes);
 }
 
 method("sum", sum);

@@ -112,6 +112,7 @@ const viewOp = defineOp<{ shape: readonly number[]; strides: readonly number[] }
 });
 const reshapeOp = { ...viewOp, name: "reshape", gradName: "ReshapeAliasBackward0" };
 const squeezeOp = { ...viewOp, name: "squeeze", gradName: "SqueezeBackward0" };
+const squeezeDimOp = { ...squeezeOp, gradName: "SqueezeBackward1" };
 const unsqueezeOp = { ...viewOp, name: "unsqueeze", gradName: "UnsqueezeBackward0" };
 
 /**
@@ -225,7 +226,10 @@ export function squeeze(x: Tensor, dim?: number | { dim?: number }): Tensor {
   const which = typeof dim === "object" ? dim?.dim : dim;
   const d = which === undefined ? -1 : wrapDim(which, x.shape.length);
   const keep = x.shape.map((n, i) => n !== 1 || (d >= 0 && i !== d));
-  return runtime.call(squeezeOp, [x], { shape: x.shape.filter((_, i) => keep[i]), strides: x.strides.filter((_, i) => keep[i]) });
+  return runtime.call(which === undefined ? squeezeOp : squeezeDimOp, [x], {
+    shape: x.shape.filter((_, i) => keep[i]),
+    strides: x.strides.filter((_, i) => keep[i]),
+  });
 }
 
 /**

@@ -94,6 +94,15 @@ export abstract class Node {
   }
 }
 
+/** Names of the nodes of compositions that PyTorch has an op for. */
+const labels = new WeakMap<Node, string>();
+
+/** Gives the node that made a tensor PyTorch's name for the op whose composition it ends. */
+export function named(x: Tensor, gradName: string): Tensor {
+  if (x.node !== null) labels.set(x.node, gradName);
+  return x;
+}
+
 let hookId = 0;
 
 /** Adds a hook to a list; the handle takes it off. */
@@ -202,7 +211,7 @@ export class OpNode<A = unknown> extends Node implements Saved<A> {
     if (extra.length > 0) this.extras = extra.map((x) => new SavedTensor(x));
   }
   name(): string {
-    return this.op.gradName;
+    return labels.get(this) ?? this.op.gradName;
   }
   apply(grads: Gradients): Gradients {
     return this.op.backward!(grads, this);
