@@ -14,6 +14,7 @@ import { runtime } from "../runtime.ts";
 import { type DimensionOptions, scatterSelected, shareEvenly } from "./extreme.ts";
 import { checkReducible, reducedShape } from "./reduce.ts";
 import { type Keys, allocateKeys, fillerOf } from "../sorting/keys.ts";
+import { isRankable, rankRows } from "../sorting/rank.ts";
 import { type Elements, quickSelect, rankSelect, sortLikeStd } from "./selection.ts";
 
 declare module "../../tensor/tensor.ts" {
@@ -45,8 +46,11 @@ interface Attributes {
 /** Chooses an element of a row, by its elements or by their keys: gives its position. */
 type Choose = (row: Elements, keys: Keys, k: number) => number;
 
-/** Runs `choose` on every row; values and indices have the reduced shape. */
-function chooseAlong(x: Tensor, { dims, keepdim, k }: Attributes, choose: Choose): Tensor[] {
+/** The rank that is wanted of every row of n elements, if that is the same for all; null where it depends on the elements. */
+type RankOf = ((n: number, k: number) => number) | null;
+
+/** Runs `choose` on every row in which the rank alone does not tell; values and indices have the reduced shape. */
+function chooseAlong(x: Tensor, { dims, keepdim, k }: Attributes, choose: Choose, rankOf: RankOf): Tensor[] {
   const shape = reducedShape(x.shape, dims, keepdim);
   const values = runtime.empty(shape, x.dtype);
   const indices = runtime.empty(shape, int64);
@@ -56,22 +60,40 @@ function chooseAlong(x: Tensor, { dims, keepdim, k }: Attributes, choose: Choose
   const raw = rows.data;
   const toValues = values.data;
   const toIndices = indices.data as BigInt64Array;
-  const keys = allocateKeys(x.dtype, n);
+  const ranked = rankOf !== null && isRankable(rows, n) ? rankRows(rows, n, rankOf(n, k), false) : null;
+  const found = ranked === null ? null : (ranked.found.data as Int32Array);
+  const greatest = ranked === null ? null : hasNan(rows, n);
+  let keys: Keys | null = null;
   const fill = fillerOf(x.dtype);
   for (let r = 0; r < toIndices.length; r++) {
-    fill(raw, r * n, n, false, keys);
-    const at = choose(comparable.subarray(r * n, (r + 1) * n) as Elements, keys, k);
+    let at: number;
+    if (found !== null && found[4 * r + 2] === 1 && !greatest!(r)) at = found[4 * r + 3]!;
+    else {
+      keys ??= allocateKeys(x.dtype, n);
+      fill(raw, r * n, n, false, keys);
+      at = choose(comparable.subarray(r * n, (r + 1) * n) as Elements, keys, k);
+    }
     toIndices[r] = BigInt(at);
     toValues[r] = raw[r * n + at]!;
   }
   return [values, indices];
 }
 
-function chooser(name: string, choose: Choose): Op<Attributes> {
+/** Tells of each row whether it has a NaN, which decides a median. */
+function hasNan(rows: Tensor, n: number): (r: number) => boolean {
+  if (!rows.dtype.isFloatingPoint) return () => false;
+  const flags = runtime.withoutGrad(() => {
+    const matrix = rows.view([-1, n]);
+    return matrix.ne(matrix).any(1).data as Uint8Array;
+  });
+  return (r) => flags[r] !== 0;
+}
+
+function chooser(name: string, choose: Choose, rankOf: RankOf): Op<Attributes> {
   return defineOp<Attributes>({
     name,
     saves: { outputs: [1] },
-    run: ([x], attributes) => chooseAlong(x!, attributes, choose),
+    run: ([x], attributes) => chooseAlong(x!, attributes, choose, rankOf),
     backward([g], saved) {
       const { dims, keepdim } = saved.attributes;
       return [g ? scatterSelected(g, saved.output(1), saved.inputShape(0), dims, keepdim) : null];
@@ -140,15 +162,18 @@ function runAlong(
   return valuesIndices(name, out ? writeOutputs(name, [x], out, run) : run());
 }
 
+/** Of rows without NaN. */
+const middle: RankOf = (n) => (n - 1) >> 1;
+
 function medianFamily(name: "median" | "nanmedian", choose: Choose) {
-  const along = chooser(name, choose);
+  const along = chooser(name, choose, middle);
   const full = defineOp<null>({
     name,
     saves: { inputs: [0], outputs: [0] },
     run([x]) {
       const flat = runtime.withoutGrad(() => x!.reshape([-1]));
       if (flat.shape[0] === 0) return runtime.full([], x!.dtype.isFloatingPoint ? Number.NaN : 0, x!.dtype);
-      return chooseAlong(flat, { dims: [0], keepdim: false, k: 0 }, choose)[0]!;
+      return chooseAlong(flat, { dims: [0], keepdim: false, k: 0 }, choose, middle)[0]!;
     },
     backward: ([g], saved) => [shareEvenly(g!, saved.input(0), saved.output(0))],
   });
@@ -186,7 +211,11 @@ export const median = medianFamily("median", chooseMedian);
  */
 export const nanmedian = medianFamily("nanmedian", chooseNanmedian);
 
-const kthOp = chooser("kthvalue", (row, keys, k) => quickSelect(keys.low, highOf(keys), row.length, k - 1));
+const kthOp = chooser(
+  "kthvalue",
+  (row, keys, k) => quickSelect(keys.low, highOf(keys), row.length, k - 1),
+  (_, k) => k - 1,
+);
 
 /**
  * The k-th smallest element along `dim` (default the last) and its position, k counting from 1. As `torch.kthvalue`.
@@ -214,7 +243,7 @@ export function kthvalue(
   return runAlong("kthvalue", kthOp, input, d, o.keepdim, k, o.out);
 }
 
-const modeOp = chooser("mode", chooseMode);
+const modeOp = chooser("mode", chooseMode, null);
 
 /**
  * The most frequent element along `dim` (default the last), the smallest of equally frequent ones, and a position of it. As `torch.mode`.

@@ -14,6 +14,7 @@ import { writeOutputs } from "../outputs.ts";
 import { type ValuesIndices, valuesIndices } from "../returnTypes.ts";
 import { runtime } from "../runtime.ts";
 import { RowSelector, RowSorter } from "./radix.ts";
+import { chooseFirst, isRankable, rankRows } from "./rank.ts";
 
 export interface SortOptions {
   /** Default: the last. */
@@ -52,6 +53,48 @@ interface Attributes {
   readonly k: number | null;
 }
 
+/** Most elements of a row that are chosen by kernels, and sorted by insertion. */
+const mostChosen = 64;
+
+/** The first elements of rows in which no two of those, nor the next one, are equal. */
+class FewChosen {
+  private readonly n: number;
+  private readonly k: number;
+  private readonly keys: Int32Array;
+  private readonly found: Int32Array;
+  private readonly list: Int32Array;
+
+  constructor(x: Tensor, n: number, k: number, descending: boolean) {
+    const ranked = rankRows(x, n, k - 1, descending);
+    this.n = n;
+    this.k = k;
+    this.list = chooseFirst(ranked, k);
+    this.keys = ranked.keys.data as Int32Array;
+    this.found = ranked.found.data as Int32Array;
+  }
+
+  /** The sorted positions of row r; null where elements are equal, whose order depends on the algorithm. */
+  select(r: number): Int32Array | null {
+    const { n, k, keys, list } = this;
+    if (this.found[4 * r + 1]! + this.found[4 * r + 2]! !== k) return null;
+    const start = r * (k + 1);
+    for (let i = 1; i < k; i++) {
+      const position = list[start + i]!;
+      const key = keys[r * n + position]!;
+      let j = i;
+      for (; j > 0; j--) {
+        const before = list[start + j - 1]!;
+        const other = keys[r * n + before]!;
+        if (other === key) return null;
+        if (other < key) break;
+        list[start + j] = before;
+      }
+      list[start + j] = position;
+    }
+    return list.subarray(start, start + k);
+  }
+}
+
 /** Runs a sorter over all rows along a dimension; values and indices lie row-major. */
 function sortAlong(x: Tensor, { dim, descending, k }: Attributes): Tensor[] {
   const rank = x.shape.length;
@@ -73,8 +116,11 @@ function sortAlong(x: Tensor, { dim, descending, k }: Attributes): Tensor[] {
     words.fill(0);
     const sorter = k === null ? new RowSorter(x.dtype, n, descending) : new RowSelector(x.dtype, n, k, descending);
     const rows = values.numel() / wanted;
+    const few = sorter instanceof RowSelector && k! <= mostChosen && rows > 1 && isRankable(source, n);
+    const chosen = few ? new FewChosen(source, n, k!, descending) : null;
     for (let r = 0; r < rows; r++) {
-      const order = sorter instanceof RowSorter ? sorter.sort(from, r * n) : sorter.select(from, r * n);
+      const sorted = chosen?.select(r) ?? null;
+      const order = sorted ?? (sorter instanceof RowSorter ? sorter.sort(from, r * n) : sorter.select(from, r * n));
       const start = r * wanted;
       for (let i = 0; i < wanted; i++) {
         const at = order[i]!;
