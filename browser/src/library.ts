@@ -102,7 +102,7 @@ export const programs: Readonly<Record<string, { readonly program: string; reado
     most: 150_000,
   },
   "typetorch/core with WebGPU": {
-    program: 'export { Tensor, tensor, randn, noGrad, webgpu } from "typetorch/core";',
+    program: 'export { Tensor, tensor, randn, noGrad } from "typetorch/core"; export { init } from "typetorch/webgpu";',
     most: 190_000,
   },
   "a perceptron trained by Adam": {

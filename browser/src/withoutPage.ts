@@ -9,7 +9,9 @@ const modules: Readonly<Record<string, string>> = {
   "node:http": "a page is no server",
   "node:net": "a page is no server",
   "node:os": "a page has no files to write",
+  "node:v8": "a page cannot ask for a collection",
   "node:worker_threads": "a page has workers of another kind",
+  "node:zlib": "a page has no zlib to compare with",
 };
 
 /** Files and folders below the tests of the library. */

@@ -1,6 +1,6 @@
 /**
- * `typetorch/core`: the torch namespace without its rarer functions (see ops/core.ts), for pages that have to load quickly. `typetorch/nn`, `typetorch/optim` and the
- * others go with it, and `import "typetorch"` adds everything else.
+ * `typetorch/core`: the torch namespace without its rarer functions (see ops/core.ts), for pages that have to load quickly. `typetorch/nn`, `typetorch/optim`,
+ * `typetorch/webgpu` and the others go with it, and `import "typetorch"` adds everything else.
  */
 export * as autograd from "./autograd/index.ts";
 export { Counter, DefaultDict, FrozenSet, OrderedDict, Size } from "./core/collections.ts";
@@ -41,4 +41,3 @@ export { Scalar, resultType } from "./core/promotion.ts";
 export { Device } from "./core/storage.ts";
 export * from "./serialization/index.ts";
 export * from "./tensor/core.ts";
-export * as webgpu from "./webgpu.ts";

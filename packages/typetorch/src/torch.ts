@@ -8,4 +8,5 @@ export * as masked from "./masked.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
 export * from "./tensor/index.ts";
+export * as webgpu from "./webgpu.ts";
 export * as utils from "./utils.ts";
