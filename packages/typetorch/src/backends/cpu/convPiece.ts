@@ -1,15 +1,18 @@
 /**
- * How convolutions lay their input out before they multiply: copied with its padding, in planes for each remainder of rows and columns by the stride, so that the
+ * How convolutions lay their input out before they multiply: copied with its padding, in planes for each remainder of rows and columns by the stride that a tap meets, so that the
  * pixels under one tap of the filter lie side by side at an offset from a table.
  */
 import type { ConvShape, Images } from "./convShape.ts";
 
-/** How the input of an item lies in scratch memory: planes for each remainder of rows and columns by the stride. */
+/** How the input of an item lies in scratch memory. */
 export interface Piece {
   /** Rows of output pixels in a block, number of blocks, rows of the last one. */
   readonly rows: number;
   readonly blocks: number;
   readonly lastRows: number;
+  /** Remainders of rows and of columns that a tap meets, and planes: one for each pair. */
+  readonly remaindersY: readonly number[];
+  readonly remaindersX: readonly number[];
   readonly planes: number;
   readonly planeHeight: number;
   readonly planeWidth: number;
@@ -20,15 +23,23 @@ export interface Piece {
 const ceil = (a: number, b: number): number => Math.ceil(a / b);
 export const greatest = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b), 0);
 
+function remainders(taps: readonly number[], stride: number): number[] {
+  return [...new Set(taps.map((tap) => tap % stride))].sort((a, b) => a - b);
+}
+
 export function pieceOf(shape: ConvShape, rows: number): Piece {
   const planeHeight = ceil((rows - 1) * shape.strideY + greatest(shape.tapsY) + 1, shape.strideY);
   const planeWidth = ceil((shape.outWidth - 1) * shape.strideX + greatest(shape.tapsX) + 1, shape.strideX);
-  const planes = shape.strideY * shape.strideX;
+  const remaindersY = remainders(shape.tapsY, shape.strideY);
+  const remaindersX = remainders(shape.tapsX, shape.strideX);
+  const planes = Math.max(1, remaindersY.length * remaindersX.length);
   const blocks = ceil(shape.outHeight, rows);
   return {
     rows,
     blocks,
     lastRows: shape.outHeight - (blocks - 1) * rows,
+    remaindersY,
+    remaindersX,
     planes,
     planeHeight,
     planeWidth,
@@ -51,24 +62,20 @@ function cover(start: number, stride: number, size: number, length: number): { s
 
 /** Writes where the input of each block and plane is, four numbers each: offset in the input, offset in the copy (both in bytes), rows, columns. Returns the end. */
 export function copyEntries(shape: ConvShape, input: Images, piece: Piece, item: number, to: Int32Array, at: number): number {
-  const { blocks, rows, planes, planeHeight, planeWidth, planeElements } = piece;
+  const { blocks, rows, remaindersY, remaindersX, planeHeight, planeWidth, planeElements } = piece;
   let end = at;
-  const meets = (taps: readonly number[], stride: number, remainder: number): boolean =>
-    taps.some((tap) => tap % stride === remainder);
   for (let block = 0; block < blocks; block++) {
-    for (let plane = 0; plane < planes; plane++) {
-      // a plane that no tap meets is not copied
-      const met =
-        meets(shape.tapsY, shape.strideY, Math.floor(plane / shape.strideX)) &&
-        meets(shape.tapsX, shape.strideX, plane % shape.strideX);
-      const firstY = block * rows * shape.strideY - shape.paddingY + Math.floor(plane / shape.strideX);
-      const firstX = (plane % shape.strideX) - shape.paddingX;
-      const y = cover(firstY, shape.strideY, shape.height, planeHeight);
-      const x = cover(firstX, shape.strideX, shape.width, planeWidth);
-      to[end++] = (y.source * input.row + x.source * input.column) * item;
-      to[end++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
-      to[end++] = met && x.count > 0 ? y.count : 0;
-      to[end++] = met && y.count > 0 ? x.count : 0;
+    let plane = 0;
+    for (const remainderY of remaindersY) {
+      for (const remainderX of remaindersX) {
+        const y = cover(block * rows * shape.strideY - shape.paddingY + remainderY, shape.strideY, shape.height, planeHeight);
+        const x = cover(remainderX - shape.paddingX, shape.strideX, shape.width, planeWidth);
+        to[end++] = (y.source * input.row + x.source * input.column) * item;
+        to[end++] = (plane * planeElements + y.target * planeWidth + x.target) * item;
+        to[end++] = x.count === 0 ? 0 : y.count;
+        to[end++] = y.count === 0 ? 0 : x.count;
+        plane++;
+      }
     }
   }
   return end;
@@ -76,13 +83,13 @@ export function copyEntries(shape: ConvShape, input: Images, piece: Piece, item:
 
 /** Writes the offset in the copy, in bytes, of each tap of `channels` channels. Returns the end. */
 export function tapOffsets(shape: ConvShape, piece: Piece, channels: number, item: number, to: Int32Array, at: number): number {
-  const { planeWidth, planeElements, channelElements } = piece;
+  const { remaindersY, remaindersX, planeWidth, planeElements, channelElements } = piece;
   const { tapsY, tapsX } = shape;
   let end = at;
   for (let c = 0; c < channels; c++) {
     for (const dy of tapsY) {
       for (const dx of tapsX) {
-        const plane = (dy % shape.strideY) * shape.strideX + (dx % shape.strideX);
+        const plane = remaindersY.indexOf(dy % shape.strideY) * remaindersX.length + remaindersX.indexOf(dx % shape.strideX);
         const within = Math.floor(dy / shape.strideY) * planeWidth + Math.floor(dx / shape.strideX);
         to[end++] = (c * channelElements + plane * planeElements + within) * item;
       }

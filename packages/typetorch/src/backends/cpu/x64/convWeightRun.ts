@@ -69,7 +69,7 @@ export class ConvWeightGradient {
       const mostParts = Math.max(1, Math.min(units, ceil(partsWanted, groups), Math.floor(partialBytes / (elements * item))));
       const parts = 2 ** Math.floor(Math.log2(mostParts));
       const threads = getNumThreads();
-      const wanted = threads === 1 ? 1 : ceil(4 * threads, parts * groups);
+      const wanted = threads === 1 ? 1 : ceil(2 * threads, parts * groups);
       const most = Math.min(ceil(outputs, leastOutputs), wanted);
       const outputBlocks = most > threads ? most - (most % threads) : most; // as many for each thread
       const blockRows = (ceil(tiles, outputBlocks) + 1) * rows;
