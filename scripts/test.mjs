@@ -235,6 +235,11 @@ const lanes = {
     if (command === null) return without("python3-torch", "apt-get install python3-torch");
     return nodeTest([...testFiles(LIVE), join(root, "conformance/dist/test/live/files.test.js")], { PYTHON: command });
   },
+  async "programs, PyTorch live"() {
+    const command = python();
+    if (command === null) return without("python3-torch", "apt-get install python3-torch");
+    return nodeTest([join(root, "conformance/dist/test/live/programs.test.js")], { PYTHON: command });
+  },
   // SEED=n tries other calls; the output names the seed
   async "bad calls"() {
     const seed = process.env.SEED ?? "1";

@@ -148,7 +148,11 @@ function checkReflectors(name: string, input: Tensor, tau: Tensor): void {
       `${name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got [${tau.shape.slice(0, -1).join(", ")}]`,
     );
   if (input.dtype !== tau.dtype)
-    throw new DTypeError(`${name}: tau dtype ${kernelName(tau.dtype)} does not match input dtype ${kernelName(input.dtype)}`);
+    throw new DTypeError(
+      product
+        ? `${name}: tau dtype ${kernelName(tau.dtype)} does not match input dtype ${kernelName(input.dtype)}`
+        : `${name}: Expected input and tau to have the same dtype, but input has dtype${kernelName(input.dtype)} and tau has dtype ${kernelName(tau.dtype)}`,
+    );
 }
 
 /**
