@@ -172,6 +172,34 @@ test("no machine code is bundled: neither koffi nor the folder x64", async () =>
   assert.doesNotMatch(whole, /koffi|vfmadd|memfd/);
 });
 
+test("webgpu can be a chunk of its own, which nothing else needs", async () => {
+  const { outputFiles, metafile } = await build({
+    stdin: {
+      contents:
+        'import { tensor } from "typetorch/core"; export { tensor }; export const open = async () => (await import("typetorch/webgpu")).init();',
+      resolveDir: join(root, "browser"),
+    },
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    write: false,
+    outdir: "out",
+    metafile: true,
+  });
+  const [entry] = Object.values(metafile.outputs).filter(({ entryPoint }) => entryPoint === "<stdin>");
+  const atOnce = new Set([
+    "out/stdin.js",
+    ...entry!.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path),
+  ]);
+  const withDevice = Object.entries(metafile.outputs)
+    .filter(([, { inputs }]) => Object.keys(inputs).some((name) => name.endsWith("backends/webgpu/executor.js")))
+    .map(([path]) => path);
+  assert.equal(outputFiles.length, Object.keys(metafile.outputs).length);
+  assert.equal(withDevice.length, 1);
+  assert.ok(!atOnce.has(withDevice[0]!), withDevice[0]);
+});
+
 /** Trains with what is imported by name from the parts of the package. */
 const inParts = `
 import { cat, manualSeed, randn, int64, Tensor } from "typetorch/core";
