@@ -68,6 +68,9 @@ function blockOf(channels: number, taps: number, wanted: number): number {
   return ceil(channels, Math.max(1, Math.round((channels * taps) / wanted)));
 }
 
+/** Panels of an item at most where each is filled when its turn comes: long runs of every output channel, so that the caches fetch them ahead. */
+const mostPanelsOfItem = 128;
+
 /** Rows of an item, or its images, and blocks of output channels. */
 function cutOf(shape: ConvShape, item: number, inPlace: boolean, cut: DenseCut, panel: number) {
   const { images, groups, inputs, outHeight, outWidth, tapsY, tapsX } = shape;
@@ -86,7 +89,7 @@ function cutOf(shape: ConvShape, item: number, inPlace: boolean, cut: DenseCut, 
     most = mostPanels(channelBlock) * panel;
   } else {
     channelBlock = blockOf(inputs, taps, (cut.l1d * 0.75) / (panel * item)); // then the panel stays in the first-level cache
-    most = 16 * panel;
+    most = mostPanelsOfItem * panel;
   }
   let rows = outHeight;
   let many = 1;
