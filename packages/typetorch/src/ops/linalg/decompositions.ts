@@ -169,27 +169,36 @@ export function oldQr(input: Tensor, some: boolean | { some?: boolean } = true):
   return qr(input, reduced ? "reduced" : "complete");
 }
 
+/** Eigenvalues of matrices of which one triangle is read, and eigenvectors where they are wanted. */
+function eigenOf(x: Tensor, upper: boolean, wanted: boolean): Tensor[] {
+  const { n, batch, count } = sizesOf(x);
+  const elements = elementsOf(x);
+  const values = new Float64Array(count * n);
+  const vectors = new Float64Array(wanted ? count * n * n : 0);
+  for (let b = 0; b < count; b++) {
+    const a = elements.slice(b * n * n, (b + 1) * n * n);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < i; j++) {
+        if (upper) a[i * n + j] = a[j * n + i]!;
+        else a[j * n + i] = a[i * n + j]!;
+      }
+    const e = symmetricEigen(a, n, wanted);
+    values.set(e.values, b * n);
+    if (wanted) vectors.set(e.vectors!, b * n * n);
+  }
+  const result = tensorOf(values, [...batch, n], x.dtype);
+  return wanted ? [result, tensorOf(vectors, x.shape, x.dtype)] : [result];
+}
+
+const eigenvaluesOp = defineOp<{ upper: boolean }>({
+  name: "linalg_eigvalsh",
+  run: ([x], { upper }) => eigenOf(x!, upper, false)[0]!,
+});
+
 const eighOp = defineOp<{ upper: boolean }>({
   name: "linalg_eigh",
   saves: { outputs: [0, 1] },
-  run([x], { upper }) {
-    const { n, batch, count } = sizesOf(x!);
-    const elements = elementsOf(x!);
-    const values = new Float64Array(count * n);
-    const vectors = new Float64Array(count * n * n);
-    for (let b = 0; b < count; b++) {
-      const a = elements.slice(b * n * n, (b + 1) * n * n);
-      for (let i = 0; i < n; i++)
-        for (let j = 0; j < i; j++) {
-          if (upper) a[i * n + j] = a[j * n + i]!;
-          else a[j * n + i] = a[i * n + j]!;
-        }
-      const e = symmetricEigen(a, n);
-      values.set(e.values, b * n);
-      vectors.set(e.vectors, b * n * n);
-    }
-    return [tensorOf(values, [...batch, n], x!.dtype), tensorOf(vectors, x!.shape, x!.dtype)];
-  },
+  run: ([x], { upper }) => eigenOf(x!, upper, true),
   backward([gl, gv], saved) {
     const [l, v] = [saved.output(0), saved.output(1)];
     if (!gv) return [matmul(columnsTimes(v, gl!), v.mT)];
@@ -239,7 +248,11 @@ export function eigh(input: Tensor, UPLO: UploOption = "L"): EighResult {
 export function eigvalsh(input: Tensor, UPLO: UploOption = "L"): Tensor {
   checkArguments("linalg_eigvalsh(Tensor input, str|options? UPLO, {str UPLO})", input, UPLO);
   checkMatrices("linalg.eigvalsh", input, true);
-  return runtime.callMany(eighOp, [input], { upper: checkTriangle(uploOf(UPLO)) })[0]!;
+  const attributes = { upper: checkTriangle(uploOf(UPLO)) };
+  // the derivative is made of the vectors
+  return runtime.recording([input])
+    ? runtime.callMany(eighOp, [input], attributes)[0]!
+    : runtime.call(eigenvaluesOp, [input], attributes);
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * Dense linear algebra on plain arrays: row-major float64 matrices, one at a time. The ops of this folder convert, batch and differentiate.
  */
+import { tridiagonalEigen } from "./tridiagonal.ts";
 
 /** An LU factorisation with partial pivoting: `lu` holds both factors, row i of their product is row `pivots[i]` of the matrix. */
 export interface Factors {
@@ -158,8 +159,21 @@ function reflect(
   }
 }
 
-/** Eigenvalues in ascending order and eigenvectors (columns) of a symmetric matrix, by Jacobi rotations. */
-export function symmetricEigen(matrix: Float64Array, n: number): { values: Float64Array; vectors: Float64Array } {
+/** Up to this many rows Jacobi rotations are quick, and more exact. */
+const mostForJacobi = 24;
+
+/** Eigenvalues in ascending order and eigenvectors (columns, where they are wanted) of a symmetric matrix. */
+export function symmetricEigen(
+  matrix: Float64Array,
+  n: number,
+  wanted = true,
+): { values: Float64Array; vectors: Float64Array | null } {
+  const reducible = n > mostForJacobi && matrix.every((x) => Number.isFinite(x));
+  return reducible ? tridiagonalEigen(matrix, n, wanted) : jacobiEigen(matrix, n);
+}
+
+/** The same by Jacobi rotations. */
+function jacobiEigen(matrix: Float64Array, n: number): { values: Float64Array; vectors: Float64Array } {
   const a = Float64Array.from(matrix);
   const v = identityMatrix(n);
   let scale = 0;
