@@ -56,3 +56,27 @@ test("the gradient of eigenvalues of a larger matrix is that of its trace", () =
   torch.linalg.eigvalsh(x.add(x.mT)).sum().backward();
   assert.ok(torch.allclose(x.grad!, torch.eye(40, double).mul(2), 1e-9, 1e-9));
 });
+
+test("singular values and vectors of larger matrices, also of low rank and badly scaled", () => {
+  torch.manualSeed(1);
+  const tall = torch.randn(70, 41, double);
+  const q = torch.linalg.qr(torch.randn(41, 41, double))[0];
+  const graded = q.mul(torch.logspace(-10, 3, 41, double));
+  for (const [k, a] of [
+    tall,
+    tall.mT,
+    graded,
+    tall.narrow(1, 0, 3).matmul(torch.randn(3, 41, double)),
+    tall.mul(1e150),
+  ].entries()) {
+    const [u, s, vh] = torch.linalg.svd(a, { fullMatrices: false });
+    const size = s.max().item() as number;
+    assert.ok((u.mul(s.div(size)).matmul(vh).sub(a.div(size)).abs().max().item() as number) < 1e-13, `matrix ${k}: product`);
+    const eye = torch.eye(41, double);
+    assert.ok((u.mT.matmul(u).sub(eye).abs().max().item() as number) < 1e-12, `matrix ${k}: U`);
+    assert.ok((vh.matmul(vh.mT).sub(eye).abs().max().item() as number) < 1e-12, `matrix ${k}: V`);
+    assert.ok(s.diff().le(0).all().item() && s.ge(0).all().item(), `matrix ${k}: order`);
+  }
+  const s = torch.linalg.svdvals(graded).flip(0);
+  assert.ok(torch.allclose(s, torch.logspace(-10, 3, 41, double), 1e-4), "small singular values");
+});

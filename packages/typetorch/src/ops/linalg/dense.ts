@@ -230,8 +230,16 @@ export function singularValues(
     const { u, s, v } = singularValues(transposed(matrix, m, n), n, m);
     return { u: v, s, v: u };
   }
-  const a = transposed(matrix, m, n); // columns side by side: (n, m)
-  const v = identityMatrix(n); // rows are columns of V
+  let largest = 0;
+  for (let i = 0; i < m * n; i++) largest = Math.max(largest, Math.abs(matrix[i]!));
+  const scale = largest > 0 && largest < Infinity ? largest : 1; // no square may overflow
+  let a: Float64Array = transposed(matrix, m, n).map((x) => x / scale); // columns side by side: (n, m)
+  let v: Float64Array = identityMatrix(n); // rows are columns of V
+  if (n > mostForJacobi && largest < Infinity) {
+    // Eigenvectors of AᵀA make the columns nearly orthogonal, and few rotations exact.
+    v = transposed(tridiagonalEigen(product(a, a, n, m), n, true).vectors!, n, n);
+    a = product(v, transposed(a, n, m), n, n);
+  }
   for (let sweep = 0; sweep < 60; sweep++) {
     let rotated = false;
     for (let p = 0; p < n; p++) {
@@ -273,7 +281,21 @@ export function singularValues(
     for (let i = 0; i < n; i++) right[i * n + to] = v[from * n + i]!;
   });
   completeColumns(u, m, n, s, tiny);
-  return { u, s, v: right };
+  return { u, s: s.map((x) => x * scale), v: right };
+}
+
+/** The product of an (rows, inner) matrix and the transpose of one with as many columns: each element is a product of two rows. */
+function product(a: Float64Array, b: Float64Array, rows: number, inner: number): Float64Array {
+  const columns = b.length / inner;
+  const out = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      let sum = 0;
+      for (let k = 0; k < inner; k++) sum += a[i * inner + k]! * b[j * inner + k]!;
+      out[i * columns + j] = sum;
+    }
+  }
+  return out;
 }
 
 function rotateRows(x: Float64Array, width: number, p: number, q: number, c: number, s: number): void {
