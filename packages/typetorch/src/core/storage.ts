@@ -35,6 +35,8 @@ export interface RemoteMemory {
   /** Some elements, seen as a dtype of the same size as that of the storage. */
   readElements(from: number, count: number, dtype: DType): TypedArray;
   readElementsAsync(from: number, count: number, dtype: DType): Promise<TypedArray>;
+  /** `look` sees the first element, an int64, when somebody next waits for the device; what it throws is thrown there. */
+  later(look: (value: number) => void): void;
   /** A storage object takes over this memory from a larger one, so that all its views follow. */
   handOver(to: Storage, from: Storage): void;
 }

@@ -7,6 +7,8 @@ import type { GpuCommands } from "./commands.ts";
 import type { Binding, GpuCounters, GpuFeatures, GpuLimits, GpuQueue } from "./queue.ts";
 
 const leastBuffer = 256;
+/** Expectations between two waits; further ones are not looked at. */
+const mostExpectations = 8192;
 
 /** The size of the buffers that serve requests of `nbytes`: eight classes to an octave, so that at most an eighth is unused. */
 export function classBytes(nbytes: number): number {
@@ -30,6 +32,9 @@ export class CommandQueue implements GpuQueue {
   #cached = 0;
   #peak = 0;
   #lost = false;
+  /** Who looks at numbers of the device when it is next waited for, and the buffer with copies of these numbers; 0 while there is none. */
+  #looks: ((value: number) => void)[] = [];
+  #looked = 0;
   readonly #counts = { dispatches: 0, pipelines: 0, readBacks: 0, uploads: 0, buffers: 0 };
 
   constructor(commands: GpuCommands) {
@@ -158,6 +163,36 @@ export class CommandQueue implements GpuQueue {
     );
   }
 
+  /** `look` sees the int64 at the start of a buffer, as it is now, when the device is next waited for; what it throws is thrown there. */
+  expect(id: number, look: (value: number) => void): void {
+    if (this.#looks.length >= mostExpectations) return;
+    if (this.#looked === 0) this.#commands.createBuffer((this.#looked = this.#nextBuffer++), mostExpectations * 8);
+    this.#commands.copy(id, 0, this.#looked, this.#looks.length * 8, 8);
+    this.#looks.push(look);
+  }
+
+  /** Looks at numbers of the device that are there now. The first that somebody takes offence at counts. */
+  #look(looks: readonly ((value: number) => void)[], bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    looks.forEach((look, k) => {
+      look(view.getInt32(8 * k + 4, true) * 2 ** 32 + view.getUint32(8 * k, true));
+    });
+  }
+
+  #meetExpectations(): void {
+    const looks = this.#looks;
+    if (looks.length === 0) return;
+    this.#looks = [];
+    this.#look(looks, this.#commands.read(this.#looked, 0, looks.length * 8)!);
+  }
+
+  async #meetExpectationsAsync(): Promise<void> {
+    const looks = this.#looks;
+    if (looks.length === 0) return;
+    this.#looks = [];
+    this.#look(looks, await this.#commands.readAsync(this.#looked, 0, looks.length * 8));
+  }
+
   read(id: number, offset: number, nbytes: number): Uint8Array {
     this.#check();
     if (nbytes === 0) return new Uint8Array(0);
@@ -165,6 +200,7 @@ export class CommandQueue implements GpuQueue {
     if (bytes === null) throw this.#cannotWait("reading a tensor", "await x.itemAsync() or await x.toArrayAsync()");
     this.#counts.readBacks++;
     this.#check();
+    this.#meetExpectations();
     return bytes;
   }
 
@@ -173,6 +209,7 @@ export class CommandQueue implements GpuQueue {
     this.#counts.readBacks++;
     const bytes = nbytes === 0 ? new Uint8Array(0) : await this.#commands.readAsync(id, offset, nbytes);
     this.#check();
+    await this.#meetExpectationsAsync();
     return bytes;
   }
 
@@ -183,11 +220,13 @@ export class CommandQueue implements GpuQueue {
   synchronize(): void {
     if (this.#commands.read(0, 0, 0) === null) throw this.#cannotWait("synchronize", "await torch.webgpu.synchronizeAsync()");
     this.#check();
+    this.#meetExpectations();
   }
 
   async synchronizeAsync(): Promise<void> {
     await this.#commands.readAsync(0, 0, 0);
     this.#check();
+    await this.#meetExpectationsAsync();
   }
 
   async warmUp(): Promise<void> {

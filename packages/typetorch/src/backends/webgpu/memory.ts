@@ -124,6 +124,11 @@ export class DeviceMemory implements RemoteMemory {
     return this.id;
   }
 
+  later(look: (value: number) => void): void {
+    if (this.onDeviceOnly) this.queue.expect(this.id, look);
+    else look(Number((typedArrayOf(this.bringToHost(false), this.dtype) as BigInt64Array)[0]));
+  }
+
   handOver(to: Storage, from: Storage): void {
     handOver(this, to, from);
   }

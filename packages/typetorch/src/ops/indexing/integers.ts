@@ -2,8 +2,8 @@
  * Reading and writing int64 tensors as plain numbers: an element is two 32-bit words, which JavaScript handles much faster than bigints.
  */
 import { int64 } from "../../core/dtype.ts";
-import { accumulator, input, param } from "../../ir/expr.ts";
-import type { RowSpec } from "../../ir/spec.ts";
+import { accumulator, constant, input, param } from "../../ir/expr.ts";
+import type { MapSpec, RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { toDtype } from "../memory/copy.ts";
 import { runtime } from "../runtime.ts";
@@ -87,9 +87,55 @@ function extremesByKernel(x: Tensor, ignored: number | null): Extremes {
   return { least, greatest, counted };
 }
 
+/** What no element is that lies outside. */
+const nothing = -(2 ** 53);
+let outsideSpec: RowSpec | null = null;
+
+/**
+ * Has a device look whether elements of a row-major int64 tensor that only it has lie between `low` and `high - 1` or equal `ignored`. `fail` throws for one that does
+ * not when the device is next waited for.
+ */
+export function expectInside(x: Tensor, low: number, high: number, ignored: number | null, fail: (value: number) => never): void {
+  if (outsideSpec === null) {
+    const element = input(0, "i64");
+    const inside = element
+      .ge(param(0, "i64"))
+      .and(element.lt(param(1, "i64")))
+      .or(element.eq(param(2, "i64")));
+    outsideSpec = {
+      ...{ kind: "row", name: "outside", inputs: [{ dtype: int64, along: "element" }], params: 3, compiled: null },
+      passes: [[{ op: "max", value: constant(nothing, "i64").where(inside, element), type: "i64" }]],
+      outputs: [{ dtype: int64, along: "row", value: accumulator(0, "i64") }],
+    };
+  }
+  const n = x.numel();
+  const worst = runtime.newEmpty(x, [1, 1], int64);
+  const row = runtime.alias(x, [1, n], [n, 1], x.storageOffset);
+  runtime.backendOf(x).row(outsideSpec, [1, n], [1], [row], [worst], [low, high, ignored ?? nothing]);
+  worst.storage.remote!.later((value) => {
+    if (value !== nothing) fail(value);
+  });
+}
+
+let insideSpec: MapSpec | null = null;
+
+/** The elements of a row-major int64 tensor, negative ones from the end where `wrap`, as the nearest that lie between 0 and size - 1. */
+function insideOnDevice(x: Tensor, size: number, wrap: boolean): Tensor {
+  if (insideSpec === null) {
+    const element = input(0, "i64");
+    const wrapped = element.where(element.ge(0), element.add(param(1, "i64")));
+    const value = wrapped.minimum(param(0, "i64")).maximum(0);
+    insideSpec = { kind: "map", name: "inside", inputs: [int64], outputs: [{ dtype: int64, value }], params: 2, compiled: null };
+  }
+  const out = runtime.newEmpty(x, x.shape, int64);
+  runtime.backendOf(x).map(insideSpec, x.shape, [x], [out], [size - 1, wrap ? size : 0]);
+  return out;
+}
+
 /**
  * The index tensor row-major and int64, all its elements between 0 and size - 1. With `wrap` negative ones count from the end. `fail` throws for the first
- * element outside. Indices that only a GPU has are not looked at, because that would stall it: what lies outside reads and writes some other element then.
+ * element outside. Indices that only a GPU has are looked at there, because the host would have to wait: what lies outside is taken for the nearest element, and
+ * `fail` throws when the device is next waited for.
  */
 export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail: (value: number) => never): Tensor {
   const checked = runtime.withoutGrad(() => toDtype(index, int64).contiguous());
@@ -100,7 +146,10 @@ export function checkedIndices(index: Tensor, size: number, wrap: boolean, fail:
     if (least >= 0 && greatest < size) return checked;
   }
   const elements = runtime.elementsAtHand(checked);
-  if (elements === null) return wrap ? runtime.withoutGrad(() => checked.where(checked.ge(0), checked.add(size))) : checked;
+  if (elements === null) {
+    expectInside(checked, wrap ? -size : 0, size, null, fail);
+    return insideOnDevice(checked, size, wrap);
+  }
   const words = new Int32Array(elements.buffer, elements.byteOffset, elements.length * 2);
   let negative = false;
   for (let k = 0; k < words.length; k += 2) {

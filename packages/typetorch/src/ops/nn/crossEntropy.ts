@@ -9,7 +9,7 @@ import { type Expr, Expr as ExprClass, accumulator, at, computeType, constant, i
 import type { RowSpec } from "../../ir/spec.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { specCache } from "../reduction/reduce.ts";
-import { extremesOf } from "../indexing/integers.ts";
+import { expectInside, extremesOf } from "../indexing/integers.ts";
 import { toDtype } from "../memory/copy.ts";
 import { defineOp } from "../op.ts";
 import { runtime } from "../runtime.ts";
@@ -25,7 +25,8 @@ export interface ClassLossOptions {
   reduction?: LossReduction;
 }
 
-/** Throws unless each target is a class or the ignored value. Returns how many are not ignored; null, without a look, when only a device knows them. */
+/** Throws unless each target is a class or the ignored value. Returns how many are not ignored; null when only a device knows them, where they are looked at: then this throws when
+ * the device is next waited for. */
 export function checkTargets(target: Tensor, classes: number, ignoreIndex: number): number | null {
   if (target.dtype !== int64 && target.dtype.key !== "i32" && target.dtype.key !== "u8") {
     throw new DTypeError(
@@ -38,17 +39,23 @@ export function checkTargets(target: Tensor, classes: number, ignoreIndex: numbe
     const { least, greatest, counted } = extremesOf(toDtype(target, int64), ignoreIndex);
     if (least >= 0 && greatest < classes) return counted;
   }
+  const fail = (t: number): never => {
+    throw new IndexError(
+      `Target ${t} is out of bounds.`,
+      `there are ${classes} classes: targets are 0 to ${classes - 1}, or ${ignoreIndex} to be ignored`,
+    );
+  };
   const data = runtime.elementsAtHand(target);
-  if (data === null) return null;
+  if (data === null) {
+    const labels = runtime.withoutGrad(() => toDtype(target, int64).contiguous());
+    expectInside(labels, 0, classes, ignoreIndex, fail);
+    return null;
+  }
   let counted = 0;
   for (let i = 0; i < data.length; i++) {
     const t = Number(data[i]!);
     if (t === ignoreIndex) continue;
-    if (t < 0 || t >= classes)
-      throw new IndexError(
-        `Target ${t} is out of bounds.`,
-        `there are ${classes} classes: targets are 0 to ${classes - 1}, or ${ignoreIndex} to be ignored`,
-      );
+    if (t < 0 || t >= classes) fail(t);
     counted++;
   }
   return counted;
