@@ -15,7 +15,8 @@ import { findTorchGlobal, StorageType } from "./torchGlobals.ts";
 import { PickleAccount, heapBytes } from "./pickleAccount.ts";
 import { checkTree, visitTree } from "./pickleTree.ts";
 import { describe, isTuple } from "./pickleValues.ts";
-import { TruncatedPickleError, unpickle } from "./unpickler.ts";
+import { TruncatedPickleError } from "./pickleCursor.ts";
+import { unpickle } from "./unpickler.ts";
 import {
   checkInflation,
   locateEntry,

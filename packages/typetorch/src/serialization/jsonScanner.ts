@@ -45,6 +45,13 @@ export class JsonScanner {
     return out;
   }
 
+  /** Whether `null` comes next, which is then read over. */
+  isNull(): boolean {
+    if (this.next() !== 0x6e) return false;
+    this.skipValue();
+    return true;
+  }
+
   /** Reads an array of integers that are not negative. */
   numbers(): number[] {
     const out: number[] = [];

@@ -208,7 +208,8 @@ function parseHeader(file: string, text: string): { metadata: Map<string, string
   if (text.charCodeAt(0) !== 0x7b) json.fail("expected `{` as the first character");
   const found: { metadata: Map<string, string> | null; tensors: SafetensorsInfo[] } = { metadata: null, tensors: [] };
   json.members((name) => {
-    if (name === "__metadata__") found.metadata = json.strings();
+    if (name === "__metadata__")
+      found.metadata = json.isNull() ? null : json.strings(); // the reference implementation takes null too
     else found.tensors.push(parseInfo(file, name, json));
   });
   json.end();

@@ -5,11 +5,9 @@
 import { FrozenSet, OrderedDict } from "../core/collections.ts";
 import { UnpicklingError } from "../core/errors.ts";
 import { type PickleAccount, heapBytes } from "./pickleAccount.ts";
-import { decodeDecimal, decodeFloat, decodeLong, decodeText, latin1, unescapeText, unquoteString } from "./pickleText.ts";
+import { decodeDecimal, decodeFloat, decodeLong, decodeText, unescapeText, unquoteString } from "./pickleText.ts";
+import { PickleCursor } from "./pickleCursor.ts";
 import { Callable, describe, isTuple } from "./pickleValues.ts";
-
-/** The pickle goes on behind the end of the bytes. */
-export class TruncatedPickleError extends UnpicklingError {}
 
 export interface UnpickleOptions {
   /** What a global of this name stands for: a value, or a {@link Callable}. Throws for those that are not on the list. */
@@ -29,13 +27,11 @@ const stackStep = 256;
 export function unpickle(bytes: Uint8Array, options: UnpickleOptions, start = 0): { value: unknown; end: number } {
   const machine = new Machine(bytes, options, start);
   const value = machine.run();
-  return { value, end: machine.at };
+  return { value, end: machine.from.at };
 }
 
 class Machine {
-  at: number;
-  private readonly bytes: Uint8Array;
-  private readonly data: DataView;
+  readonly from: PickleCursor;
   private readonly options: UnpickleOptions;
   private readonly account: PickleAccount;
   private readonly stack: unknown[] = [];
@@ -52,63 +48,24 @@ class Machine {
   private readonly shared = new Set<unknown>();
 
   constructor(bytes: Uint8Array, options: UnpickleOptions, start: number) {
-    this.bytes = bytes;
-    this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.from = new PickleCursor(bytes, start);
     this.options = options;
     this.account = options.account;
-    this.at = start;
   }
 
   run(): unknown {
     for (;;) {
-      if (this.at >= this.bytes.length) throw this.cutOff();
-      const opcode = this.bytes[this.at++]!;
+      const opcode = this.from.uint8();
       if (opcode === 0x2e) return this.pop(); // STOP
       this.step(opcode);
     }
   }
 
   private bad(why: string): UnpicklingError {
-    return new UnpicklingError(`invalid pickle (at byte ${this.at}): ${why}`);
-  }
-  private cutOff(): TruncatedPickleError {
-    return new TruncatedPickleError("pickle data was truncated", "the file is cut off, or is no pickle");
-  }
-
-  // Arguments of opcodes
-
-  private skip(length: number): void {
-    if (length > this.bytes.length - this.at) throw this.cutOff();
-    this.at += length;
-  }
-  private uint8(): number {
-    this.skip(1);
-    return this.bytes[this.at - 1]!;
-  }
-  private uint16(): number {
-    this.skip(2);
-    return this.data.getUint16(this.at - 2, true);
-  }
-  private uint32(): number {
-    this.skip(4);
-    return this.data.getUint32(this.at - 4, true);
-  }
-  private int32(): number {
-    return this.uint32() | 0;
-  }
-  private length64(): number {
-    const low = this.uint32();
-    return this.uint32() * 2 ** 32 + low;
-  }
-  private line(): string {
-    const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0) throw this.cutOff();
-    const line = this.bytes.subarray(this.at, end);
-    this.at = end + 1;
-    return latin1(line[line.length - 1] === 0x0d ? line.subarray(0, -1) : line);
+    return new UnpicklingError(`invalid pickle (at byte ${this.from.at}): ${why}`);
   }
   private index(): number {
-    const line = this.line();
+    const line = this.from.line();
     if (!/^\d{1,9}$/.test(line)) throw this.bad(`${JSON.stringify(line.slice(0, 20))} is no memo index`);
     return Number(line);
   }
@@ -255,19 +212,19 @@ class Machine {
 
   private text(length: number): void {
     this.account.spend(heapBytes.text + 2 * length);
-    this.skip(length);
-    this.push(decodeText(this.bytes, this.at - length, this.at));
+    const start = this.from.skip(length);
+    this.push(decodeText(this.from.bytes, start, start + length));
   }
   private byteString(length: number): void {
     this.account.spend(heapBytes.bytes + length);
-    this.skip(length);
-    this.push(this.bytes.slice(this.at - length, this.at));
+    const start = this.from.skip(length);
+    this.push(this.from.bytes.slice(start, start + length));
   }
   private long(length: number): void {
     if (length < 0 || length > longestLong) throw this.bad(`a whole number of ${length} bytes`);
     this.account.spend(heapBytes.long + length);
-    this.skip(length);
-    this.push(decodeLong(this.bytes.subarray(this.at - length, this.at)));
+    const start = this.from.skip(length);
+    this.push(decodeLong(this.from.bytes.subarray(start, start + length)));
   }
   /** A value that is written as a line of text. */
   private written<T>(line: string, decode: (line: string) => T | null, what: string): void {
@@ -280,46 +237,45 @@ class Machine {
   private step(opcode: number): void {
     switch (opcode) {
       case 0x80: {
-        const protocol = this.uint8();
+        const protocol = this.from.uint8();
         if (protocol > 5) throw new UnpicklingError(`unsupported pickle protocol: ${protocol}`);
         return;
       }
       case 0x95: // FRAME
-        if (this.length64() > this.bytes.length - this.at) throw this.cutOff();
+        this.from.expect(this.from.length64());
         return;
 
       // numbers
       case 0x4b:
-        this.push(this.uint8()); // BININT1
+        this.push(this.from.uint8()); // BININT1
         return;
       case 0x4d:
-        this.push(this.uint16()); // BININT2
+        this.push(this.from.uint16()); // BININT2
         return;
       case 0x4a:
-        this.push(this.int32()); // BININT
+        this.push(this.from.int32()); // BININT
         return;
       case 0x8a:
-        this.long(this.uint8()); // LONG1
+        this.long(this.from.uint8()); // LONG1
         return;
       case 0x8b:
-        this.long(this.int32()); // LONG4
+        this.long(this.from.int32()); // LONG4
         return;
       case 0x47: // BINFLOAT
-        this.skip(8);
         this.account.spend(heapBytes.float);
-        this.push(this.data.getFloat64(this.at - 8, false));
+        this.push(this.from.float64());
         return;
       case 0x49: {
-        const line = this.line(); // INT
+        const line = this.from.line(); // INT
         if (line === "00" || line === "01") this.push(line === "01");
         else this.written(line, decodeDecimal, "whole number");
         return;
       }
       case 0x4c:
-        this.written(this.line(), decodeDecimal, "whole number"); // LONG
+        this.written(this.from.line(), decodeDecimal, "whole number"); // LONG
         return;
       case 0x46:
-        this.written(this.line(), decodeFloat, "number"); // FLOAT
+        this.written(this.from.line(), decodeFloat, "number"); // FLOAT
         return;
       case 0x4e:
         this.push(null); // NONE
@@ -333,35 +289,35 @@ class Machine {
 
       // text and bytes
       case 0x58:
-        this.text(this.uint32()); // BINUNICODE
+        this.text(this.from.uint32()); // BINUNICODE
         return;
       case 0x8c:
-        this.text(this.uint8()); // SHORT_BINUNICODE
+        this.text(this.from.uint8()); // SHORT_BINUNICODE
         return;
       case 0x8d:
-        this.text(this.length64()); // BINUNICODE8
+        this.text(this.from.length64()); // BINUNICODE8
         return;
       case 0x56:
-        this.written(this.line(), unescapeText, "text"); // UNICODE
+        this.written(this.from.line(), unescapeText, "text"); // UNICODE
         return;
       case 0x55:
-        this.text(this.uint8()); // SHORT_BINSTRING
+        this.text(this.from.uint8()); // SHORT_BINSTRING
         return;
       case 0x54:
-        this.text(this.uint32()); // BINSTRING
+        this.text(this.from.uint32()); // BINSTRING
         return;
       case 0x53:
-        this.written(this.line(), unquoteString, "string in quotes"); // STRING
+        this.written(this.from.line(), unquoteString, "string in quotes"); // STRING
         return;
       case 0x43:
-        this.byteString(this.uint8()); // SHORT_BINBYTES
+        this.byteString(this.from.uint8()); // SHORT_BINBYTES
         return;
       case 0x42:
-        this.byteString(this.uint32()); // BINBYTES
+        this.byteString(this.from.uint32()); // BINBYTES
         return;
       case 0x8e: // BINBYTES8
       case 0x96:
-        this.byteString(this.length64()); // BYTEARRAY8
+        this.byteString(this.from.length64()); // BYTEARRAY8
         return;
 
       // containers
@@ -453,19 +409,19 @@ class Machine {
         this.get(this.index()); // GET
         return;
       case 0x68:
-        this.get(this.uint8()); // BINGET
+        this.get(this.from.uint8()); // BINGET
         return;
       case 0x6a:
-        this.get(this.uint32()); // LONG_BINGET
+        this.get(this.from.uint32()); // LONG_BINGET
         return;
       case 0x70:
         this.put(this.index()); // PUT
         return;
       case 0x71:
-        this.put(this.uint8()); // BINPUT
+        this.put(this.from.uint8()); // BINPUT
         return;
       case 0x72:
-        this.put(this.uint32()); // LONG_BINPUT
+        this.put(this.from.uint32()); // LONG_BINPUT
         return;
       case 0x94:
         this.put(this.memo.length + this.sparseMemo.size); // MEMOIZE
@@ -473,8 +429,8 @@ class Machine {
 
       // what the closed list decides about
       case 0x63: {
-        const module = this.line(); // GLOBAL
-        this.global(module, this.line());
+        const module = this.from.line(); // GLOBAL
+        this.global(module, this.from.line());
         return;
       }
       case 0x93: {
@@ -500,8 +456,8 @@ class Machine {
         return;
       }
       case 0x69: {
-        const module = this.line(); // INST
-        const callable = this.options.findGlobal(module, this.line());
+        const module = this.from.line(); // INST
+        const callable = this.options.findGlobal(module, this.from.line());
         this.call(callable, Object.freeze(this.popMark()));
         return;
       }
@@ -516,7 +472,7 @@ class Machine {
         return;
       }
       case 0x50:
-        this.persistent(this.line()); // PERSID
+        this.persistent(this.from.line()); // PERSID
         return;
       case 0x51:
         this.persistent(this.pop()); // BINPERSID
@@ -532,7 +488,7 @@ class Machine {
       case 0x98:
         throw new UnpicklingError("the pickle refers to buffers outside of it");
       default:
-        this.at--;
+        this.from.at--;
         throw this.bad(`${JSON.stringify(String.fromCharCode(opcode))} is no opcode`);
     }
   }
