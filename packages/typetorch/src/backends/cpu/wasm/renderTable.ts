@@ -14,7 +14,7 @@ import type { PlainName } from "./opcodes.ts";
  */
 export type Renderer = (c: Code, type: ScalarType, args: readonly Value[], from: ScalarType, ref?: unknown) => Value;
 
-type Number_ = Exclude<ScalarType, "bool">;
+type NumberType = Exclude<ScalarType, "bool">;
 type Float = "f32" | "f64";
 function isFloat(type: ScalarType): type is Float {
   return type === "f32" || type === "f64";
@@ -45,15 +45,15 @@ function boolAndNot(c: Code, a: Value, b: Value): Local {
 
 type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 
-function instructionOf(op: Comparison, type: Number_): PlainName {
+function instructionOf(op: Comparison, type: NumberType): PlainName {
   if (op === "eq" || op === "ne") return `${vectorOf[type]}.${op}`;
   return isFloat(type) ? `${vectorOf[type]}.${op}` : `${vectorOf[type]}.${op}_s`;
 }
 /** Lanes of the operands' size. */
-function mask(c: Code, op: Comparison, type: Number_, a: Value, b: Value): Local {
+function mask(c: Code, op: Comparison, type: NumberType, a: Value, b: Value): Local {
   return c.v(instructionOf(op, type), a, b);
 }
-export function compareWith(c: Code, op: Comparison, type: Number_, a: Value, b: Value): Local {
+export function compareWith(c: Code, op: Comparison, type: NumberType, a: Value, b: Value): Local {
   return c.boolFrom(mask(c, op, type, a, b), sizeOf[type]);
 }
 function comparison(op: Comparison): Renderer {
@@ -298,7 +298,7 @@ function multiplyAdd(c: Code, type: ScalarType, a: Value, b: Value, term: Value,
 function cast(c: Code, to: ScalarType, a: Value, from: ScalarType): Value {
   const { body } = c;
   if (from === to) return a;
-  if (to === "bool") return compareWith(c, "ne", from as Number_, a, zero[from as Number_]);
+  if (to === "bool") return compareWith(c, "ne", from as NumberType, a, zero[from as NumberType]);
   if (from === "bool") return c.v("v128.and", c.boolAs(a, sizeOf[to]), one[to]);
   switch (`${from}>${to}` as const) {
     case "f32>f64":
@@ -409,7 +409,7 @@ export const renderTable = {
   fma: (c, type, [a, b, term], _from, ref) => multiplyAdd(c, type, a!, b!, term!, ref),
   cast: (c, type, [a], from) => cast(c, type, a!, from),
   bitcast: (_c, type, [a], from) => {
-    if (sizeOf[type as Number_] !== sizeOf[from as Number_]) throw new Unsupported(`the bits of ${from} as ${type}`);
+    if (sizeOf[type as NumberType] !== sizeOf[from as NumberType]) throw new Unsupported(`the bits of ${from} as ${type}`);
     return a!;
   },
 } as const satisfies Record<Rendered, Renderer>;

@@ -6,7 +6,8 @@ import type { CombineOp } from "../../../ir/loops.ts";
 import { Constant } from "../kernel/frames.ts";
 import type { Code, Value } from "./code.ts";
 import { Instruction, View, Virtual } from "./machine.ts";
-import { choose, extreme, multiply, precedes, render, replaces, sameRank } from "./renderTable.ts";
+import { choose, extreme, multiply } from "./operations.ts";
+import { precedes, render, replaces, sameRank } from "./renderTable.ts";
 import { rax, rcx } from "./registers.ts";
 
 export function fresh(c: Code, type: ScalarType): Virtual {

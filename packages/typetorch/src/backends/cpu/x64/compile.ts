@@ -11,7 +11,8 @@ import { assemble } from "./allocate.ts";
 import { Code, type Value } from "./code.ts";
 import { Leaves } from "./leaves.ts";
 import { Block, Instruction, LoopBlock, type Virtual } from "./machine.ts";
-import { choose, render, scale } from "./renderTable.ts";
+import { choose } from "./operations.ts";
+import { render, scale } from "./renderTable.ts";
 import { Label, ptr, rax, rcx } from "./registers.ts";
 
 const shapes: Readonly<Record<"avx2" | "avx512", VectorShape>> = {

@@ -10,7 +10,8 @@ import { nameOf, type OpenLoop } from "../kernel/values.ts";
 import { gather, loadUniform, loadVector, scatter, spread, storeVector } from "./access.ts";
 import { type Code, type Value, vectorBytes } from "./code.ts";
 import { Instruction, Place, View, type Virtual } from "./machine.ts";
-import { multiply, render } from "./renderTable.ts";
+import { multiply } from "./operations.ts";
+import { render } from "./renderTable.ts";
 import { Label, type Memory, ptr, rax, rdi } from "./registers.ts";
 
 /** Bytes of a row that is fetched while the row before is computed. */
