@@ -76,7 +76,11 @@ export class Api {
   static async load(target: string | undefined, device: string | null = null): Promise<Api> {
     if (target !== undefined) process.env.TYPETORCH_TARGET = target;
     const name: string = "typetorch";
-    return new Api((await import(name)) as Namespace, device);
+    const library = (await import(name)) as Namespace & { readonly backends: { readonly cpu: { readonly target: string } } };
+    const used = library.backends.cpu.target;
+    if (target !== undefined && used !== target)
+      throw new Error(`the library was loaded for ${used} before ${target} was chosen`);
+    return new Api(library, device);
   }
 
   /** Whether what names no device is made on the cases' device, or on the CPU. */

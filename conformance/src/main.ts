@@ -6,9 +6,8 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseCommand, refuse, targetOption } from "@typetorch/command-line";
-import { Api } from "./api.ts";
 import { deviceNames } from "./device.ts";
-import { leftOutBy, type Outcome, runAll } from "./run.ts";
+import type { Outcome } from "./run.ts";
 
 const { options, words } = parseCommand(
   "npm run conformance -- [DIR]",
@@ -27,6 +26,9 @@ if (words.length > 1) refuse(`Unexpected argument '${words[1]}'.`);
 const recorded = fileURLToPath(new URL("../../recorded", import.meta.url));
 const directory = words[0] === undefined ? recorded : path.resolve(process.env.INIT_CWD ?? ".", words[0]);
 const device = options.device === "cpu" ? null : options.device;
+// after the target is chosen, since it is read when the library loads
+const { Api } = await import("./api.ts");
+const { leftOutBy, runAll } = await import("./run.ts");
 const api = await Api.load(options.target === "" ? undefined : options.target, device);
 const list = (text: string): string[] | undefined => (text === "" ? undefined : text.split(","));
 if (!existsSync(directory)) refuse(`There is no folder ${directory}.`);

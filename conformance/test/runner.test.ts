@@ -2,6 +2,7 @@
  * The runner must be able to fail: each test changes one thing in a recorded case that passes and wants the difference named.
  */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Api, camel, Mismatch, Missing } from "../src/api.ts";
@@ -29,6 +30,15 @@ function withEntry(c: OpCase, index: number, change: object): OpCase {
 const exp = recorded("exp", (c) => c.grads !== undefined && c.T[0]!.s.join() === "17");
 const mm = recorded("mm", (c) => c.gg !== undefined && c.T[0]!.s.join() === "3,4");
 const out = (exp.out as { $t: number }).$t;
+
+test("a target that is chosen is the one that runs; one that comes too late is refused", async () => {
+  const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
+  const { stdout, status } = spawnSync(process.execPath, [main, "--target", "js", "--ops", "exp"], { encoding: "utf8" });
+  assert.equal(status, 0);
+  assert.match(stdout, / passed, 0 failed, 0 missing\s*$/);
+  // in this process it is loaded already
+  await assert.rejects(Api.load(process.env.TYPETORCH_TARGET === "js" ? "wasm" : "js"), /loaded for .* before/);
+});
 
 test("an unchanged case passes", () => {
   runOp(api, exp, pools);
