@@ -668,6 +668,34 @@ optimizer("AdamW", lr=0.01, weight_decay=0.1)
 optimizer("RMSprop", lr=0.01, momentum=0.5, centered=True)
 optimizer("Adagrad", lr=0.1)
 
+# special functions, factorisations, masks, histograms
+for name in "bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 spherical_bessel_j0 airy_ai".split():
+    for dtype in FLOATS:
+        # outside of this PyTorch's bessel_j0, bessel_y1 (above 5) and airy_ai (beyond 2.09) are off by up to 2e-5
+        high = 2.0 if name == "airy_ai" else 4.5
+        record(f"special.{name}", getattr(torch.special, name), floats(9, dtype=dtype, low=-high, high=high, grad=False))
+for name in "chebyshev_polynomial_t chebyshev_polynomial_w hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p".split():
+    record(f"special.{name}", getattr(torch.special, name), floats(5, 1, grad=False), torch.arange(4.0))
+for dtype in FLOATS:
+    m = lambda *s: floats(*s, dtype=dtype)
+    for shape in ((4, 4), (5, 3), (2, 3, 4)):
+        record("linalg.lu", lambda a: torch.linalg.lu(a), m(*shape))
+        record("linalg.lu_factor", torch.linalg.lu_factor, m(*shape))
+    record("linalg.lstsq", torch.linalg.lstsq, m(5, 3), m(5, 2), driver="gelsd")
+    record("matrix_exp", torch.matrix_exp, m(2, 3, 3))
+    record("linalg.solve_ex", torch.linalg.solve_ex, m(3, 3), m(3, 2))
+    record("linalg.tensorsolve", torch.linalg.tensorsolve, m(2, 3, 6), m(2, 3))
+    record("linalg.householder_product", torch.linalg.householder_product, *(leaf(x) for x in torch.geqrf(m(5, 3).detach())))
+    for name in ("sum", "mean", "amax", "logsumexp", "var"):
+        record(f"masked.{name}", getattr(torch.masked, name), m(4, 5), 1, mask=torch.tensor([True, False, True, True, False]))
+    record("masked.softmax", torch.masked.softmax, m(4, 5), 0, mask=torch.tensor([[True], [False], [True], [True]]))
+    record("segment_reduce", torch.segment_reduce, m(6, 2), "max", lengths=torch.tensor([2, 3, 1]))
+    record("histogram", torch.histogram, floats(20, dtype=dtype, grad=False), 4)
+record("linalg.ldl_factor", torch.linalg.ldl_factor, (lambda a: a + a.mT)(floats(5, 5, dtype=torch.float64, grad=False)))
+record("histogramdd", torch.histogramdd, floats(20, 2, grad=False), [2, 3], density=True)
+record("fft.fftshift", torch.fft.fftshift, floats(4, 5), 1)
+record("constant_pad_nd", torch.constant_pad_nd, floats(2, 3), [1, 2], 0.5)
+
 counts = {f.name: f.write() for f in (ops, errors, modules, optim)}
 size = sum(os.path.getsize(os.path.join(options.out, n)) for n in os.listdir(options.out))
 print(f"{sum(counts.values())} cases ({', '.join(f'{v} {k}' for k, v in counts.items())}), {size} bytes in {options.out}")
