@@ -264,6 +264,7 @@ export function fuzz(
     const change = (part: Uint8Array, focus: [number, number][]) => (isRun ? repeat(part, random) : mutate(part, random, focus));
     const part = inside !== null && random(3) > 0 ? change(inside, [[0, 400]]) : null;
     const mutated = part === null ? change(bytes, structures[k]!) : repack(part);
+    if (i % 64 === 0) collect(); // garbage that went while a file is loaded would hide what the file takes
     const before = memory();
     const start = performance.now();
     try {

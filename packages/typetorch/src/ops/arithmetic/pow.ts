@@ -10,6 +10,7 @@ import { constant } from "../../ir/expr.ts";
 import type { Num } from "../../ir/num.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { method } from "../methods.ts";
+import { runtime } from "../runtime.ts";
 import { type Input, definePointwise } from "../pointwise.ts";
 import type { OutOption } from "../unary.ts";
 import { isAlgebra } from "./div.ts";
@@ -117,7 +118,7 @@ function check(operands: readonly Input[]): void {
 }
 
 function fast(x: Input, y: Input): ReturnType<typeof definePointwise> | undefined {
-  if (!isNumberLike(y) || isNumberLike(x) || !x.dtype.isFloatingPoint) return undefined;
+  if (!isNumberLike(y) || !runtime.isTensor(x) || !x.dtype.isFloatingPoint) return undefined;
   return special.get(numberOf(y));
 }
 
