@@ -199,6 +199,12 @@ export function subjectOf(bytes: Uint8Array): Subject {
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
+/** Collects garbage and waits for the bytes of dead buffers to be freed, which the next collection does. */
+function clear(): void {
+  collect();
+  collect();
+}
+
 /** Tensors and heap, garbage included. */
 function memory(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -207,7 +213,7 @@ function memory(): number {
 
 /** The most memory in use while a function runs, without garbage: what it makes of pickles is looked at on the way. */
 function inUse(run: () => unknown): number {
-  collect();
+  clear();
   const before = memory();
   let most = 0;
   const look = () => {
@@ -264,7 +270,7 @@ export function fuzz(
     const change = (part: Uint8Array, focus: [number, number][]) => (isRun ? repeat(part, random) : mutate(part, random, focus));
     const part = inside !== null && random(3) > 0 ? change(inside, [[0, 400]]) : null;
     const mutated = part === null ? change(bytes, structures[k]!) : repack(part);
-    if (i % 64 === 0) collect(); // garbage that went while a file is loaded would hide what the file takes
+    if (i % 64 === 0) clear(); // garbage that went while a file is loaded would hide what the file takes
     const before = memory();
     const start = performance.now();
     try {
