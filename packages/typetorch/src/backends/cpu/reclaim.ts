@@ -13,7 +13,7 @@ import type { LinearMemory } from "./wasm/linear.ts";
 const linear: LinearMemory | null = wasm === null ? null : wasm.linear;
 
 /** Storages from this size on are tracked. */
-const trackedFrom = 64 << 10;
+const trackedFrom = 1 << 19;
 /** How much may be allocated before the first look, at least. */
 const leastBudget = Math.min(512 * 2 ** 20, memoryLimit() / 8, linear === null ? Infinity : linear.limit / 8);
 /** Bytes to allocate between two collections for each millisecond that one takes, so that they stay a small part of the time also with a large JavaScript heap. */
