@@ -283,6 +283,7 @@ function readFeatures(
   const maxExtended = cpuid(0x80000000)[0];
   const cacheLeaf = vendor === "AuthenticAMD" || vendor === "HygonGenuine" ? 0x8000001d : 4;
   const caches = { l1d: 32 << 10, l2: 512 << 10, l3: 0, l3Threads: 1 }; // what is assumed of a processor that does not say
+  let described = false;
   if (cacheLeaf === 4 ? maxLeaf >= 4 : maxExtended >= cacheLeaf) {
     for (let k = 0; k < 16; k++) {
       const [a, b, c] = cpuid(cacheLeaf, k);
@@ -297,7 +298,13 @@ function readFeatures(
         caches.l3 = bytes;
         caches.l3Threads = ((a >>> 14) & 4095) + 1;
       }
+      described = true;
     }
+  }
+  if (!described && cacheLeaf !== 4 && maxExtended >= 0x80000006) {
+    // a hypervisor may hide the leaf above; the older ones give kilobytes of each core's own caches
+    caches.l1d = (cpuid(0x80000005)[2] >>> 24) << 10 || caches.l1d;
+    caches.l2 = (cpuid(0x80000006)[2] >>> 16) << 10 || caches.l2;
   }
   return {
     vendor,

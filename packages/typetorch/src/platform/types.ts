@@ -26,7 +26,7 @@ export interface CpuFeatures {
   l1d: number;
   /** Bytes of the second-level cache of one core. */
   l2: number;
-  /** Bytes of the last-level cache, shared by `l3Threads` hardware threads; 0 when there is none. */
+  /** Bytes of the last-level cache, shared by `l3Threads` hardware threads; 0 when there is none, or it is not known. */
   l3: number;
   l3Threads: number;
 }
