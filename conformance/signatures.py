@@ -1,6 +1,6 @@
 """Writes signatures.json: how PyTorch's functions, methods, modules and optimizers take their arguments.
 
-usage: python3 conformance/signatures.py        (needs python3-torch; the result is checked in)
+usage: py conformance/signatures.py        (py runs PyTorch 2.14, the version that is meant; the result is checked in)
 
 Every entry is a list of overloads, each one string of parameters: `input:t,dim:i[]?,keepdim:b=,*,dtype:d?=`. The letter is the type (t tensor, s scalar,
 i int, f float, b bool, S string, d dtype, a anything), `?` allows None, `[]` is a list, a final `=` says that there is a default, and after `*` come keyword-only
@@ -9,10 +9,13 @@ constructor), `nn.Conv2d.forward`, `optim.Adam`.
 """
 import inspect
 import json
+import operator
 import os
 
 import torch
 import torch.nn.functional as F
+import torch.nn.utils.parametrizations
+import torch.nn.utils.prune
 
 LETTERS = {"Tensor": "t", "number": "s", "Scalar": "s", "int": "i", "float": "f", "bool": "b", "str": "S", "ScalarType": "d", "SymInt": "i"}
 ATEN = {}
@@ -26,8 +29,8 @@ FACTORIES = ("eye", "linspace", "logspace", "full", "randint", "randperm", "tril
 
 def letter(kind, name):
     text = str(kind)
-    if name in ("dtype",):
-        return "d?"
+    if name in ("dtype", "out_dtype"):
+        return "d?" if name == "dtype" else "d"
     optional = text.startswith("Optional[")
     if optional:
         text = text[9:-1]
@@ -71,7 +74,7 @@ def aten(name):
     return seen
 
 
-SKIP = ("self", "_stacklevel", "_allow_closed", "_weight")
+SKIP = ("self", "_stacklevel", "_allow_closed", "_weight", "_freeze", "_use_new_zipfile_serialization", "_disable_byteorder_record")
 ANNOTATIONS = {"Tensor": "t", "int": "i", "float": "f", "bool": "b", "str": "S"}
 
 
@@ -170,7 +173,7 @@ for name in masked.__all__ if hasattr(masked, "__all__") else dir(masked):
 for name in sorted(dir(torch.nn)):
     cls = getattr(torch.nn, name)
     if isinstance(cls, type) and issubclass(cls, torch.nn.Module):
-        add("nn." + name, python(cls.__init__))
+        add("nn." + name, [""] if cls.__init__ is torch.nn.Module.__init__ else python(cls.__init__))
         add(f"nn.{name}.forward", python(cls.forward))
 rnn = "num_layers:i=,bias:b=,batch_first:b=,dropout:f=,bidirectional:b="
 add("nn.RNN", [f"input_size:i,hidden_size:i,num_layers:i=,nonlinearity:S=,bias:b=,batch_first:b=,dropout:f=,bidirectional:b="])
@@ -190,10 +193,12 @@ for name in sorted(dir(torch.nn.init)):
     fn = getattr(torch.nn.init, name)
     if inspect.isfunction(fn) and not name.startswith("_"):
         add("nn.init." + name, python(fn))
-for name in ("clip_grad_norm_", "clip_grad_value_", "weight_norm", "spectral_norm", "parameters_to_vector", "vector_to_parameters"):
-    add("nn.utils." + name, python(getattr(torch.nn.utils, name)))
-for name in ("pack_padded_sequence", "pad_packed_sequence", "pad_sequence", "pack_sequence"):
-    add("nn.utils.rnn." + name, python(getattr(torch.nn.utils.rnn, name)))
+for prefix in ("nn.utils", "nn.utils.rnn", "nn.utils.parametrizations", "nn.utils.prune"):
+    module = operator.attrgetter(prefix)(torch)
+    for name in sorted(dir(module)):
+        fn = getattr(module, name)
+        if inspect.isfunction(fn) and not name.startswith("_") and fn.__module__.startswith("torch.nn.utils"):
+            add(f"{prefix}.{name}", python(fn))
 
 target = os.path.join(os.path.dirname(os.path.abspath(__file__)), "signatures.json")
 with open(target, "w") as f:
